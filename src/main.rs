@@ -1,0 +1,3 @@
+//! Arguments, logging, config, listener, run, exit code; nothing else.
+
+fn main() {}

@@ -1,0 +1,150 @@
+//! An answer of Atlas that is not the page we asked for.
+
+use std::{fmt, time::Duration};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Reason;
+
+/// Longer words and sentences of an error body are cut here: they go into log lines.
+const MAX_TEXT: usize = 300;
+
+/// An HTTP status other than 200, with what its body says if that can be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Atlas's `errorCode`, or the `error` word of the OAuth shape.
+    pub code: Option<String>,
+    /// Atlas's `detail`, or `error_description`, on one line.
+    pub detail: Option<String>,
+    /// How long the header `Retry-After` asks to wait.
+    pub retry_after: Option<Duration>,
+}
+
+/// Both shapes: `error` is the HTTP status in Atlas's own, and a word in the OAuth one.
+#[derive(Default, Deserialize)]
+struct Body {
+    error: Option<Value>,
+    #[serde(rename = "errorCode")]
+    error_code: Option<String>,
+    detail: Option<String>,
+    error_description: Option<String>,
+}
+
+impl Answer {
+    /// Reads what it can; a body of any other kind, such as HTML with status 503, adds nothing.
+    #[must_use]
+    pub fn new(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
+        let body: Body = serde_json::from_slice(body).unwrap_or_default();
+        let word = body.error.and_then(|error| error.as_str().map(str::to_owned));
+        Self {
+            status,
+            code: body.error_code.or(word).map(|text| one_line(&text)),
+            detail: body.detail.or(body.error_description).map(|text| one_line(&text)),
+            retry_after,
+        }
+    }
+
+    /// What a failure with this answer is counted as.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match (self.status, self.code.as_deref().unwrap_or_default()) {
+            (401, "NOT_IN_GROUP" | "USER_CANNOT_ACCESS_GROUP")
+            | (401, "USER_CANNOT_ACCESS_ORG" | "USER_UNAUTHORIZED") => Reason::Forbidden,
+            (401, _) => Reason::Unauthorized,
+            (403, "IP_ADDRESS_NOT_ON_ACCESS_LIST" | "ORG_REQUIRES_ACCESS_LIST")
+            | (403, "IP_ADDRESS_NOT_ON_WHITELIST" | "ORG_REQUIRES_WHITELIST") => Reason::IpAccessList,
+            (402 | 403, _) => Reason::Forbidden,
+            (404, _) => Reason::NotFound,
+            (429, _) => Reason::RateLimited,
+            (500..=599, _) => Reason::Server,
+            _ => Reason::UnexpectedStatus,
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "status {}", self.status)?;
+        if let Some(code) = &self.code {
+            write!(f, " `{code}`")?;
+        }
+        if let Some(detail) = &self.detail {
+            write!(f, ": {detail}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The text without line breaks and other control characters, and not too long.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TEXT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer::new(status, body.as_bytes(), None)
+    }
+
+    #[test]
+    fn atlas_errors_are_read() {
+        let body = r#"{"detail":"No group with ID 1 exists.","error":404,"errorCode":"GROUP_NOT_FOUND","parameters":["1"],"reason":"Not Found"}"#;
+        let answer = answer(404, body);
+        assert_eq!(answer.to_string(), "status 404 `GROUP_NOT_FOUND`: No group with ID 1 exists.");
+        assert_eq!(answer.reason(), Reason::NotFound);
+    }
+
+    #[test]
+    fn oauth_errors_are_read() {
+        let body = r#"{"error":"invalid_client","error_description":"Invalid credentials provided."}"#;
+        let answer = answer(401, body);
+        assert_eq!(answer.to_string(), "status 401 `invalid_client`: Invalid credentials provided.");
+        assert_eq!(answer.reason(), Reason::Unauthorized);
+    }
+
+    #[test]
+    fn html_leaves_the_status_alone() {
+        let answer = answer(503, "<html>Cloud Manager Unavailable</html>");
+        assert_eq!(answer.to_string(), "status 503");
+        assert_eq!(answer.reason(), Reason::Server);
+    }
+
+    #[test]
+    fn a_missing_role_is_told_from_a_wrong_key() {
+        let body = |code: &str| format!(r#"{{"error":401,"errorCode":"{code}"}}"#);
+        assert_eq!(answer(401, &body("UNEXPECTED_ERROR")).reason(), Reason::Unauthorized);
+        assert_eq!(answer(401, &body("NOT_IN_GROUP")).reason(), Reason::Forbidden);
+    }
+
+    #[test]
+    fn every_status_has_a_reason() {
+        let code = |code: &str| format!(r#"{{"errorCode":"{code}"}}"#);
+        for (status, body, reason) in [
+            (301, String::new(), Reason::UnexpectedStatus),
+            (400, code("VALIDATION_ERROR"), Reason::UnexpectedStatus),
+            (402, code("ACCOUNT_SUSPENDED"), Reason::Forbidden),
+            (403, code("IP_ADDRESS_NOT_ON_ACCESS_LIST"), Reason::IpAccessList),
+            (403, code("ORG_REQUIRES_ACCESS_LIST"), Reason::IpAccessList),
+            (403, String::new(), Reason::Forbidden),
+            (406, code("INVALID_VERSION_DATE"), Reason::UnexpectedStatus),
+            (410, code("VERSION_GONE"), Reason::UnexpectedStatus),
+            (429, code("RATE_LIMITED"), Reason::RateLimited),
+            (500, code("UNEXPECTED_ERROR"), Reason::Server),
+        ] {
+            assert_eq!(answer(status, &body).reason(), reason, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn hostile_text_stays_short_and_on_one_line() {
+        let body = serde_json::json!({ "detail": format!("a\nb\u{1b}[31m{}", "x".repeat(5000)) });
+        let detail = answer(500, &body.to_string()).detail.unwrap();
+        assert!(detail.starts_with("a b [31mxx"));
+        assert_eq!(detail.len(), MAX_TEXT);
+    }
+}

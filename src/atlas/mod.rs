@@ -1,0 +1,25 @@
+//! The MongoDB Atlas Administration API, as far as network peerings need it.
+//!
+//! ```text
+//! Client::list(group, provider, deadline)   listing.rs   every page, or an error
+//!   Client::page(group, provider, number)   client.rs    one page, one HTTP exchange
+//!     digest::Sessions::send                digest.rs    answers the challenge, keeps the nonce
+//! ```
+//! Knows nothing of the rest of the exporter.
+
+mod answer;
+mod client;
+mod digest;
+mod error;
+mod group;
+mod listing;
+mod peering;
+mod provider;
+
+pub use answer::Answer;
+pub use client::{ApiVersion, Client, Exchange, RateLimit, Settings};
+pub use error::{ErrorKind, ListError, Passing, Reason};
+pub use group::{GroupId, InvalidGroupId};
+pub use listing::Listing;
+pub use peering::Peering;
+pub use provider::{Provider, UnknownProvider};

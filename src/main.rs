@@ -1,3 +1,138 @@
-//! Arguments, logging, config, listener, run, exit code; nothing else.
+//! Arguments, logging, config, listeners, run, exit status; nothing else.
 
-fn main() {}
+use std::{
+    fs,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use clap::Parser;
+use mongodbatlas_peering_exporter::{
+    cli::{Args, Command},
+    config::{Config, ConfigError},
+    demo, healthcheck, logging, once, render, run, server,
+    simulator::{Scenario, Simulator},
+};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+/// The config has faults; sysexits calls it a usage error.
+const EX_USAGE: u8 = 64;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    logging::begin(args.command(), args.log_level, args.log_format);
+    match execute(&args).await {
+        Ok(code) => code,
+        Err(error) => match error.downcast_ref::<ConfigError>() {
+            Some(config) => report(&args, config),
+            None => {
+                error!("{error:#}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+async fn execute(args: &Args) -> anyhow::Result<ExitCode> {
+    match args.command() {
+        Command::Serve => serve(args).await?,
+        Command::CheckConfig => check_config(args)?,
+        Command::Once => return print_once(args).await,
+        Command::Simulate => simulate(args).await?,
+        Command::Demo => run_demo(args).await?,
+        Command::Healthcheck => healthcheck::ask(&args.listen_addresses[0])?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(args: &Args) -> anyhow::Result<()> {
+    let config = Config::read(&args.config_file)?;
+    let listeners = listen(&args.listen_addresses).await?;
+    run(&config, listeners, &args.telemetry_path, shutdown()?).await
+}
+
+fn check_config(args: &Args) -> anyhow::Result<()> {
+    let config = Config::read(&args.config_file)?;
+    let groups = config.accounts.iter().flat_map(|account| &account.groups);
+    let targets: usize = groups.clone().map(|group| group.providers.len()).sum();
+    let (accounts, groups) = (config.accounts.len(), groups.count());
+    let file = args.config_file.display();
+    print(&format!("{file} is valid; accounts: {accounts}, groups: {groups}, targets: {targets}\n"))
+}
+
+async fn print_once(args: &Args) -> anyhow::Result<ExitCode> {
+    let config = Config::read(&args.config_file)?;
+    let state = once(&config).await?;
+    print(&render(&state))?;
+    Ok(if state.all_succeeded() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn simulate(args: &Args) -> anyhow::Result<()> {
+    let scenario = scenario(args)?;
+    let listener = listen_for_simulator(args).await?;
+    info!("the simulator is on http://{}; see /simulator/ for what it can do", listener.local_addr()?);
+    Simulator::new(scenario).serve(listener, shutdown()?.cancelled_owned()).await;
+    Ok(())
+}
+
+async fn run_demo(args: &Args) -> anyhow::Result<()> {
+    let scenario = scenario(args)?;
+    let atlas = listen_for_simulator(args).await?;
+    let listeners = listen(&args.listen_addresses).await?;
+    demo::run(scenario, atlas, listeners, &args.telemetry_path, shutdown()?).await
+}
+
+fn scenario(args: &Args) -> anyhow::Result<Scenario> {
+    let Some(file) = &args.scenario else { return Ok(Scenario::demo()) };
+    let text = fs::read_to_string(file).with_context(|| format!("read the scenario `{}`", file.display()))?;
+    Scenario::parse(&text).with_context(|| format!("parse the scenario `{}`", file.display()))
+}
+
+async fn listen(addresses: &[String]) -> anyhow::Result<Vec<TcpListener>> {
+    let listeners = server::bind(addresses).await?;
+    for listener in &listeners {
+        info!("listening on {}", listener.local_addr()?);
+    }
+    Ok(listeners)
+}
+
+async fn listen_for_simulator(args: &Args) -> anyhow::Result<TcpListener> {
+    let mut listeners = server::bind(std::slice::from_ref(&args.simulator_address)).await?;
+    listeners.pop().context("no listener")
+}
+
+/// Cancelled when the system or a person asks for the end.
+fn shutdown() -> anyhow::Result<CancellationToken> {
+    let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
+    let shutdown = CancellationToken::new();
+    let token = shutdown.clone();
+    tokio::spawn(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        info!("stopping on {name}");
+        token.cancel();
+    });
+    Ok(shutdown)
+}
+
+fn report(args: &Args, config: &ConfigError) -> ExitCode {
+    let file = args.config_file.display();
+    for fault in &config.faults {
+        error!("{file}: {fault}");
+    }
+    ExitCode::from(EX_USAGE)
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    io::stdout().write_all(text.as_bytes()).context("write to standard output")
+}

@@ -10,6 +10,17 @@ use super::Reason;
 /// Longer words and sentences of an error body are cut here: they go into log lines.
 const MAX_TEXT: usize = 300;
 
+/// The key is good, but has no role here; Atlas answers 401 all the same.
+const NO_ROLE: [&str; 4] = ["NOT_IN_GROUP", "USER_CANNOT_ACCESS_GROUP", "USER_CANNOT_ACCESS_ORG", "USER_UNAUTHORIZED"];
+
+/// The address we call from is not allowed; older pages of the reference print the older words.
+const NO_ACCESS: [&str; 4] = [
+    "IP_ADDRESS_NOT_ON_ACCESS_LIST",
+    "ORG_REQUIRES_ACCESS_LIST",
+    "IP_ADDRESS_NOT_ON_WHITELIST",
+    "ORG_REQUIRES_WHITELIST",
+];
+
 /// An HTTP status other than 200, with what its body says if that can be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
@@ -51,11 +62,9 @@ impl Answer {
     #[must_use]
     pub fn reason(&self) -> Reason {
         match (self.status, self.code.as_deref().unwrap_or_default()) {
-            (401, "NOT_IN_GROUP" | "USER_CANNOT_ACCESS_GROUP")
-            | (401, "USER_CANNOT_ACCESS_ORG" | "USER_UNAUTHORIZED") => Reason::Forbidden,
+            (401, code) if NO_ROLE.contains(&code) => Reason::Forbidden,
             (401, _) => Reason::Unauthorized,
-            (403, "IP_ADDRESS_NOT_ON_ACCESS_LIST" | "ORG_REQUIRES_ACCESS_LIST")
-            | (403, "IP_ADDRESS_NOT_ON_WHITELIST" | "ORG_REQUIRES_WHITELIST") => Reason::IpAccessList,
+            (403, code) if NO_ACCESS.contains(&code) => Reason::IpAccessList,
             (402 | 403, _) => Reason::Forbidden,
             (404, _) => Reason::NotFound,
             (429, _) => Reason::RateLimited,

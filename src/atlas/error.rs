@@ -74,7 +74,7 @@ impl ErrorKind {
         let error = error.without_url();
         if error.is_timeout() {
             Self::Timeout(error)
-        } else if causes(&error).any(|cause| cause.is::<rustls::Error>()) {
+        } else if causes(&error).any(|cause| cause.downcast_ref::<rustls::Error>().is_some()) {
             Self::Tls(error)
         } else if causes(&error).any(|cause| cause.to_string() == "dns error") {
             Self::Dns(error)

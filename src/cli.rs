@@ -1,0 +1,137 @@
+//! Commands and flags, in the manner of Prometheus's exporters.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Exports the state of MongoDB Atlas network peerings to Prometheus.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = false)]
+pub struct Args {
+    /// What to do [default: serve].
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// The config file.
+    #[arg(long = "config.file", value_name = "FILE", default_value = "config.yaml", global = true)]
+    pub config_file: PathBuf,
+
+    /// Address to serve on, repeatable; `:10917` is every address of this machine.
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10917", global = true)]
+    pub listen_addresses: Vec<String>,
+
+    /// Path of the metrics.
+    #[arg(
+        long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", global = true,
+        value_parser = telemetry_path,
+    )]
+    pub telemetry_path: String,
+
+    /// Address of the simulated Atlas API, for `simulate` and `demo`.
+    #[arg(long = "simulator.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:10918", global = true)]
+    pub simulator_address: String,
+
+    /// Scenario of the simulated Atlas API, for `simulate` and `demo` [default: built in].
+    #[arg(long = "simulator.scenario", value_name = "FILE", global = true)]
+    pub scenario: Option<PathBuf>,
+
+    /// The least serious lines to log.
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", global = true)]
+    pub log_level: LogLevel,
+
+    /// The format of the log, which goes to standard error.
+    #[arg(long = "log.format", value_name = "FORMAT", default_value = "text", global = true)]
+    pub log_format: LogFormat,
+}
+
+impl Args {
+    /// What to do.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        self.command.unwrap_or(Command::Serve)
+    }
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Poll Atlas and serve the metrics.
+    Serve,
+    /// Check the config file; exit status 64 if it has faults.
+    CheckConfig,
+    /// Poll everything once and print the metrics; exit status 1 if a poll failed.
+    Once,
+    /// Serve a simulated Atlas API to drill alerts with.
+    Simulate,
+    /// Serve the metrics of a simulated Atlas, without any credential.
+    Demo,
+    /// Ask a running exporter whether it is healthy; for containers without a shell.
+    Healthcheck,
+}
+
+/// How serious a line must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// Every request to Atlas.
+    Debug,
+    /// What changes.
+    Info,
+    /// What may need someone.
+    Warn,
+    /// What needs someone.
+    Error,
+}
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: one JSON object a line.
+    Json,
+}
+
+fn telemetry_path(path: &str) -> Result<String, String> {
+    let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte));
+    if !path.starts_with('/') || path == "/" || path.starts_with("/-/") || !is_plain {
+        return Err("a path such as `/metrics` of plain characters, other than `/` and `/-/…`".to_owned());
+    }
+    Ok(path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_agree_with_each_other() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_stand_before_or_after_the_command() {
+        for line in ["x --config.file=a.yaml once", "x once --config.file a.yaml"] {
+            let args = Args::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!((args.command(), args.config_file), (Command::Once, "a.yaml".into()));
+        }
+    }
+
+    #[test]
+    fn listen_addresses_repeat() {
+        let line = "x --web.listen-address=127.0.0.1:1 --web.listen-address=[::1]:2";
+        let args = Args::try_parse_from(line.split(' ')).unwrap();
+        assert_eq!(args.listen_addresses, ["127.0.0.1:1", "[::1]:2"]);
+    }
+
+    #[test]
+    fn a_telemetry_path_hides_no_other_page() {
+        for path in ["/metrics", "/atlas/metrics"] {
+            assert!(telemetry_path(path).is_ok(), "{path}");
+        }
+        for path in ["", "metrics", "/", "/-/ready", "/a b", "/\"><script>"] {
+            assert!(telemetry_path(path).is_err(), "{path}");
+        }
+    }
+}

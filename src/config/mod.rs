@@ -1,0 +1,172 @@
+//! The config: YAML text becomes validated types, or a list of everything that is wrong with it.
+
+mod account;
+mod section;
+
+use std::{fmt, fs, io::Read, path::Path, time::Duration};
+
+use secrecy::SecretString;
+use serde_yaml::Value;
+use url::Url;
+
+use self::section::{Faults, Section};
+use crate::atlas::{ApiVersion, GroupId, Provider};
+
+/// A larger config is refused unread. A thousand groups have a tenth of it.
+const MAX_SIZE: u64 = 1 << 20;
+
+/// A config without faults, its secrets resolved.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How to poll.
+    pub poll: Poll,
+    /// What to poll, with which credential; at least one.
+    pub accounts: Vec<Account>,
+}
+
+/// How to poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poll {
+    /// From the start of one poll of a target to the start of its next.
+    pub interval: Duration,
+    /// Bound on one HTTP request; not above the deadline.
+    pub timeout: Duration,
+    /// Bound on one poll, every page and repetition included; below the interval.
+    pub deadline: Duration,
+    /// Peerings older than this are dropped from the page; not below the interval.
+    pub max_staleness: Duration,
+    /// Polls of one account at the same time; from 1 to 64.
+    pub concurrency: usize,
+    /// Peerings asked for with one request; from 1 to 500.
+    pub items_per_page: u16,
+}
+
+/// One Atlas credential and the groups to poll with it.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The label `account`; unique.
+    pub name: String,
+    /// Where the API is; `https` unless the config allows otherwise.
+    pub base_url: Url,
+    /// Which version of the API to ask.
+    pub api_version: ApiVersion,
+    /// The public half of the API key.
+    pub public_key: String,
+    /// The private half of the API key.
+    pub private_key: SecretString,
+    /// The groups, each in one account only; at least one.
+    pub groups: Vec<Group>,
+}
+
+/// A group to poll.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The id of the Atlas project.
+    pub id: GroupId,
+    /// The label `group_name`; may be empty.
+    pub name: String,
+    /// The providers to ask for, each once; at least one.
+    pub providers: Vec<Provider>,
+}
+
+/// Everything that is wrong with a config.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// At least one, in the order they were found.
+    pub faults: Vec<Fault>,
+}
+
+/// One thing that is wrong with a config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where, such as `accounts[0].groups[2].id`; empty for the file as a whole.
+    pub path: String,
+    /// What, without the values of secrets.
+    pub message: String,
+}
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.faults.iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let colon = if self.path.is_empty() { "" } else { ": " };
+        write!(f, "{}{colon}{}", self.path, self.message)
+    }
+}
+
+impl Config {
+    /// Reads a config file. Paths of secrets in it are relative to its folder.
+    ///
+    /// # Errors
+    /// All faults at once.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = read_text(path, MAX_SIZE).map_err(|message| whole(format!("cannot be read: {message}")))?;
+        Self::parse(&text, path.parent().unwrap_or(Path::new("")), &|name| std::env::var(name).ok())
+    }
+
+    /// Parses the text of a config. Secrets come from files, relative to `folder`, or from `env`.
+    ///
+    /// # Errors
+    /// All faults at once.
+    pub fn parse(text: &str, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let value: Value = serde_yaml::from_str(text).map_err(|error| whole(error.to_string()))?;
+        let faults = Faults::default();
+        let mut top = Section::new(value, String::new(), &faults);
+        let poll = Poll::parse(top.section("poll"));
+        let accounts = account::parse_all(&mut top, &faults, folder, env);
+        top.end();
+        let faults = faults.into_inner();
+        if faults.is_empty() { Ok(Self { poll, accounts }) } else { Err(ConfigError { faults }) }
+    }
+}
+
+impl Default for Poll {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(60),
+            timeout: Duration::from_secs(10),
+            deadline: Duration::from_secs(45),
+            max_staleness: Duration::from_secs(15 * 60),
+            concurrency: 8,
+            items_per_page: 500,
+        }
+    }
+}
+
+impl Poll {
+    /// Defaults of one setting follow another where they would not fit it.
+    fn parse(mut section: Section<'_>) -> Self {
+        let default = Self::default();
+        let second = Duration::from_secs(1);
+        let day = Duration::from_secs(24 * 60 * 60);
+        let interval = section.duration("interval", default.interval, second..=day);
+        let deadline =
+            section.duration("deadline", default.deadline.min(interval * 3 / 4), second / 10..=interval * 9 / 10);
+        let timeout = section.duration("timeout", default.timeout.min(deadline), second / 10..=deadline);
+        let max_staleness =
+            section.duration("max_staleness", default.max_staleness.max(interval * 3), interval..=day * 7);
+        let concurrency = section.integer("concurrency", default.concurrency, 1..=64);
+        let items_per_page = section.integer("items_per_page", default.items_per_page, 1..=500);
+        section.end();
+        Self { interval, timeout, deadline, max_staleness, concurrency, items_per_page }
+    }
+}
+
+fn whole(message: String) -> ConfigError {
+    ConfigError { faults: vec![Fault { path: String::new(), message }] }
+}
+
+/// Reads a file of bounded size; what goes wrong is told as a sentence.
+fn read_text(path: &Path, limit: u64) -> Result<String, String> {
+    let mut text = String::new();
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    file.take(limit + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if text.len() as u64 > limit { Err(format!("it is larger than {limit} bytes")) } else { Ok(text) }
+}

@@ -1,0 +1,161 @@
+//! One mapping of the YAML, taken key by key. What is wrong is noted, and reading goes on.
+
+use std::{cell::RefCell, fmt::Display, ops::RangeInclusive, str::FromStr, time::Duration};
+
+use serde_yaml::{Mapping, Value};
+
+use super::Fault;
+
+/// Longer texts are no names, addresses or paths.
+const MAX_TEXT: usize = 4096;
+
+/// The faults found so far.
+#[derive(Default)]
+pub(super) struct Faults(RefCell<Vec<Fault>>);
+
+impl Faults {
+    pub(super) fn into_inner(self) -> Vec<Fault> {
+        self.0.into_inner()
+    }
+}
+
+/// A mapping whose keys are yet to be taken.
+pub(super) struct Section<'a> {
+    path: String,
+    mapping: Mapping,
+    known: Vec<&'static str>,
+    faults: &'a Faults,
+}
+
+impl<'a> Section<'a> {
+    /// Nothing in place of a mapping is one without keys, as YAML has it.
+    pub(super) fn new(value: Value, path: String, faults: &'a Faults) -> Self {
+        let mut section = Self { path, mapping: Mapping::new(), known: Vec::new(), faults };
+        match value {
+            Value::Mapping(mapping) => section.mapping = mapping,
+            Value::Null => {}
+            other => section.fault_here(format!("must be a mapping of keys to values, not {}", kind(&other))),
+        }
+        section
+    }
+
+    /// Whether the key is there, and not null.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.mapping.get(key).is_some_and(|value| !value.is_null())
+    }
+
+    pub(super) fn section(&mut self, key: &'static str) -> Section<'a> {
+        let value = self.take(key).unwrap_or(Value::Null);
+        Section::new(value, self.path_of(key), self.faults)
+    }
+
+    /// The items of a list; none if it is not there.
+    pub(super) fn items(&mut self, key: &'static str) -> Vec<(String, Value)> {
+        let path = self.path_of(key);
+        match self.take(key) {
+            Some(Value::Sequence(items)) => {
+                items.into_iter().enumerate().map(|(number, item)| (format!("{path}[{number}]"), item)).collect()
+            }
+            Some(other) => {
+                self.fault(key, format!("must be a list, not {}", kind(&other)));
+                Vec::new()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
+        match self.take(key)? {
+            Value::String(text) if text.len() <= MAX_TEXT && !text.is_empty() => Some(text),
+            Value::String(_) => self.refuse(key, format!("must have from 1 to {MAX_TEXT} bytes")),
+            other => self.refuse(key, format!("must be a text, not {}; put it in quotes", kind(&other))),
+        }
+    }
+
+    /// A text that stands for something else.
+    pub(super) fn parsed<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Option<T> {
+        let text = self.text(key)?;
+        text.parse().map_err(|error| self.fault(key, format!("`{text}`: {error}"))).ok()
+    }
+
+    pub(super) fn boolean(&mut self, key: &'static str, default: bool) -> bool {
+        match self.take(key) {
+            Some(Value::Bool(value)) => value,
+            Some(other) => self.refuse(key, format!("must be true or false, not {}", kind(&other))).unwrap_or(default),
+            None => default,
+        }
+    }
+
+    pub(super) fn integer<T>(&mut self, key: &'static str, default: T, range: RangeInclusive<T>) -> T
+    where
+        T: TryFrom<u64> + PartialOrd + Display + Copy,
+    {
+        let Some(value) = self.take(key) else { return default };
+        let number = value.as_u64().and_then(|number| T::try_from(number).ok());
+        number.filter(|number| range.contains(number)).unwrap_or_else(|| {
+            self.fault(key, format!("must be a whole number from {} to {}", range.start(), range.end()));
+            default
+        })
+    }
+
+    pub(super) fn duration(
+        &mut self,
+        key: &'static str,
+        default: Duration,
+        range: RangeInclusive<Duration>,
+    ) -> Duration {
+        let Some(value) = self.take(key) else { return default };
+        let duration = value.as_str().and_then(|text| humantime::parse_duration(text).ok());
+        duration.filter(|duration| range.contains(duration)).unwrap_or_else(|| {
+            let [start, end] = [range.start(), range.end()].map(|bound| humantime::format_duration(*bound));
+            self.fault(key, format!("must be a duration such as `60s` or `5m`, from {start} to {end}"));
+            default
+        })
+    }
+
+    /// Notes a fault of a key.
+    pub(super) fn fault(&self, key: &str, message: impl Into<String>) {
+        let fault = Fault { path: self.path_of(key), message: message.into() };
+        self.faults.0.borrow_mut().push(fault);
+    }
+
+    /// Notes a fault of the section as a whole.
+    pub(super) fn fault_here(&self, message: impl Into<String>) {
+        let fault = Fault { path: self.path.clone(), message: message.into() };
+        self.faults.0.borrow_mut().push(fault);
+    }
+
+    /// Every key that was not taken is unknown.
+    pub(super) fn end(self) {
+        for key in self.mapping.keys() {
+            let key = key.as_str().map_or_else(|| kind(key).to_owned(), |key| key.chars().take(80).collect());
+            self.fault(&key, format!("unknown key; known here: {}", self.known.join(", ")));
+        }
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<Value> {
+        self.known.push(key);
+        self.mapping.remove(key).filter(|value| !value.is_null())
+    }
+
+    fn refuse<T>(&self, key: &str, message: String) -> Option<T> {
+        self.fault(key, message);
+        None
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Sequence(_) => "a list",
+        Value::Mapping(_) => "a mapping",
+        Value::Tagged(_) => "a tagged value",
+    }
+}

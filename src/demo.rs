@@ -1,0 +1,60 @@
+//! The exporter on top of the simulator, in one process and without any credential.
+
+use std::path::Path;
+
+use anyhow::Context;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::{
+    config::Config,
+    simulator::{Scenario, Simulator},
+};
+
+/// Simulates Atlas and exports its peerings until `shutdown`.
+///
+/// # Errors
+/// What keeps the exporter from its work.
+pub async fn run(
+    scenario: Scenario,
+    atlas: TcpListener,
+    listeners: Vec<TcpListener>,
+    telemetry_path: &str,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let address = atlas.local_addr().context("find the simulator's address")?;
+    let config = config(&scenario, &address.to_string())?;
+    for listener in &listeners {
+        let port = listener.local_addr().context("find the exporter's address")?.port();
+        info!("look at http://localhost:{port}{telemetry_path}");
+    }
+    info!("break a peering: see http://{address}/simulator/");
+    let simulator = tokio::spawn(Simulator::new(scenario).serve(atlas, shutdown.clone().cancelled_owned()));
+    crate::run(&config, listeners, telemetry_path, shutdown).await?;
+    simulator.await.context("the simulator panicked")
+}
+
+/// A config for every group of the scenario, polled often enough to watch it change.
+fn config(scenario: &Scenario, address: &str) -> anyhow::Result<Config> {
+    let groups: Vec<_> = scenario.groups.iter().map(|group| json!({"id": group.id, "name": group.name})).collect();
+    // JSON is YAML too, and quotes whatever a name may hold.
+    let groups = json!(groups);
+    let text = format!(
+        "poll: {{interval: 5s}}
+accounts:
+  - name: demo
+    base_url: http://{address}
+    allow_http: true
+    public_key_env: PUBLIC
+    private_key_env: PRIVATE
+    groups: {groups}
+"
+    );
+    let key = |name: &str| match name {
+        "PUBLIC" => Some(scenario.credentials.public_key.clone()),
+        _ => Some(scenario.credentials.private_key.clone()),
+    };
+    Config::parse(&text, Path::new(""), &key).context("make a config for the scenario")
+}

@@ -1,0 +1,33 @@
+//! The log: to standard error, one line an event, as text or JSON.
+
+use tracing::Level;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt,
+    registry,
+    util::SubscriberInitExt,
+};
+
+use crate::cli::{Command, LogFormat, LogLevel};
+
+/// Begins to log. What libraries have to say is logged from `warn` on; what the simulator was asked is the main
+/// thing in `simulate` only.
+pub fn begin(command: Command, level: LogLevel, format: LogFormat) {
+    let level = match level {
+        LogLevel::Debug => Level::DEBUG,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Error => Level::ERROR,
+    };
+    let simulator = if command == Command::Simulate || level == Level::DEBUG { level } else { level.min(Level::WARN) };
+    let filter = Targets::new()
+        .with_target("mongodbatlas_peering_exporter", level)
+        .with_target("mongodbatlas_peering_exporter::simulator", simulator)
+        .with_default(LevelFilter::WARN);
+    let layer = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    match format {
+        LogFormat::Text => registry().with(layer.with_ansi(false)).with(filter).init(),
+        LogFormat::Json => registry().with(layer.json().flatten_event(true)).with(filter).init(),
+    }
+}

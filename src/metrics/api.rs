@@ -1,0 +1,53 @@
+//! The families about requests to Atlas.
+
+use super::{
+    exposition::{Labels, Page},
+    family,
+};
+use crate::state::{Histogram, State};
+
+pub(super) fn write(page: &mut Page, state: &State) {
+    let mut requests = page.family(&family::API_REQUESTS);
+    for ((account, endpoint), api) in &state.api {
+        for (code, count) in &api.requests {
+            requests.add(&labels(account, endpoint), &[("code", code)], count);
+        }
+    }
+    let mut durations = page.family(&family::API_DURATION);
+    for ((account, endpoint), api) in &state.api {
+        let labels = labels(account, endpoint);
+        let mut below = 0;
+        for (bound, count) in Histogram::BOUNDS.iter().zip(api.durations.counts) {
+            below += count;
+            durations.add_suffixed("_bucket", &labels, &[("le", &bound.to_string())], below);
+        }
+        durations.add_suffixed("_bucket", &labels, &[("le", "+Inf")], api.durations.count);
+        durations.add_suffixed("_sum", &labels, &[], api.durations.sum);
+        durations.add_suffixed("_count", &labels, &[], api.durations.count);
+    }
+    write_rate_limits(page, state);
+}
+
+fn labels(account: &str, endpoint: &str) -> Labels {
+    Labels::new(&[("account", account), ("endpoint", endpoint)])
+}
+
+fn write_rate_limits(page: &mut Page, state: &State) {
+    let buckets: Vec<_> = state
+        .rate_limits
+        .iter()
+        .filter_map(|((endpoint, group), rate_limit)| {
+            let account = &state.groups.get(group)?.account;
+            let pairs = [("account", account.as_str()), ("endpoint", endpoint), ("group_id", group.as_str())];
+            Some((Labels::new(&pairs), rate_limit))
+        })
+        .collect();
+    let mut remaining = page.family(&family::RATE_LIMIT_REMAINING);
+    for (labels, rate_limit) in &buckets {
+        remaining.add(labels, &[], rate_limit.remaining);
+    }
+    let mut limit = page.family(&family::RATE_LIMIT);
+    for (labels, rate_limit) in &buckets {
+        limit.add(labels, &[], rate_limit.limit);
+    }
+}

@@ -1,0 +1,101 @@
+//! Every metric family: the only place with metric names. docs/metrics.md is held to it by a test.
+
+/// A metric family.
+#[derive(Debug)]
+pub struct Family {
+    /// The name of its samples, but for a histogram's suffixes.
+    pub name: &'static str,
+    /// What `# TYPE` says.
+    pub kind: Kind,
+    /// What `# HELP` says; without line breaks and backslashes.
+    pub help: &'static str,
+    /// The names of its labels, in the order they are written.
+    pub labels: &'static [&'static str],
+}
+
+/// A metric type of the text format 0.0.4, which has no `stateset` and no `info`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Goes up and down.
+    Gauge,
+    /// Only rises, and begins anew with the process.
+    Counter,
+    /// Counts by upper bound.
+    Histogram,
+}
+
+impl Kind {
+    /// The word after `# TYPE` and the name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+macro_rules! families {
+    ($($(#[doc = $help:literal])+ $id:ident = $kind:ident $name:literal $labels:expr;)+) => {
+        $(pub(crate) const $id: Family = Family {
+            name: $name,
+            kind: Kind::$kind,
+            help: families!(@help $($help)+),
+            labels: &$labels,
+        };)+
+
+        /// Every family of the page, in the order of the page; `process_*` follows them.
+        pub const ALL: &[Family] = &[$($id),+];
+    };
+    (@help $help:literal) => { $help.trim_ascii_start() };
+}
+
+families! {
+    /// The status Atlas reports for the peering, to the letter; exactly one series per peering. As of the last poll, not of the scrape.
+    STATUS = Gauge "mongodbatlas_network_peering_status" ["provider", "vpcId", "group_id", "peering_id", "status"];
+    /// 1 if the peering's status is AVAILABLE, else 0.
+    AVAILABLE = Gauge "mongodbatlas_network_peering_available" ["provider", "vpcId", "group_id", "peering_id"];
+    /// When the peering was made, from its id; missing if the id is no ObjectId.
+    CREATED = Gauge "mongodbatlas_network_peering_created_timestamp_seconds" ["provider", "vpcId", "group_id", "peering_id"];
+    /// What identifies the peering to people: its container in Atlas, AWS's connection id, and the user's network.
+    INFO = Gauge "mongodbatlas_network_peering_info" ["provider", "vpcId", "group_id", "peering_id", "container_id", "connection_id", "cloud_account", "resource_group", "accepter_region", "cidr_block"];
+    /// 1 while Atlas reports an error for the peering; free text counts as OTHER and is in the log.
+    ERROR_INFO = Gauge "mongodbatlas_network_peering_error_info" ["provider", "vpcId", "group_id", "peering_id", "reason"];
+    /// How many peerings have the status; 0 for every documented status of the provider without one.
+    PEERINGS = Gauge "mongodbatlas_network_peerings" ["group_id", "provider", "status"];
+    /// Names the group (an Atlas project) as the config does.
+    GROUP_INFO = Gauge "mongodbatlas_group_info" ["group_id", "group_name", "org_id", "account"];
+    /// 1 if the last poll of the group and provider brought every page, else 0; 0 before the first.
+    POLL_SUCCESS = Gauge "mongodbatlas_peering_poll_success" ["group_id", "provider"];
+    /// When a poll last succeeded; 0 before the first.
+    POLL_LAST_SUCCESS = Gauge "mongodbatlas_peering_poll_last_success_timestamp_seconds" ["group_id", "provider"];
+    /// How long the last poll took, repetitions included.
+    POLL_DURATION = Gauge "mongodbatlas_peering_poll_duration_seconds" ["group_id", "provider"];
+    /// 1 while peerings of an earlier poll are served because a later one failed.
+    POLL_STALE = Gauge "mongodbatlas_peering_poll_stale" ["group_id", "provider"];
+    /// Peerings that Atlas sent more than once in the listing that is served; each is counted once.
+    POLL_DUPLICATES = Gauge "mongodbatlas_peering_poll_duplicates" ["group_id", "provider"];
+    /// Polls that ended, well or not.
+    POLLS = Counter "mongodbatlas_peering_polls_total" ["group_id", "provider"];
+    /// Polls that failed; a reason appears with its first failure.
+    POLL_FAILURES = Counter "mongodbatlas_peering_poll_failures_total" ["group_id", "provider", "reason"];
+    /// How often each group and provider is polled.
+    POLL_INTERVAL = Gauge "mongodbatlas_peering_poll_interval_seconds" [];
+    /// Peerings of a group and provider older than this are dropped from the page.
+    MAX_STALENESS = Gauge "mongodbatlas_peering_max_staleness_seconds" [];
+    /// HTTP requests that left for Atlas, digest challenges included; code is the HTTP status, or a reason where none came.
+    API_REQUESTS = Counter "mongodbatlas_api_requests_total" ["account", "endpoint", "code"];
+    /// Time from sending a request to Atlas to the headers of its answer.
+    API_DURATION = Histogram "mongodbatlas_api_request_duration_seconds" ["account", "endpoint"];
+    /// Requests left in the group's token bucket when Atlas last told.
+    RATE_LIMIT_REMAINING = Gauge "mongodbatlas_api_ratelimit_remaining" ["account", "endpoint", "group_id"];
+    /// Size of the group's token bucket when Atlas last told.
+    RATE_LIMIT = Gauge "mongodbatlas_api_ratelimit_limit" ["account", "endpoint", "group_id"];
+    /// The version of this exporter.
+    BUILD_INFO = Gauge "mongodbatlas_peering_exporter_build_info" ["version"];
+    /// 1 if the config was read without faults when it was last read.
+    CONFIG_SUCCESS = Gauge "mongodbatlas_peering_exporter_config_last_reload_successful" [];
+    /// When the config was last read without faults.
+    CONFIG_SUCCESS_TIME = Gauge "mongodbatlas_peering_exporter_config_last_reload_success_timestamp_seconds" [];
+}

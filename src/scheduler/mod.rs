@@ -1,0 +1,158 @@
+//! When to poll which target.
+//!
+//! Every target has a task of its own, so that none waits for another but for a place among the polls of its account.
+
+mod pause;
+mod places;
+mod report;
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use tokio::{
+    sync::watch,
+    task::{JoinError, JoinSet},
+    time::{Instant, sleep_until},
+};
+
+use self::{pause::Pause, places::Places};
+use crate::{
+    atlas::{Client, GroupId, ListError, Reason},
+    state::{Failure, Poll, State, Target},
+};
+
+/// How polls follow each other.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// From the start of one poll of a target to the start of its next.
+    pub interval: Duration,
+    /// Bound on one poll.
+    pub deadline: Duration,
+    /// Polls of one account at the same time, at most.
+    pub concurrency: usize,
+}
+
+/// An account and what to poll with it.
+pub struct Account {
+    /// Asks Atlas with the account's credential.
+    pub client: Client,
+    /// Its groups and their providers.
+    pub targets: Vec<Target>,
+}
+
+/// Polls every target when it is due, for as long as it is awaited.
+///
+/// # Errors
+/// A poll panicked: its target would be frozen from now on, so the exporter must not go on as if nothing were.
+pub async fn poll_for_ever(accounts: Vec<Account>, pace: Pace, state: watch::Sender<State>) -> Result<(), JoinError> {
+    let mut tasks = JoinSet::new();
+    for poller in pollers(accounts, pace, &state) {
+        tasks.spawn(poller.poll_for_ever());
+    }
+    wait(tasks).await
+}
+
+/// Polls every target once.
+///
+/// # Errors
+/// A poll panicked.
+pub async fn poll_once(accounts: Vec<Account>, pace: Pace, state: watch::Sender<State>) -> Result<(), JoinError> {
+    let mut tasks = JoinSet::new();
+    for mut poller in pollers(accounts, pace, &state) {
+        tasks.spawn(async move {
+            poller.poll().await;
+        });
+    }
+    wait(tasks).await
+}
+
+async fn wait(mut tasks: JoinSet<()>) -> Result<(), JoinError> {
+    while let Some(end) = tasks.join_next().await {
+        end?;
+    }
+    Ok(())
+}
+
+fn pollers(accounts: Vec<Account>, pace: Pace, state: &watch::Sender<State>) -> Vec<Poller> {
+    let mut pollers = Vec::new();
+    for account in accounts {
+        let client = Arc::new(account.client);
+        let places = Arc::new(Places::new(pace.concurrency));
+        let mut pauses: HashMap<GroupId, Arc<Pause>> = HashMap::new();
+        for target in account.targets {
+            pollers.push(Poller {
+                pause: pauses.entry(target.group.clone()).or_default().clone(),
+                target,
+                client: client.clone(),
+                places: places.clone(),
+                state: state.clone(),
+                pace,
+                is_failing: false,
+            });
+        }
+    }
+    pollers
+}
+
+/// Polls one target.
+struct Poller {
+    target: Target,
+    client: Arc<Client>,
+    places: Arc<Places>,
+    pause: Arc<Pause>,
+    state: watch::Sender<State>,
+    pace: Pace,
+    is_failing: bool,
+}
+
+impl Poller {
+    async fn poll_for_ever(mut self) {
+        let mut due = Instant::now();
+        loop {
+            sleep_until(due).await;
+            due = self.poll().await;
+        }
+    }
+
+    /// Polls once its account has a place and its group no pause; says when the next poll is due.
+    async fn poll(&mut self) -> Instant {
+        let place = self.places.take(self.is_failing, &self.pause).await;
+        let started = Instant::now();
+        let outcome = self.client.list(&self.target.group, self.target.provider, self.pace.deadline).await;
+        drop(place);
+        self.is_failing = outcome.is_err();
+        let due = started + self.pace.interval;
+        let due = match &outcome {
+            Err(error) if error.kind.reason() == Reason::RateLimited => {
+                due.min(self.pause.begin(error.kind.retry_after(), self.pace.interval))
+            }
+            _ => {
+                self.pause.end();
+                due
+            }
+        };
+        self.record(started, outcome.map_err(|error| failure(&error)));
+        due
+    }
+
+    fn record(&self, started: Instant, outcome: Result<crate::atlas::Listing, Failure>) {
+        let poll = Poll {
+            ended: std::time::Instant::now(),
+            ended_at: SystemTime::now(),
+            duration: started.elapsed(),
+            outcome,
+        };
+        self.state.send_modify(|state| {
+            for event in state.record(&self.target, poll) {
+                report::log(&self.target, state, event);
+            }
+        });
+    }
+}
+
+fn failure(error: &ListError) -> Failure {
+    Failure { reason: error.kind.reason(), message: report::chain(error) }
+}

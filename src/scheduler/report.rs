@@ -1,0 +1,48 @@
+//! What a poll changed, as lines of the log.
+
+use std::error::Error;
+
+use tracing::{error, info, warn};
+
+use crate::{
+    atlas::Peering,
+    state::{Event, State, Target},
+};
+
+/// Logs a change with the names of what it is about. A failure is told when it begins and when it ends.
+pub(super) fn log(target: &Target, state: &State, event: Event) {
+    let group = target.group.as_str();
+    let group_name = state.groups.get(&target.group).map_or("", |group| group.name.as_str());
+    let provider = target.provider.as_str();
+    macro_rules! log {
+        ($level:ident, $($rest:tt)+) => { $level!(group, group_name, provider, $($rest)+) };
+    }
+    match event {
+        Event::Failing(failure) => {
+            let reason = failure.reason.as_str();
+            log!(warn, reason, "polls fail: {}; {}", failure.message, failure.reason.advice());
+        }
+        Event::Recovered { failed } => log!(info, "polls succeed again after {failed} that failed"),
+        Event::Dropped { peerings } => {
+            log!(error, "{peerings} peerings are off the page: no poll succeeded for too long, or the group is gone");
+        }
+        Event::Emptied { peerings } => log!(warn, "Atlas lists no peering any more; there were {peerings}"),
+        Event::Duplicates(count) => log!(warn, "Atlas sent {count} peerings twice; each is counted once"),
+        Event::Appeared(peering) => {
+            log!(info, vpc_id = peering.vpc_id, peering_id = peering.id, to = peering.status, "a peering appeared");
+        }
+        Event::Vanished(peering) => {
+            log!(warn, vpc_id = peering.vpc_id, peering_id = peering.id, from = peering.status, "a peering is gone");
+        }
+        Event::Changed { from, to } => {
+            let Peering { vpc_id, id, status, error, .. } = to;
+            log!(info, vpc_id, peering_id = id, from, to = status, error, "a peering changed");
+        }
+    }
+}
+
+/// The error and its causes in one sentence.
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (**error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,122 @@
+//! What is answered under which path.
+
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use http_body_util::Full;
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode,
+    header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY},
+};
+
+use super::document::{Body, Document};
+
+/// What the server answers with; it asks anew for each request.
+pub struct Routes {
+    /// The path of the metrics, such as `/metrics`.
+    pub telemetry_path: String,
+    /// The media type of the metrics.
+    pub telemetry_type: &'static str,
+    /// The metrics and their tail.
+    pub telemetry: Box<dyn Fn() -> (Arc<Document>, String) + Send + Sync>,
+    /// What is missing until the first data are complete, as a sentence.
+    pub missing: Box<dyn Fn() -> Option<String> + Send + Sync>,
+    /// The page at `/`, in HTML.
+    pub landing: String,
+}
+
+impl Routes {
+    /// Answers a request; hyper leaves the body out of an answer to HEAD.
+    pub(super) fn answer<B>(&self, request: &Request<B>) -> Response<Full<Body>> {
+        let path = request.uri().path();
+        if ![self.telemetry_path.as_str(), "/", "/-/healthy", "/-/ready"].contains(&path) {
+            return text(StatusCode::NOT_FOUND, "not found\n");
+        }
+        if ![Method::GET, Method::HEAD].contains(request.method()) {
+            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return response;
+        }
+        match path {
+            "/" => self.landing(),
+            "/-/healthy" => text(StatusCode::OK, "healthy\n"),
+            "/-/ready" => match (self.missing)() {
+                None => text(StatusCode::OK, "ready\n"),
+                Some(missing) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("not ready: {missing}\n")),
+            },
+            _ => self.telemetry(request.headers()),
+        }
+    }
+
+    fn landing(&self) -> Response<Full<Body>> {
+        let mut response = text(StatusCode::OK, &self.landing);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+        headers.insert("content-security-policy", HeaderValue::from_static(policy));
+        response
+    }
+
+    fn telemetry(&self, headers: &HeaderMap) -> Response<Full<Body>> {
+        let (document, tail) = (self.telemetry)();
+        let zipped = if accepts_gzip(headers) { document.gzip(&tail).ok() } else { None };
+        let is_zipped = zipped.is_some();
+        let mut response = Response::new(Full::new(zipped.unwrap_or_else(|| document.plain(tail))));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.telemetry_type));
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        if is_zipped {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        response
+    }
+}
+
+fn text(status: StatusCode, text: &str) -> Response<Full<Body>> {
+    let body = Bytes::from(text.to_owned()).chain(Bytes::new());
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Whether `Accept-Encoding` allows gzip (RFC 9110): by name, else by `*`, and not with a weight of zero.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());
+    let codings: Vec<(&str, bool)> = lines.flat_map(|line| line.split(',')).map(coding).collect();
+    let allows = |name: &str| codings.iter().find(|(coding, _)| coding.eq_ignore_ascii_case(name)).map(|(_, on)| *on);
+    allows("gzip").or_else(|| allows("*")).unwrap_or(false)
+}
+
+/// A coding and whether its weight is above zero.
+fn coding(item: &str) -> (&str, bool) {
+    let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
+    let weight = parameters.trim().strip_prefix("q=").map(str::parse::<f32>);
+    (name.trim(), !matches!(weight, Some(Ok(weight)) if weight <= 0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepts(line: &str) -> bool {
+        accepts_gzip(&HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_str(line).unwrap())]))
+    }
+
+    #[test]
+    fn gzip_is_served_to_whoever_asks_for_it() {
+        for line in ["gzip", "deflate, gzip", "GZIP;q=0.5", "gzip; q=1.0", "*", "br;q=1, *;q=0.1"] {
+            assert!(accepts(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_not_served_to_others() {
+        for line in ["", "identity", "gzip;q=0", "gzip; q=0.000, *", "*;q=0", "xgzip"] {
+            assert!(!accepts(line), "{line}");
+        }
+        assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,85 @@
+//! One HTTP answer before it goes out: status, headers, body.
+
+use std::io::Write;
+
+use flate2::{Compression, write::GzEncoder};
+
+/// What every answer of the real API was recorded to carry.
+pub(super) const HEADERS: [(&str, &str); 5] = [
+    ("server", "mdbws"),
+    ("strict-transport-security", "max-age=31536000; includeSubdomains;"),
+    ("vary", "Accept-Encoding"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+];
+
+const UNAUTHORIZED: &str = r#"{
+  "error" : 401,
+  "reason" : "Unauthorized",
+  "detail" : "You are not authorized for this resource.",
+  "errorCode" : "UNEXPECTED_ERROR"
+}"#;
+
+const UNAVAILABLE: &str = "<!DOCTYPE html>\n<html><head><title>MongoDB Cloud Manager Unavailable</title></head>\
+    <body><h1>We will be back soon.</h1></body></html>\n";
+
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The word for it in the log.
+    pub(super) outcome: &'static str,
+    pub(super) status: u16,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) fn new(outcome: &'static str, status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
+        Answer { outcome, status, headers: vec![("content-type", content_type.to_owned())], body: body.into() }
+    }
+
+    /// The recorded answer to missing, old and wrong credentials alike.
+    pub(super) fn unauthorized(outcome: &'static str, challenge: String) -> Answer {
+        Answer::new(outcome, 401, "application/json", UNAUTHORIZED).with("www-authenticate", challenge)
+    }
+
+    /// The page of a load balancer that finds no server.
+    pub(super) fn html(status: u16) -> Answer {
+        Answer::new("fault", status, "text/html", UNAVAILABLE)
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: impl ToString) -> Answer {
+        self.headers.push((name, value.to_string()));
+        self
+    }
+
+    /// The same, compressed; as it is where compression fails.
+    pub(super) fn compressed(self) -> Answer {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        match encoder.write_all(&self.body).and_then(|()| encoder.finish()) {
+            Ok(body) => Answer { body, ..self }.with("content-encoding", "gzip"),
+            Err(_) => self,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn the_body_of_a_challenge_has_the_recorded_length() {
+        let answer = Answer::unauthorized("challenge", String::new());
+        assert_eq!(answer.body.len(), 142);
+    }
+
+    #[test]
+    fn a_compressed_answer_says_so_and_unpacks() {
+        let answer = Answer::new("ok", 200, "text/plain", "hello").compressed();
+        assert!(answer.headers.contains(&("content-encoding", "gzip".to_owned())));
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(&answer.body[..]).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "hello");
+    }
+}

@@ -1,0 +1,190 @@
+//! The server's side of digest authentication: challenges, and a strict judgement of the answers.
+
+use std::time::Instant;
+
+use super::{Credentials, DigestSettings, algorithm::expected, authorization::Authorization, nonces::Nonces};
+
+const REALM: &str = "MMS Public API";
+/// What a request's `Authorization` is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Accepted,
+    Missing,
+    Stale,
+    BadCredentials,
+    ReplayedCount,
+}
+
+/// Makes nonces and remembers how far each was used.
+#[derive(Debug)]
+pub(super) struct Digest {
+    settings: DigestSettings,
+    credentials: Credentials,
+    nonces: Nonces,
+}
+
+impl Verdict {
+    /// The word for it in the log.
+    pub(super) fn outcome(self) -> &'static str {
+        match self {
+            Verdict::Accepted => "ok",
+            Verdict::Missing => "challenge",
+            Verdict::Stale => "stale",
+            Verdict::BadCredentials => "bad_credentials",
+            Verdict::ReplayedCount => "replayed_nc",
+        }
+    }
+}
+
+impl Digest {
+    pub(super) fn new(settings: DigestSettings, credentials: Credentials) -> Digest {
+        Digest { settings, credentials, nonces: Nonces::default() }
+    }
+
+    /// The value of `WWW-Authenticate`, with a nonce that was never used.
+    pub(super) fn challenge(&mut self, stale: bool, now: Instant) -> String {
+        let nonce = self.nonces.issue(now);
+        let algorithm = self.settings.algorithm.name();
+        let qop = if self.settings.qop { r#" qop="auth","# } else { "" };
+        format!(r#"Digest realm="{REALM}", domain="", nonce="{nonce}", algorithm={algorithm},{qop} stale={stale}"#)
+    }
+
+    /// Judges an answer for a request with this method and this path and query.
+    pub(super) fn judge(&mut self, method: &str, uri: &str, answer: &Authorization, now: Instant) -> Verdict {
+        if !self.is_well_formed(uri, answer) || !self.is_right(method, answer) {
+            return Verdict::BadCredentials;
+        }
+        let settings = &self.settings;
+        let nonce = answer.get("nonce").and_then(|nonce| self.nonces.get_mut(nonce));
+        let Some(nonce) = nonce.filter(|nonce| nonce.is_fresh(settings, now)) else {
+            return Verdict::Stale;
+        };
+        if nonce.accept(settings, answer.nonce_count()) { Verdict::Accepted } else { Verdict::ReplayedCount }
+    }
+
+    fn is_well_formed(&self, uri: &str, answer: &Authorization) -> bool {
+        let algorithm = answer.get("algorithm").unwrap_or("MD5");
+        algorithm.eq_ignore_ascii_case(self.settings.algorithm.name())
+            && answer.get("username") == Some(&self.credentials.public_key)
+            && answer.get("realm") == Some(REALM)
+            && answer.get("uri") == Some(uri)
+            && answer.get("qop") == self.settings.qop.then_some("auth")
+    }
+
+    fn is_right(&self, method: &str, answer: &Authorization) -> bool {
+        let expected = expected(self.settings.algorithm, &self.credentials.private_key, method, answer);
+        expected.is_some() && expected.as_deref() == answer.get("response")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{super::Algorithm, *};
+
+    fn response(algorithm: Algorithm, password: &str, header: &str) -> String {
+        let answer = Authorization::parse(header).unwrap();
+        expected(algorithm, password, "GET", &answer).unwrap()
+    }
+
+    struct Client {
+        server: Digest,
+        nonce: String,
+        now: Instant,
+    }
+
+    impl Client {
+        fn new(settings: DigestSettings) -> Client {
+            let now = Instant::now();
+            let mut server = Digest::new(settings, Credentials::default());
+            let challenge = server.challenge(false, now);
+            let nonce = challenge.split('"').nth(5).unwrap().to_owned();
+            Client { server, nonce, now }
+        }
+
+        fn ask(&mut self, nc: &str, password: &str, uri: &str) -> Verdict {
+            let algorithm = self.server.settings.algorithm;
+            let qop =
+                if self.server.settings.qop { format!(r#", qop=auth, nc={nc}, cnonce="c""#) } else { String::new() };
+            let header = format!(
+                r#"Digest username="demo", realm="{REALM}", nonce="{}", uri="{uri}", algorithm={}{qop}"#,
+                self.nonce,
+                algorithm.name()
+            );
+            let header = format!("{header}, response={}", response(algorithm, password, &header));
+            self.server.judge("GET", "/peers?a=1", &Authorization::parse(&header).unwrap(), self.now)
+        }
+
+        fn get(&mut self, nc: &str) -> Verdict {
+            self.ask(nc, "demo", "/peers?a=1")
+        }
+    }
+
+    #[test]
+    fn the_challenge_looks_like_the_recorded_one() {
+        let client = Client::new(DigestSettings::default());
+        assert_eq!(client.nonce.len(), 32);
+        let mut server = client.server;
+        let challenge = server.challenge(true, client.now);
+        let (start, rest) = challenge.split_at(r#"Digest realm="MMS Public API", domain="", nonce=""#.len());
+        assert_eq!(start, r#"Digest realm="MMS Public API", domain="", nonce=""#);
+        assert_eq!(&rest[32..], r#"", algorithm=MD5, qop="auth", stale=true"#);
+    }
+
+    #[test]
+    fn the_count_starts_at_one_and_rises() {
+        let mut client = Client::new(DigestSettings::default());
+        assert_eq!(client.get("00000000"), Verdict::ReplayedCount);
+        assert_eq!(client.get("00000002"), Verdict::ReplayedCount);
+        assert_eq!(client.get("00000001"), Verdict::Accepted);
+        assert_eq!(client.get("00000001"), Verdict::ReplayedCount);
+        assert_eq!(client.get("0000000a"), Verdict::Accepted);
+        assert_eq!(client.get("00000009"), Verdict::ReplayedCount);
+        assert_eq!(client.get("b"), Verdict::ReplayedCount);
+    }
+
+    #[test]
+    fn a_wrong_password_or_uri_is_never_stale() {
+        let mut client = Client::new(DigestSettings::default());
+        assert_eq!(client.ask("00000001", "wrong", "/peers?a=1"), Verdict::BadCredentials);
+        assert_eq!(client.ask("00000001", "demo", "/peers"), Verdict::BadCredentials);
+        client.server.credentials.public_key = "other".to_owned();
+        assert_eq!(client.get("00000001"), Verdict::BadCredentials);
+    }
+
+    #[test]
+    fn a_nonce_is_stale_when_old_used_up_or_unknown() {
+        let mut client = Client::new(DigestSettings { nonce_uses: Some(1), ..DigestSettings::default() });
+        assert_eq!(client.get("00000001"), Verdict::Accepted);
+        assert_eq!(client.get("00000002"), Verdict::Stale);
+
+        let mut client = Client::new(DigestSettings::default());
+        client.now += Duration::from_secs(300);
+        assert_eq!(client.get("00000001"), Verdict::Stale);
+        client.nonce = "unknown".to_owned();
+        assert_eq!(client.get("00000001"), Verdict::Stale);
+    }
+
+    #[test]
+    fn sha_256_must_be_answered_with_sha_256() {
+        let settings = DigestSettings { algorithm: Algorithm::Sha256, ..DigestSettings::default() };
+        let mut client = Client::new(settings);
+        assert_eq!(client.get("00000001"), Verdict::Accepted);
+        let md5 =
+            format!(r#"Digest username="demo", realm="{REALM}", uri="/", nonce="n", qop=auth, nc=00000002, cnonce=c"#);
+        let md5 = format!("{md5}, response={}", response(Algorithm::Md5, "demo", &md5));
+        let answer = Authorization::parse(&md5).unwrap();
+        let verdict = client.server.judge("GET", "/", &answer, client.now);
+        assert_eq!(verdict, Verdict::BadCredentials);
+    }
+
+    #[test]
+    fn without_qop_there_is_no_count() {
+        let mut client = Client::new(DigestSettings { qop: false, ..DigestSettings::default() });
+        assert_eq!(client.get(""), Verdict::Accepted);
+        assert_eq!(client.get(""), Verdict::Accepted);
+        let challenge = client.server.challenge(false, client.now);
+        assert!(challenge.ends_with("algorithm=MD5, stale=false"), "{challenge}");
+    }
+}

@@ -1,0 +1,57 @@
+//! The three cloud providers and the dialects in which Atlas speaks of their peerings.
+
+use serde::{Deserialize, Serialize};
+
+/// A cloud provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Provider {
+    /// Amazon Web Services
+    Aws,
+    /// Microsoft Azure
+    Azure,
+    /// Google Cloud
+    Gcp,
+}
+
+impl Provider {
+    /// All three.
+    pub const ALL: [Provider; 3] = [Provider::Aws, Provider::Azure, Provider::Gcp];
+
+    /// The API's word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Provider::Aws => "AWS",
+            Provider::Azure => "AZURE",
+            Provider::Gcp => "GCP",
+        }
+    }
+
+    /// Reads the API's word in any case.
+    pub(super) fn parse(text: &str) -> Option<Provider> {
+        Self::ALL.into_iter().find(|provider| provider.name().eq_ignore_ascii_case(text))
+    }
+
+    /// The names of the fields with the status and the error.
+    pub(super) fn dialect(self) -> (&'static str, &'static str) {
+        match self {
+            Provider::Aws => ("statusName", "errorStateName"),
+            Provider::Azure => ("status", "errorState"),
+            Provider::Gcp => ("status", "errorMessage"),
+        }
+    }
+
+    /// Everything the API may say about a peering besides these two.
+    pub(super) fn documented_fields(self) -> &'static [&'static str] {
+        match self {
+            Provider::Aws => {
+                &["containerId", "awsAccountId", "vpcId", "routeTableCidrBlock", "accepterRegionName", "connectionId"]
+            }
+            Provider::Azure => {
+                &["containerId", "azureDirectoryId", "azureSubscriptionId", "resourceGroupName", "vnetName"]
+            }
+            Provider::Gcp => &["containerId", "gcpProjectId", "networkName"],
+        }
+    }
+}

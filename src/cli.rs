@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_flags_agree_with_each_other() {
-        Args::command().debug_assert();
+        <Args as CommandFactory>::command().debug_assert();
     }
 
     #[test]

@@ -1,0 +1,28 @@
+# Every way to build, run and check the exporter. Needs Rust, as https://rustup.rs installs it, and a C compiler.
+
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: demo test tools bench image
+
+# The exporter on top of a simulated Atlas, without any credential.
+demo:
+	cargo run --release --locked -- demo
+
+# Format, lints and every test; installs the programs that the tests run.
+test: tools
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo test --locked
+
+# Debian's prometheus, with its promtool.
+tools:
+	@command -v prometheus promtool >/dev/null || \
+		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends prometheus; }
+
+# What a scrape and a poll cost at 12,500 peerings; prints the machine and the spread.
+bench:
+	cargo bench --locked
+
+# The container image, with docker, podman or buildah.
+image:
+	$(or $(CONTAINER_TOOL),docker) build -t mongodbatlas-peering-exporter .

@@ -78,7 +78,7 @@ impl ErrorKind {
             Self::Tls(error)
         } else if causes(&error).any(|cause| cause.to_string() == "dns error") {
             Self::Dns(error)
-        } else if error.is_decode() {
+        } else if error.is_decode() && !causes(&error).any(|cause| cause.downcast_ref::<hyper::Error>().is_some()) {
             Self::Unpack(error)
         } else {
             Self::Connect(error)

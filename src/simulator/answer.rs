@@ -47,8 +47,8 @@ impl Answer {
         Answer::new("fault", status, "text/html", UNAVAILABLE)
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: impl ToString) -> Answer {
-        self.headers.push((name, value.to_string()));
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Answer {
+        self.headers.push((name, value.into()));
         self
     }
 

@@ -51,7 +51,7 @@ pub(super) fn decide(state: &mut State, asked: &Asked, now: Instant) -> Decision
 
 fn judge(state: &mut State, asked: &Asked, now: Instant) -> Verdict {
     match &asked.authorization {
-        Some(answer) => state.digest.judge(&asked.method, &asked.uri(), answer, now),
+        Some(answer) => state.digest.judge(&asked.method, &asked.uri, answer, now),
         None if asked.credentials == "none" => Verdict::Missing,
         None => Verdict::BadCredentials,
     }
@@ -97,7 +97,7 @@ fn error(state: &mut State, asked: &Asked, fault: StatusFault, now: Instant) -> 
         }
     };
     match fault.retry_after {
-        Some(seconds) => answer.with("retry-after", seconds),
+        Some(seconds) => answer.with("retry-after", seconds.to_string()),
         None => answer,
     }
 }

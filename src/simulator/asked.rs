@@ -9,6 +9,8 @@ pub(super) struct Asked {
     pub(super) method: String,
     pub(super) path: String,
     pub(super) query: String,
+    /// The path and query to the letter, which a digest answer repeats.
+    pub(super) uri: String,
     pub(super) version: String,
     pub(super) route: Route,
     /// The query as a listing understands it.
@@ -42,6 +44,7 @@ impl Asked {
             method: request.method().to_string(),
             path: path.to_owned(),
             query: query.to_owned(),
+            uri: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
             version: format!("{:?}", request.version()),
             route: Route::of(path),
             listing: Query::parse(query),
@@ -53,19 +56,15 @@ impl Asked {
         }
     }
 
-    /// What a digest answer calls `uri`.
-    pub(super) fn uri(&self) -> String {
-        match self.query.as_str() {
-            "" => self.path.clone(),
-            query => format!("{}?{query}", self.path),
-        }
-    }
-
     pub(super) fn group(&self) -> Option<&str> {
         match &self.route {
             Route::Peers { group, .. } | Route::Group { group, .. } => Some(group),
             Route::Unknown => None,
         }
+    }
+
+    pub(super) fn is_v2(&self) -> bool {
+        matches!(self.route, Route::Peers { v2: true, .. } | Route::Group { v2: true, .. })
     }
 
     /// The query, if this asks for a listing and can be understood.

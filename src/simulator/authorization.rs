@@ -41,16 +41,18 @@ impl Authorization {
 fn value(text: &str) -> Option<(String, &str)> {
     let (value, rest) = match text.strip_prefix('"') {
         Some(quoted) => unquote(quoted)?,
-        None => {
-            let end = text.find(',').unwrap_or(text.len());
-            (text[..end].trim().to_owned(), &text[end..])
-        }
+        None => token(text),
     };
     let rest = rest.trim_start();
     if rest.is_empty() {
         return Some((value, rest));
     }
     rest.strip_prefix(',').map(|rest| (value, rest))
+}
+
+fn token(text: &str) -> (String, &str) {
+    let (token, rest) = text.split_at(text.find(',').unwrap_or(text.len()));
+    (token.trim().to_owned(), rest)
 }
 
 fn unquote(text: &str) -> Option<(String, &str)> {

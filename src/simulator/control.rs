@@ -47,7 +47,7 @@ pub(super) async fn answer(simulator: &Simulator, request: hyper::Request<Incomi
 /// Explains the control API, with commands that name the host the reader used.
 fn page(request: &hyper::Request<Incoming>) -> String {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let host = host.or_else(|| request.uri().authority().map(|authority| authority.as_str()));
+    let host = host.or_else(|| request.uri().authority().map(hyper::http::uri::Authority::as_str));
     include_str!("control.txt").replace("HOST", host.unwrap_or("127.0.0.1:8081"))
 }
 
@@ -63,26 +63,40 @@ fn act(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -> Outco
     match (method.as_str(), segments.as_slice()) {
         ("GET", ["groups"]) => Ok(simulator.groups()),
         ("GET", ["requests"]) => Ok(json!(simulator.requests())),
-        ("DELETE", ["requests"]) => Ok(done(simulator.clear_requests())),
         ("GET", ["faults"]) => Ok(json!(simulator.faults())),
-        ("POST", ["faults"]) => Ok(done(simulator.fail(parse::<Fault>(body)?))),
-        ("DELETE", ["faults"]) => Ok(done(simulator.clear_faults())),
+        ("POST", ["faults"]) => {
+            simulator.fail(parse::<Fault>(body)?);
+            done()
+        }
+        ("DELETE", ["faults"]) => {
+            simulator.clear_faults();
+            done()
+        }
+        ("DELETE", ["requests"]) => {
+            simulator.clear_requests();
+            done()
+        }
         ("POST", ["groups", group, "peers"]) => {
             let ids = simulator.put_peering(group, parse::<Peering>(body)?)?;
             Ok(json!({"ids": ids}))
         }
         ("POST", ["groups", group, "peers", peering]) => {
             let new: NewStatus = parse(body)?;
-            let change = simulator.set_status(group, peering, &new.status, new.error.as_deref());
-            Ok(done(change?))
+            simulator.set_status(group, peering, &new.status, new.error.as_deref())?;
+            done()
         }
-        ("DELETE", ["groups", group, "peers", peering]) => Ok(done(simulator.remove_peering(group, peering)?)),
+        ("DELETE", ["groups", group, "peers", peering]) => {
+            simulator.remove_peering(group, peering)?;
+            done()
+        }
         _ => Err(Refusal { status: 404, sentence: format!("there is no {method} /{path}; see GET /simulator/") }),
     }
 }
 
-fn done((): ()) -> Value {
-    json!({"done": true})
+// Kept as a `Result` so that it can end every arm above.
+#[allow(clippy::unnecessary_wraps)]
+fn done() -> Outcome {
+    Ok(json!({"done": true}))
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
@@ -99,7 +113,7 @@ impl From<ChangeError> for Refusal {
     fn from(error: ChangeError) -> Refusal {
         let sentence = error.to_string();
         match error {
-            ChangeError::BadId(_) => Refusal::bad(sentence),
+            ChangeError::BadId(_) | ChangeError::TooMany(_) => Refusal::bad(sentence),
             ChangeError::NoGroup(_) | ChangeError::NoPeering { .. } => Refusal { status: 404, sentence },
         }
     }

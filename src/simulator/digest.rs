@@ -122,17 +122,6 @@ mod tests {
     }
 
     #[test]
-    fn the_challenge_looks_like_the_recorded_one() {
-        let client = Client::new(DigestSettings::default());
-        assert_eq!(client.nonce.len(), 32);
-        let mut server = client.server;
-        let challenge = server.challenge(true, client.now);
-        let (start, rest) = challenge.split_at(r#"Digest realm="MMS Public API", domain="", nonce=""#.len());
-        assert_eq!(start, r#"Digest realm="MMS Public API", domain="", nonce=""#);
-        assert_eq!(&rest[32..], r#"", algorithm=MD5, qop="auth", stale=true"#);
-    }
-
-    #[test]
     fn the_count_starts_at_one_and_rises() {
         let mut client = Client::new(DigestSettings::default());
         assert_eq!(client.get("00000000"), Verdict::ReplayedCount);
@@ -168,8 +157,7 @@ mod tests {
 
     #[test]
     fn sha_256_must_be_answered_with_sha_256() {
-        let settings = DigestSettings { algorithm: Algorithm::Sha256, ..DigestSettings::default() };
-        let mut client = Client::new(settings);
+        let mut client = Client::new(DigestSettings { algorithm: Algorithm::Sha256, ..DigestSettings::default() });
         assert_eq!(client.get("00000001"), Verdict::Accepted);
         let md5 =
             format!(r#"Digest username="demo", realm="{REALM}", uri="/", nonce="n", qop=auth, nc=00000002, cnonce=c"#);

@@ -12,9 +12,9 @@ use super::period;
 pub enum Effect {
     /// An error status.
     Status(StatusFault),
-    /// All headers, half of the body, and the end of the connection.
+    /// All headers, half of the body, and the end of the connection; of the stream with HTTP/2.
     Cut,
-    /// The connection is closed without an answer.
+    /// The connection is closed without an answer; with HTTP/2 the stream is reset.
     Close,
     /// There is no answer, ever.
     Never,
@@ -36,21 +36,22 @@ pub enum Effect {
 
 /// An error status and what comes with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct StatusFault {
     /// 200 to 599.
     #[serde(deserialize_with = "final_status")]
     pub code: u16,
     /// Atlas's word for the error; without it the usual one for the status.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
     /// The header of that name, in seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
     /// An HTML page rather than an error of the API.
+    #[serde(default)]
     pub html: bool,
     /// Exactly this body.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }
 

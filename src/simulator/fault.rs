@@ -148,7 +148,12 @@ mod tests {
         ] {
             assert!(serde_json::from_str::<Fault>(json).is_ok(), "{json}");
         }
-        for json in [r#"{"effect": "boom"}"#, r#"{"time": 1}"#, r#"{"effect": {"status": {"code": 99}}}"#] {
+        for json in [
+            r#"{"effect": "boom"}"#,
+            r#"{"time": 1}"#,
+            r#"{"effect": {"status": {}}}"#,
+            r#"{"effect": {"status": {"code": 99}}}"#,
+        ] {
             assert!(serde_json::from_str::<Fault>(json).is_err(), "{json}");
         }
     }

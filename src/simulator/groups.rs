@@ -2,26 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{Change, Group, Peering, object_id};
-
-/// A change that could not be made.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ChangeError {
-    /// The group does not exist.
-    #[error("there is no group `{0}`")]
-    NoGroup(String),
-    /// The peering does not exist in that group.
-    #[error("there is no peering `{peering}` in group `{group}`")]
-    NoPeering {
-        /// The group that was looked in.
-        group: String,
-        /// The id or name that was looked for.
-        peering: String,
-    },
-    /// An id that Atlas would never make.
-    #[error("`{0}` is not an id of 24 hexadecimal digits")]
-    BadId(String),
-}
+use super::{Change, ChangeError, Group, Peering, change::MAX_REPEAT, object_id};
 
 /// Every group in the order of the scenario.
 #[derive(Debug, Default)]
@@ -61,8 +42,10 @@ impl Groups {
         }
         let mut inhabited =
             Inhabited { id: group.id.clone(), name: group.name.clone(), access: group.access, peerings: Vec::new() };
-        for peering in group.peerings.iter().flat_map(Peering::copies) {
-            inhabited.peerings.push(self.place(peering, now)?);
+        for peering in &group.peerings {
+            for copy in copies(peering)? {
+                inhabited.peerings.push(self.place(copy, now)?);
+            }
         }
         match self.groups.iter_mut().find(|known| known.id == group.id) {
             Some(known) => *known = inhabited,
@@ -92,7 +75,7 @@ impl Groups {
                 self.group_mut(group)?.peerings.retain(|placed| placed.id != id);
                 Ok(vec![id])
             }
-            Change::Add(peering) => peering.copies().map(|copy| self.put(group, copy, now)).collect(),
+            Change::Add(peering) => copies(peering)?.map(|copy| self.put(group, copy, now)).collect(),
         }
     }
 
@@ -136,6 +119,15 @@ impl Groups {
         let mut peerings = self.group_mut(group)?.peerings.iter_mut();
         let placed = peerings.find(|placed| placed.id == key || placed.peering.name.as_deref() == Some(key));
         placed.ok_or(missing)
+    }
+}
+
+/// The single peerings that this one stands for.
+fn copies(peering: &Peering) -> Result<impl Iterator<Item = Peering> + '_, ChangeError> {
+    let most = if peering.id.is_some() { 1 } else { MAX_REPEAT };
+    match peering.repeat {
+        Some(repeat) if repeat > most => Err(ChangeError::TooMany(repeat)),
+        _ => Ok(peering.copies()),
     }
 }
 

@@ -15,6 +15,7 @@ mod api_error;
 mod asked;
 mod authorization;
 mod bucket;
+mod change;
 mod control;
 mod delivery;
 mod digest;
@@ -41,14 +42,14 @@ mod socket_tests;
 
 pub use {
     algorithm::Algorithm,
+    change::{Change, ChangeError},
     effect::{Effect, StatusFault},
     fault::Fault,
-    groups::ChangeError,
     handle::Simulator,
     log::Request,
     peering::Peering,
     provider::Provider,
     scenario::{Group, Scenario, ScenarioError},
     settings::{AccessList, Credentials, DigestSettings, RateLimit},
-    timeline::{Change, TimelineEntry},
+    timeline::TimelineEntry,
 };

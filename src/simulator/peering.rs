@@ -29,7 +29,7 @@ pub struct Peering {
     /// Any text; sent under the provider's name for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// How many such peerings; `{n}` in a text field becomes the number of the copy.
+    /// How many such peerings; `{n}` in a text or the name becomes the number of the copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<u32>,
     /// Everything else, under Atlas's own names.
@@ -81,10 +81,12 @@ impl Peering {
     fn copy(&self, number: u32) -> Peering {
         let mut copy = Peering { repeat: None, ..self.clone() };
         if self.repeat.is_some() {
-            for value in copy.fields.values_mut() {
-                if let Value::String(text) = value {
-                    *text = text.replace("{n}", &number.to_string());
-                }
+            let texts = copy.fields.values_mut().filter_map(|value| match value {
+                Value::String(text) => Some(text),
+                _ => None,
+            });
+            for text in texts.chain(&mut copy.name) {
+                *text = text.replace("{n}", &number.to_string());
             }
         }
         copy

@@ -5,12 +5,12 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::{
-    AccessList, Peering,
+    AccessList, Peering, RateLimit,
     answer::Answer,
     api_error::ApiError,
     asked::{Asked, Route},
-    bucket::Bucket,
-    groups::Inhabited,
+    bucket::{Bucket, Exceeded},
+    groups::{Inhabited, Placed},
     handle::State,
     object_id,
     page::Page,
@@ -31,7 +31,7 @@ pub(super) enum Endless {
 
 pub(super) fn answer(state: &mut State, asked: &Asked, endless: Option<Endless>, now: Instant) -> Answer {
     let answer = allowed(state, asked).and_then(|()| match &asked.route {
-        Route::Peers { v2, group } => peers(state, asked, *v2, group, endless, now),
+        Route::Peers { group, .. } => peers(state, asked, group, endless, now),
         Route::Group { group, .. } => Ok(group_answer(state, asked, find(state, asked, group)?)),
         Route::Unknown => Err(ApiError::resource_not_found(&asked.path)),
     });
@@ -40,10 +40,7 @@ pub(super) fn answer(state: &mut State, asked: &Asked, endless: Option<Endless>,
 
 /// The content type of a success.
 pub(super) fn content_type(asked: &Asked) -> &'static str {
-    match asked.route {
-        Route::Peers { v2: true, .. } | Route::Group { v2: true, .. } => V2,
-        _ => "application/json",
-    }
+    if asked.is_v2() { V2 } else { "application/json" }
 }
 
 /// Everything that is refused without looking at the resource.
@@ -54,7 +51,7 @@ fn allowed(state: &State, asked: &Asked) -> Result<(), ApiError> {
     match &asked.route {
         Route::Unknown => Err(ApiError::resource_not_found(&asked.path)),
         _ if asked.method != "GET" => Err(ApiError::method_not_allowed(&asked.method)),
-        Route::Peers { v2: true, .. } | Route::Group { v2: true, .. } if !asked.accepts_known_version() => {
+        _ if asked.is_v2() && !asked.accepts_known_version() => {
             Err(ApiError::version_date(asked.accept.as_deref().unwrap_or_default()))
         }
         _ => Ok(()),
@@ -75,50 +72,55 @@ fn find<'a>(state: &'a State, asked: &Asked, id: &str) -> Result<&'a Inhabited, 
 fn peers(
     state: &mut State,
     asked: &Asked,
-    v2: bool,
     id: &str,
     endless: Option<Endless>,
     now: Instant,
 ) -> Result<Answer, ApiError> {
     find(state, asked, id)?;
     let limit = state.settings.rate_limit;
-    let bucket = state.buckets.entry(id.to_owned()).or_insert_with(|| Bucket::full(limit, now));
-    let answer = match (bucket.take(now), &asked.listing) {
-        (Err(exceeded), _) => {
-            let (capacity, refill) = (limit.capacity, limit.refill_per_minute);
-            let error = ApiError::rate_limited(&asked.path, exceeded.retry_after, capacity, refill);
-            error.into_answer().with("retry-after", exceeded.retry_after).with("ratelimit-remaining", 0)
-        }
-        (Ok(left), Err(error)) => error.clone().into_answer().with("ratelimit-remaining", left),
-        (Ok(left), Ok(query)) => {
-            let group = find(state, asked, id)?;
-            let shape = Shape { nulls: state.settings.nulls, provider_name: v2 };
-            let mut page = page(asked, *query, group, shape, endless);
-            page.total_count = page.total_count.saturating_add(state.settings.count_error).max(0);
-            page.into_answer().with("ratelimit-remaining", left)
-        }
+    let bucket = state.buckets.entry(id.to_owned());
+    let left = match bucket.or_insert_with(|| Bucket::full(limit, now)).take(now) {
+        Ok(left) => left,
+        Err(exceeded) => return Ok(limited(asked, limit, &exceeded)),
     };
-    Ok(answer.with("ratelimit-limit", limit.capacity))
+    let answer = match &asked.listing {
+        Ok(query) => page(state, asked, *query, find(state, asked, id)?, endless).into_answer(),
+        Err(error) => error.clone().into_answer(),
+    };
+    let answer = answer.with("ratelimit-remaining", left.to_string());
+    Ok(answer.with("ratelimit-limit", limit.capacity.to_string()))
 }
 
-fn page<'a>(asked: &'a Asked, query: Query, group: &Inhabited, shape: Shape, endless: Option<Endless>) -> Page<'a> {
-    let of_provider = || group.peerings.iter().filter(|placed| placed.peering.provider == query.provider);
-    let total = of_provider().count();
+fn limited(asked: &Asked, limit: RateLimit, exceeded: &Exceeded) -> Answer {
+    let seconds = exceeded.retry_after;
+    ApiError::rate_limited(&asked.path, seconds, limit.capacity, limit.refill_per_minute)
+        .into_answer()
+        .with("retry-after", seconds.to_string())
+        .with("ratelimit-remaining", "0")
+        .with("ratelimit-limit", limit.capacity.to_string())
+}
+
+fn page<'a>(state: &State, asked: &'a Asked, query: Query, group: &Inhabited, endless: Option<Endless>) -> Page<'a> {
+    let shape = Shape { nulls: state.settings.nulls, provider_name: asked.is_v2() };
+    let wanted = |placed: &&Placed| placed.peering.provider == query.provider;
+    let all: Vec<_> = group.peerings.iter().filter(wanted).collect();
     let size = query.items_per_page as usize;
-    let number = if endless == Some(Endless::Same) { 1 } else { query.page_num as usize };
+    let before = match endless {
+        Some(Endless::Same) => 0,
+        _ => (query.page_num as usize - 1).saturating_mul(size),
+    };
+    let shown = all.iter().skip(before).take(size);
     let results = match endless {
         Some(Endless::Fresh) => fresh(query, shape),
-        _ => {
-            let shown = of_provider().skip((number - 1).saturating_mul(size)).take(size);
-            shown.map(|placed| placed.peering.body(&placed.id, shape)).collect()
-        }
+        _ => shown.map(|placed| placed.peering.body(&placed.id, shape)).collect(),
     };
+    let count = i64::try_from(all.len()).unwrap_or(i64::MAX);
     Page {
         path: &asked.path,
         query,
         results,
-        total_count: i64::try_from(total).unwrap_or(i64::MAX),
-        has_next: endless.is_some() || number.saturating_mul(size) < total,
+        total_count: count.saturating_add(state.settings.count_error).max(0),
+        has_next: endless.is_some() || before.saturating_add(size) < all.len(),
         content_type: content_type(asked),
     }
 }

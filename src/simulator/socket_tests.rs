@@ -1,17 +1,21 @@
 //! The simulator as a client meets it: raw HTTP/1.1 over a socket.
 
+mod api;
+mod control;
+mod faults;
+
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use md5::{Digest, Md5};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::{Effect, Fault, Provider, Request, Scenario, Simulator};
+use super::{Request, Scenario, Simulator};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 const PEERS: &str = "/api/atlas/v2/groups/5f3a556351db42631e16f301/peers";
@@ -91,8 +95,7 @@ impl Served {
 
     fn get_raw(&self, uri: &str, headers: &str) -> Vec<u8> {
         let challenge = self.ask("GET", uri, "", "");
-        let nonce = challenge.head.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
-        let authorization = authorization(uri, nonce, 1, "demo");
+        let authorization = authorization(uri, &challenge.nonce(), 1, "demo");
         self.raw("GET", uri, &format!("{headers}{authorization}"), "")
     }
 
@@ -119,14 +122,31 @@ impl Response {
     fn read(bytes: &[u8]) -> Response {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-        Response {
-            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
-            head: head.to_ascii_lowercase().replace("mms public api", "MMS Public API"),
-            body: bytes[end + 4..].to_vec(),
-        }
+        Response { status: head.split(' ').nth(1).unwrap().parse().unwrap(), head, body: bytes[end + 4..].to_vec() }
     }
 
     fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
+
+    fn nonce(&self) -> String {
+        let rest = self.head.split("nonce=\"").nth(1).unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    }
+
+    fn error_code(&self) -> String {
+        self.json()["errorCode"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A digest answer, computed without the code under test.
+fn authorization(uri: &str, nonce: &str, count: u32, password: &str) -> String {
+    let hash = |text: String| format!("{:x}", Md5::digest(text));
+    let who = hash(format!("demo:MMS Public API:{password}"));
+    let what = hash(format!("GET:{uri}"));
+    let response = hash(format!("{who}:{nonce}:{count:08x}:c:auth:{what}"));
+    format!(
+        "Authorization: Digest username=\"demo\", realm=\"MMS Public API\", nonce=\"{nonce}\", \
+         uri=\"{uri}\", qop=auth, nc={count:08x}, cnonce=\"c\", response=\"{response}\"\r\n"
+    )
 }

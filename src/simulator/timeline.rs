@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Peering, period};
+use super::{Change, Peering, period};
 
 /// One planned change.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -18,27 +18,6 @@ pub struct TimelineEntry {
     pub group: String,
     /// What happens.
     pub change: Change,
-}
-
-/// What can happen to a peering.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Change {
-    /// It has another status; an error that is not named is gone.
-    Status {
-        /// The peering's id or name.
-        peering: String,
-        /// The new status.
-        status: String,
-        /// The new error.
-        error: Option<String>,
-    },
-    /// It vanishes.
-    Remove {
-        /// The peering's id or name.
-        peering: String,
-    },
-    /// It appears, or replaces the one with the same id or name.
-    Add(Peering),
 }
 
 /// An entry as a person writes it.

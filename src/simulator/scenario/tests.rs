@@ -1,22 +1,19 @@
 //! What a scenario may say, and what the demo shows.
 
 use super::{
- super::{Algorithm, Provider}, *};
+    super::{Algorithm, Provider},
+    *,
+};
 
-const GROUP: &str = "groups: [{id: 5f3a556351db42631e16f301, name: g, peerings: [{name: p, provider: AWS, status: AVAILABLE}]}]";
+const GROUP: &str =
+    "groups: [{id: 5f3a556351db42631e16f301, name: g, peerings: [{name: p, provider: AWS, status: AVAILABLE}]}]";
 
 #[test]
 fn an_empty_scenario_behaves_like_atlas() {
     let scenario = Scenario::parse("{}").unwrap();
     assert_eq!(scenario.digest.algorithm, Algorithm::Md5);
     assert!(scenario.digest.qop && scenario.gzip && !scenario.nulls);
-    assert_eq!(
-        (
-            scenario.rate_limit.capacity,
-            scenario.rate_limit.refill_per_minute
-        ),
-        (2000, 1000)
-    );
+    assert_eq!((scenario.rate_limit.capacity, scenario.rate_limit.refill_per_minute), (2000, 1000));
     assert_eq!(scenario.access_list, AccessList::Allow);
 }
 
@@ -52,15 +49,15 @@ fn unknown_keys_are_refused_everywhere() {
 #[test]
 fn parts_that_do_not_fit_together_are_refused() {
     let refused = |yaml: &str| Scenario::parse(yaml).unwrap_err();
-    assert!(matches!(
-        refused("groups: [{id: g1, name: g}]"),
-        ScenarioError::Change(ChangeError::BadId(_))
-    ));
+    assert!(matches!(refused("groups: [{id: g1, name: g}]"), ScenarioError::Change(ChangeError::BadId(_))));
     let twice = "{id: 5f3a556351db42631e16f301, name: g}";
-    assert!(matches!(
-        refused(&format!("groups: [{twice}, {twice}]")),
-        ScenarioError::Twice(_)
-    ));
+    assert!(matches!(refused(&format!("groups: [{twice}, {twice}]")), ScenarioError::Twice(_)));
+    for peering in ["repeat: 100001", "id: 5f3a556351db42631e16f303, repeat: 2"] {
+        let peering = format!("{{provider: AWS, status: AVAILABLE, {peering}}}");
+        let yaml = format!("groups: [{{id: 5f3a556351db42631e16f301, name: g, peerings: [{peering}]}}]");
+        let error = refused(&yaml);
+        assert!(matches!(error, ScenarioError::Change(ChangeError::TooMany(_))), "{peering}");
+    }
     for entry in [
         "{after: 1s, group: 5f3a556351db42631e16f302, peering: p, remove: true}",
         "{after: 1s, group: 5f3a556351db42631e16f301, peering: q, status: FAILED}",
@@ -94,30 +91,17 @@ fn the_demo_shows_every_documented_status_of_every_provider() {
     let demo = Scenario::demo();
     let peerings = || demo.groups.iter().flat_map(|group| &group.peerings);
     for (provider, statuses) in [
-        (
-            Provider::Aws,
-            "INITIATING PENDING_ACCEPTANCE FAILED FINALIZING AVAILABLE TERMINATING",
-        ),
-        (
-            Provider::Azure,
-            "ADDING_PEER AVAILABLE FAILED DELETION_FAILED DELETING",
-        ),
-        (
-            Provider::Gcp,
-            "ADDING_PEER WAITING_FOR_USER AVAILABLE FAILED DELETING",
-        ),
+        (Provider::Aws, "INITIATING PENDING_ACCEPTANCE FAILED FINALIZING AVAILABLE TERMINATING"),
+        (Provider::Azure, "ADDING_PEER AVAILABLE FAILED DELETION_FAILED DELETING"),
+        (Provider::Gcp, "ADDING_PEER WAITING_FOR_USER AVAILABLE FAILED DELETING"),
     ] {
         for status in statuses.split(' ') {
-            let shown =
-                |peering: &Peering| peering.provider == provider && peering.status == status;
+            let shown = |peering: &Peering| peering.provider == provider && peering.status == status;
             assert!(peerings().any(shown), "{provider:?} {status}");
         }
     }
     for error in ["REJECTED", "EXPIRED", "INVALID_ARGUMENT", "RETRYABLE"] {
-        assert!(
-            peerings().any(|peering| peering.error.as_deref() == Some(error)),
-            "{error}"
-        );
+        assert!(peerings().any(|peering| peering.error.as_deref() == Some(error)), "{error}");
     }
     assert_eq!(demo.groups.len(), 12);
     assert!(demo.groups.iter().any(|group| group.peerings.is_empty()));

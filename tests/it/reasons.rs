@@ -1,0 +1,116 @@
+//! Every reason a poll can fail for.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use mongodbatlas_peering_exporter::{
+    atlas::{Provider, Reason},
+    simulator::{Effect, Fault, StatusFault},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use crate::rig::{Asker, Atlas, GROUP};
+
+fn scenario() -> String {
+    format!("groups: [{{id: {GROUP}, name: g, peerings: [{{provider: AWS, status: AVAILABLE, vpcId: v, repeat: 3}}]}}]")
+}
+
+/// The reason and the text of the failure that the fault leads to.
+async fn failure(fault: Fault) -> (Reason, String) {
+    let atlas = Atlas::start(&scenario()).await;
+    let mut settings = atlas.settings();
+    settings.items_per_page = 2;
+    atlas.simulator.fail(fault);
+    failure_of(Asker::new(settings)).await
+}
+
+async fn failure_of(asker: Asker) -> (Reason, String) {
+    let error = asker.list_within(Provider::Aws, Duration::from_millis(1200)).await.unwrap_err();
+    let chain: Vec<String> = std::iter::successors(Some(&error as &dyn std::error::Error), |error| (**error).source())
+        .map(ToString::to_string)
+        .collect();
+    (error.kind.reason(), chain.join(": "))
+}
+
+async fn failure_at(base_url: &str) -> (Reason, String) {
+    let atlas = Atlas::start(&scenario()).await;
+    let mut settings = atlas.settings();
+    settings.base_url = base_url.parse().unwrap();
+    failure_of(Asker::new(settings)).await
+}
+
+fn answer(code: u16, error_code: &str) -> Fault {
+    let error_code = Some(error_code.to_owned());
+    Fault::new(Effect::Status(StatusFault { code, error_code, ..StatusFault::default() }))
+}
+
+/// Says something to whoever connects, and closes the connection.
+async fn server(text: &'static [u8]) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            // Unread bytes would make the system reset the connection rather than close it.
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(text).await;
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn every_reason_comes_from_what_it_says() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let plain = server(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    let html = StatusFault { code: 503, html: true, ..StatusFault::default() };
+    let cases = [
+        (Reason::Timeout, failure(Fault::new(Effect::Never)).await),
+        (Reason::Timeout, failure(Fault::new(Effect::Drip(Duration::from_millis(100)))).await),
+        (Reason::Dns, failure_at("http://no-such-host.invalid").await),
+        (Reason::Connect, failure_at(&format!("http://127.0.0.1:{closed}")).await),
+        (Reason::Connect, failure(Fault::new(Effect::Close)).await),
+        (Reason::Connect, failure(Fault::new(Effect::Cut)).await),
+        (Reason::Tls, failure_at(&format!("https://127.0.0.1:{plain}")).await),
+        (Reason::Unauthorized, failure(Fault::status(401)).await),
+        (Reason::Forbidden, failure(answer(401, "NOT_IN_GROUP")).await),
+        (Reason::Forbidden, failure(answer(403, "USER_UNAUTHORIZED")).await),
+        (Reason::Forbidden, failure(Fault::status(402)).await),
+        (Reason::IpAccessList, failure(answer(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST")).await),
+        (Reason::NotFound, failure(Fault::status(404)).await),
+        (Reason::RateLimited, failure(Fault::status(429)).await),
+        (Reason::Server, failure(Fault::status(500)).await),
+        (Reason::Server, failure(Fault::new(Effect::Status(html))).await),
+        (Reason::UnexpectedStatus, failure(Fault::status(400)).await),
+        (Reason::UnexpectedStatus, failure(Fault::status(410)).await),
+        (Reason::Decode, failure(Fault::new(Effect::Garbage)).await),
+        (Reason::Decode, failure(Fault::new(Effect::Body("{\"error\":500}".to_owned()))).await),
+        (Reason::Decode, failure(Fault::new(Effect::Body("{\"results\":[{\"id\":7}]}".to_owned()))).await),
+        (Reason::TooLarge, failure(Fault::new(Effect::Oversize(9 << 20))).await),
+        (Reason::Pagination, failure(Fault::new(Effect::Endless { fresh: false })).await),
+        (Reason::Pagination, failure(Fault::new(Effect::Endless { fresh: true })).await),
+    ];
+    for (reason, (got, text)) in &cases {
+        assert_eq!(got, reason, "{text}");
+        assert!(text.starts_with(&format!("list AWS peerings of group {GROUP}, page ")), "{text}");
+        assert!(!text.contains("itemsPerPage"), "no query in a message: {text}");
+    }
+    let covered: BTreeSet<Reason> = cases.iter().map(|(reason, _)| *reason).collect();
+    assert_eq!(covered, BTreeSet::from(Reason::ALL));
+}
+
+#[tokio::test]
+async fn a_deadline_tells_what_went_wrong_before_it() {
+    let (reason, text) = failure(Fault::status(500)).await;
+    assert_eq!(reason, Reason::Server);
+    let said = "not complete after 1s 200ms; before that, Atlas answered status 500 `UNEXPECTED_ERROR`";
+    assert!(text.contains(said), "{text}");
+}
+
+#[tokio::test]
+async fn a_truncated_error_body_does_not_hide_the_status() {
+    let port = server(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 500\r\n\r\n{\"errorCode\"").await;
+    let (reason, text) = failure_at(&format!("http://127.0.0.1:{port}")).await;
+    assert_eq!(reason, Reason::Forbidden, "{text}");
+}

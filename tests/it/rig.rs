@@ -1,0 +1,215 @@
+//! A simulator, and the exporter or a client on top of it.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use mongodbatlas_peering_exporter::{
+    atlas::{ApiVersion, Client, Exchange, GroupId, ListError, Listing, Provider, Settings},
+    config::{Config, Poll},
+    run,
+    simulator::{Request, Scenario, Simulator},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::page::Page;
+
+/// What any condition may take to come true.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub const GROUP: &str = "5e57d85c854180642f784401";
+pub const OTHER: &str = "5e57d85c854180642f784402";
+
+/// A simulator that listens.
+pub struct Atlas {
+    pub simulator: Simulator,
+    pub scenario: Scenario,
+    pub address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Atlas {
+    pub async fn start(scenario: &str) -> Self {
+        let scenario = Scenario::parse(scenario).unwrap();
+        let simulator = Simulator::new(scenario.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let task = tokio::spawn(simulator.clone().serve(listener, std::future::pending()));
+        Self { simulator, scenario, address, task }
+    }
+
+    pub fn settings(&self) -> Settings {
+        Settings {
+            base_url: format!("http://{}", self.address).parse().unwrap(),
+            api_version: ApiVersion::V2,
+            public_key: self.scenario.credentials.public_key.clone(),
+            private_key: self.scenario.credentials.private_key.clone().into(),
+            timeout: Duration::from_secs(5),
+            items_per_page: 500,
+        }
+    }
+
+    pub fn asker(&self) -> Asker {
+        Asker::new(self.settings())
+    }
+
+    /// The exporter with a config for every group of the scenario.
+    pub fn config(&self, poll: Poll) -> Config {
+        let groups: Vec<String> = self
+            .scenario
+            .groups
+            .iter()
+            .map(|group| format!("{{id: {:?}, name: {:?}}}", group.id, group.name))
+            .collect();
+        let text = format!(
+            "accounts: [{{name: main, base_url: 'http://{}', allow_http: true, public_key: demo,
+              private_key_env: KEY, groups: [{}]}}]",
+            self.address,
+            groups.join(",")
+        );
+        let config = Config::parse(&text, Path::new(""), &|_| Some("demo".to_owned())).unwrap();
+        Config { poll, ..config }
+    }
+
+    /// What the simulator was asked about peerings since the last call.
+    pub fn asked(&self) -> Vec<Request> {
+        let requests = self.simulator.requests();
+        self.simulator.clear_requests();
+        requests
+    }
+
+    /// The outcomes of what it was asked since the last call.
+    pub fn outcomes(&self) -> Vec<&'static str> {
+        self.asked().iter().map(|request| request.outcome).collect()
+    }
+}
+
+impl Drop for Atlas {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A client that keeps what it reported.
+pub struct Asker {
+    client: Client,
+    exchanges: Arc<Mutex<Vec<Exchange>>>,
+}
+
+impl Asker {
+    pub fn new(settings: Settings) -> Self {
+        let exchanges = Arc::<Mutex<Vec<Exchange>>>::default();
+        let log = exchanges.clone();
+        let client = Client::new(settings, move |exchange| log.lock().unwrap().push(exchange)).unwrap();
+        Self { client, exchanges }
+    }
+
+    pub async fn list(&self, provider: Provider) -> Result<Listing, ListError> {
+        self.list_within(provider, Duration::from_secs(10)).await
+    }
+
+    pub async fn list_within(&self, provider: Provider, deadline: Duration) -> Result<Listing, ListError> {
+        self.list_group(GROUP, provider, deadline).await
+    }
+
+    pub async fn list_group(&self, group: &str, provider: Provider, deadline: Duration) -> Result<Listing, ListError> {
+        let group: GroupId = group.parse().unwrap();
+        self.client.list(&group, provider, deadline).await
+    }
+
+    /// The codes it reported since the last call.
+    pub fn codes(&self) -> Vec<String> {
+        let exchanges = std::mem::take(&mut *self.exchanges.lock().unwrap());
+        exchanges.into_iter().map(|exchange| exchange.code).collect()
+    }
+}
+
+/// The exporter, serving what it polls from a simulator.
+pub struct Rig {
+    pub atlas: Atlas,
+    pub exporter: SocketAddr,
+    shutdown: CancellationToken,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+/// Polls in quick succession.
+pub fn quick() -> Poll {
+    Poll {
+        interval: Duration::from_millis(200),
+        timeout: Duration::from_millis(1500),
+        deadline: Duration::from_secs(2),
+        ..Poll::default()
+    }
+}
+
+impl Rig {
+    pub async fn start(scenario: &str) -> Self {
+        Self::with(scenario, quick()).await
+    }
+
+    pub async fn with(scenario: &str, poll: Poll) -> Self {
+        Self::on(Atlas::start(scenario).await, poll).await
+    }
+
+    pub async fn on(atlas: Atlas, poll: Poll) -> Self {
+        let config = atlas.config(poll);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let exporter = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let token = shutdown.clone();
+        let task = tokio::spawn(async move { run(&config, vec![listener], "/metrics", token).await });
+        Self { atlas, exporter, shutdown, task }
+    }
+
+    pub async fn page(&self) -> Page {
+        let (status, body) = get(self.exporter, "/metrics").await;
+        assert_eq!(status, 200);
+        Page::parse(&body)
+    }
+
+    /// The first page on which the condition holds.
+    pub async fn until(&self, what: &str, condition: impl Fn(&Page) -> bool) -> Page {
+        let begun = Instant::now();
+        loop {
+            let page = self.page().await;
+            if condition(&page) {
+                return page;
+            }
+            assert!(begun.elapsed() < PATIENCE, "never: {what}\n{page:?}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The page after so many more polls of the first group's provider.
+    pub async fn after_polls(&self, provider: &str, more: u32) -> Page {
+        let labels = [("group_id", GROUP), ("provider", provider)];
+        let polls = |page: &Page| page.value("mongodbatlas_peering_polls_total", &labels).unwrap();
+        let before = polls(&self.page().await);
+        self.until("more polls", |page| polls(page) >= before + f64::from(more)).await
+    }
+
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.shutdown.cancel();
+        self.task.await.unwrap()
+    }
+}
+
+/// The status and the body.
+pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}

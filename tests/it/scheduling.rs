@@ -1,0 +1,134 @@
+//! Who is polled when, and who waits for whom.
+
+use std::time::{Duration, Instant};
+
+use mongodbatlas_peering_exporter::{
+    config::Poll,
+    simulator::{Effect, Fault, Request, StatusFault},
+};
+use tokio::time::sleep;
+
+use crate::rig::{Atlas, GROUP, Rig, quick};
+
+/// So many groups with one AWS peering each.
+fn groups(count: u32, settings: &str) -> String {
+    let group = |n: u32| {
+        let peering = "{provider: AWS, status: AVAILABLE, vpcId: v}";
+        format!("  - {{id: {}, name: g{n}, peerings: [{peering}]}}\n", id(n))
+    };
+    format!("{settings}\ngroups:\n{}", (1..=count).map(group).collect::<String>())
+}
+
+fn id(n: u32) -> String {
+    format!("5e57d85c854180642f7844{n:02}")
+}
+
+fn of_group(n: u32, fault: Fault) -> Fault {
+    Fault { group: Some(id(n)), ..fault }
+}
+
+/// When the simulator was asked about the group, in seconds since the first time.
+fn times(requests: &[Request], n: u32) -> Vec<f64> {
+    let times: Vec<f64> = requests
+        .iter()
+        .filter(|request| request.group_id.as_deref() == Some(&id(n)) && request.outcome != "challenge")
+        .map(|request| request.at)
+        .collect();
+    times.iter().map(|at| at - times[0]).collect()
+}
+
+#[tokio::test]
+async fn groups_that_hang_fail_or_are_limited_delay_no_other() {
+    let atlas = Atlas::start(&groups(30, "latency: 10ms")).await;
+    let limited = StatusFault { code: 429, retry_after: Some(1), ..StatusFault::default() };
+    for n in 1..=6 {
+        atlas.simulator.fail(of_group(n, Fault::new(Effect::Never)));
+    }
+    atlas.simulator.fail(of_group(7, Fault::status(500)));
+    atlas.simulator.fail(of_group(8, Fault::new(Effect::Status(limited))));
+    atlas.simulator.fail(of_group(9, Fault::status(404)));
+    let interval = Duration::from_millis(1500);
+    let poll = Poll { interval, timeout: Duration::from_secs(1), deadline: Duration::from_secs(1), ..quick() };
+    let rig = Rig::on(atlas, poll).await;
+    // The first polls of hanging groups hold all places until they fail once; then they share a quarter of them.
+    rig.until("a failure of each hanging target", |page| {
+        let failed = page.all("mongodbatlas_peering_poll_failures_total", &[("reason", "timeout")]);
+        failed.len() == 18
+    })
+    .await;
+    let begun = Instant::now();
+    while begun.elapsed() < interval * 4 {
+        sleep(Duration::from_millis(100)).await;
+        let page = rig.page().await;
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+        for n in 10..=30 {
+            let labels = [("group_id", id(n)), ("provider", "AWS".to_owned())];
+            let labels = labels.each_ref().map(|(key, value)| (*key, value.as_str()));
+            let name = "mongodbatlas_peering_poll_last_success_timestamp_seconds";
+            let age = now - page.value(name, &labels).unwrap();
+            assert!(age < interval.as_secs_f64() * 2.0, "group {n} is {age} s old");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_limited_group_is_left_alone_for_as_long_as_atlas_asks() {
+    let rig = Rig::start(&groups(2, "")).await;
+    rig.after_polls("AWS", 1).await;
+    let limited = StatusFault { code: 429, retry_after: Some(2), ..StatusFault::default() };
+    rig.atlas.simulator.fail(Fault { times: Some(1), ..of_group(1, Fault::new(Effect::Status(limited))) });
+    rig.until("the limit", |page| !page.all("mongodbatlas_peering_poll_failures_total", &[]).is_empty()).await;
+    let labels = [("group_id", GROUP), ("provider", "AWS")];
+    rig.until("a success", |page| page.value("mongodbatlas_peering_poll_success", &labels) == Some(1.0)).await;
+    rig.after_polls("AWS", 2).await;
+    let asked = rig.atlas.asked();
+    let longest = |n| times(&asked, n).windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
+    assert!(longest(1) >= 1.9, "the limited group was left alone for {} s", longest(1));
+    assert!(longest(2) < 1.0, "the other group was left alone for {} s", longest(2));
+}
+
+#[tokio::test]
+async fn a_target_is_polled_once_an_interval() {
+    let rig = Rig::with(&groups(1, "latency: 100ms"), Poll { interval: Duration::from_millis(500), ..quick() }).await;
+    rig.after_polls("AZURE", 4).await;
+    let asked = rig.atlas.asked();
+    let azure: Vec<Request> = asked.into_iter().filter(|request| request.query.contains("AZURE")).collect();
+    // The first poll comes later than it began: the challenge comes before it.
+    for pair in times(&azure, 1)[1..].windows(2) {
+        let gap = pair[1] - pair[0];
+        assert!((0.45..0.7).contains(&gap), "{gap} s from one poll to the next");
+    }
+}
+
+#[tokio::test]
+async fn no_more_polls_run_at_once_than_the_account_may() {
+    // 30 targets at 100 ms each, three at once: a second, and not less.
+    let begun = Instant::now();
+    let rig =
+        Rig::with(&groups(10, "latency: 100ms"), Poll { concurrency: 3, interval: Duration::from_secs(60), ..quick() })
+            .await;
+    rig.until("a poll of every target", |page| {
+        page.all("mongodbatlas_peering_poll_success", &[]).iter().all(|success| success.value == 1.0)
+    })
+    .await;
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_secs(1), "{took:?}");
+    assert!(took < Duration::from_millis(2500), "{took:?}");
+    let challenges = rig.atlas.outcomes().iter().filter(|outcome| **outcome == "challenge").count();
+    assert!(challenges <= 3, "{challenges} challenges for three places");
+}
+
+#[tokio::test]
+async fn the_exporter_ends_at_once_while_polls_hang() {
+    let atlas = Atlas::start(&groups(1, "")).await;
+    atlas.simulator.fail(Fault::new(Effect::Never));
+    let poll = Poll { timeout: Duration::from_secs(60), deadline: Duration::from_secs(60), ..quick() };
+    let rig = Rig::on(atlas, poll).await;
+    assert_eq!(
+        rig.page().await.value("mongodbatlas_peering_poll_success", &[("group_id", GROUP), ("provider", "GCP")]),
+        Some(0.0)
+    );
+    let begun = Instant::now();
+    rig.stop().await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(2));
+}

@@ -21,7 +21,7 @@ tools:
 
 # What a scrape and a poll cost at 12,500 peerings; prints the machine and the spread.
 bench:
-	cargo bench --locked
+	cargo bench --locked --bench load
 
 # The container image, with docker, podman or buildah.
 image:

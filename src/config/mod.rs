@@ -116,7 +116,7 @@ impl Config {
     /// # Errors
     /// All faults at once.
     pub fn parse(text: &str, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let value: Value = serde_yaml::from_str(text).map_err(|error| whole(error.to_string()))?;
+        let value: Value = serde_yaml::from_str(text).map_err(|error| whole(syntax(&error)))?;
         let faults = Faults::default();
         let mut top = Section::new(value, String::new(), &faults);
         let poll = Poll::parse(top.section("poll"));
@@ -159,6 +159,12 @@ impl Poll {
     }
 }
 
+/// What the library says, with its line; it cannot hold an id of 24 digits as a number.
+fn syntax(error: &serde_yaml::Error) -> String {
+    let said = error.to_string();
+    if said.contains("u128") { format!("{said}; an id that is all digits must be in quotes") } else { said }
+}
+
 fn whole(message: String) -> ConfigError {
     ConfigError { faults: vec![Fault { path: String::new(), message }] }
 }
@@ -170,3 +176,6 @@ fn read_text(path: &Path, limit: u64) -> Result<String, String> {
     file.take(limit + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
     if text.len() as u64 > limit { Err(format!("it is larger than {limit} bytes")) } else { Ok(text) }
 }
+
+#[cfg(test)]
+mod tests;

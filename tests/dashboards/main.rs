@@ -1,0 +1,10 @@
+//! The Grafana dashboards: their form, and every one of their queries against a real Prometheus.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod dashboard;
+mod form;
+mod programs;
+mod promql;
+mod queries;
+mod replicas;

@@ -46,7 +46,7 @@ fn scrapes() {
     let config = atlas.config("1h");
     let mut exporter = Exporter::start(&["serve", "--web.listen-address=127.0.0.1:0"], &config);
     let address = exporter.address();
-    exporter.wait_until_ready(address);
+    Exporter::wait_until_ready(address);
     let mut least = Vec::new();
     for (name, accept) in [("plain", "identity"), ("gzip", "gzip")] {
         let page = scrape(address, accept);
@@ -175,7 +175,7 @@ impl Exporter {
         address.unwrap()
     }
 
-    fn wait_until_ready(&self, address: SocketAddr) {
+    fn wait_until_ready(address: SocketAddr) {
         let begun = Instant::now();
         while !answer(address, "/-/ready", "identity").starts_with(b"HTTP/1.1 200") {
             assert!(begun.elapsed() < Duration::from_secs(60), "not ready");

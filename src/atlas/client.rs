@@ -135,10 +135,8 @@ impl Client {
         let request = self.request(group, provider, number);
         let on_refused = |status: StatusCode, took| report(status.as_str(), took, None);
         let started = Instant::now();
-        let (response, took) = self.sessions.send(&request, &on_refused).await.map_err(|error| {
-            let error = unwrap(error);
+        let (response, took) = self.sessions.send(&request, &on_refused).await.inspect_err(|error| {
             report(error.reason().as_str(), started.elapsed(), None);
-            error
         })?;
         report(response.status().as_str(), took, rate_limit(response.headers()));
         read(response).await
@@ -157,14 +155,6 @@ impl Client {
             .append_pair("itemsPerPage", &self.items_per_page.to_string())
             .append_pair("pageNum", &number.to_string());
         self.http.get(url).header(ACCEPT, accept)
-    }
-}
-
-/// diqwest hides the cause; only what it has to say itself is about the challenge.
-fn unwrap(error: diqwest::error::Error) -> ErrorKind {
-    match error {
-        diqwest::error::Error::Reqwest(error) => ErrorKind::http(error),
-        other => ErrorKind::Challenge(other),
     }
 }
 

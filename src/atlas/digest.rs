@@ -12,7 +12,7 @@ use std::{
 use digest_auth::{AuthContext, AuthorizationHeader, HttpMethod, WwwAuthenticateHeader};
 use diqwest::{
     DigestAuthCredentials, DigestAuthSession, WithDigestAuth,
-    error::{Error, Result},
+    error::{Error, Result as DiqwestResult},
     session::CachedContextGuard,
 };
 use reqwest::{
@@ -20,6 +20,8 @@ use reqwest::{
     header::{HeaderMap, WWW_AUTHENTICATE},
 };
 use secrecy::{ExposeSecret, SecretString};
+
+use super::ErrorKind;
 
 /// An API key, and the nonces that Atlas gave out for it.
 pub(super) struct Sessions {
@@ -42,7 +44,7 @@ impl Sessions {
         &self,
         request: &RequestBuilder,
         on_refused: OnRefused<'_>,
-    ) -> Result<(Response, Duration)> {
+    ) -> Result<(Response, Duration), ErrorKind> {
         let (response, took) = self.send_once(request, on_refused).await?;
         if !is_stale(&response) {
             return Ok((response, took));
@@ -52,7 +54,11 @@ impl Sessions {
         self.send_once(request, on_refused).await
     }
 
-    async fn send_once(&self, request: &RequestBuilder, on_refused: OnRefused<'_>) -> Result<(Response, Duration)> {
+    async fn send_once(
+        &self,
+        request: &RequestBuilder,
+        on_refused: OnRefused<'_>,
+    ) -> Result<(Response, Duration), ErrorKind> {
         let session = lock(&self.idle).pop().unwrap_or_default();
         let exchange = Exchange {
             key: self,
@@ -61,12 +67,20 @@ impl Sessions {
             on_refused,
             sent: Mutex::new(Instant::now()),
         };
-        let response = request.send_digest_auth(&exchange).await?;
+        let response = request.send_digest_auth(&exchange).await.map_err(kind)?;
         let took = lock(&exchange.sent).elapsed();
         if response.status() != StatusCode::UNAUTHORIZED {
             lock(&self.idle).push(session);
         }
         Ok((response, took))
+    }
+}
+
+/// diqwest hides the cause; what it has to say itself is about the challenge.
+fn kind(error: Error) -> ErrorKind {
+    match error {
+        Error::Reqwest(error) => ErrorKind::http(error),
+        other => ErrorKind::Challenge(other.into()),
     }
 }
 
@@ -116,12 +130,12 @@ impl DigestAuthCredentials for &Exchange<'_> {
         self.key.private_key.expose_secret()
     }
 
-    fn cached_context<'h>(&self, host: &'h str) -> Result<Option<CachedContextGuard<'_, 'h>>> {
+    fn cached_context<'h>(&self, host: &'h str) -> DiqwestResult<Option<CachedContextGuard<'_, 'h>>> {
         self.presence.cached_context(host)
     }
 
     /// A challenge came: diqwest answers it with `nc=00000001`.
-    fn store_context(&self, host: &str, www_authenticate: &str) -> Result<()> {
+    fn store_context(&self, host: &str, www_authenticate: &str) -> DiqwestResult<()> {
         self.refused();
         if let Ok(mut challenge) = digest_auth::parse(www_authenticate) {
             challenge.nc = 1;
@@ -131,7 +145,7 @@ impl DigestAuthCredentials for &Exchange<'_> {
     }
 
     /// The nonce was refused: diqwest asks again without one.
-    fn clear_context(&self, host: &str) -> Result<()> {
+    fn clear_context(&self, host: &str) -> DiqwestResult<()> {
         self.refused();
         *lock(self.challenge) = None;
         self.presence.clear_context(host)
@@ -144,7 +158,7 @@ impl DigestAuthCredentials for &Exchange<'_> {
         method: HttpMethod<'_>,
         body: Option<&[u8]>,
         _headers: &HeaderMap,
-    ) -> Result<AuthorizationHeader> {
+    ) -> DiqwestResult<AuthorizationHeader> {
         let mut challenge = lock(self.challenge);
         let challenge = challenge.as_mut().ok_or(Error::AuthHeaderMissing)?;
         let context = AuthContext::new_with_method(self.username(), self.password(), path, body, method);

@@ -44,7 +44,7 @@ pub enum ErrorKind {
     Tls(#[source] reqwest::Error),
     /// The server demands a proof of the key that we cannot give.
     #[error("the server's challenge cannot be answered")]
-    Challenge(#[source] diqwest::error::Error),
+    Challenge(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Atlas answered something else than 200.
     #[error("Atlas answered {0}")]
     Answer(Answer),

@@ -1,5 +1,6 @@
 use insta::assert_snapshot;
 use proptest::prelude::*;
+use secrecy::ExposeSecret;
 
 use super::*;
 
@@ -163,7 +164,6 @@ fn secrets_come_from_files_beside_the_config() {
         let text = account("").replace("private_key_env: KEY", &format!("private_key_file: {file}"));
         Config::parse(&text, &folder, &env)
     };
-    use secrecy::ExposeSecret;
     assert_eq!(with("key").unwrap().accounts[0].private_key.expose_secret(), "hunter2");
     let told: Vec<String> =
         ["missing", "empty", "lines", "large"].iter().map(|file| with(file).unwrap_err().to_string()).collect();

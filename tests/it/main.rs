@@ -9,3 +9,4 @@ mod page;
 mod reasons;
 mod rig;
 mod scheduling;
+mod tidy;

@@ -1,0 +1,277 @@
+//! Commands and flags as a person meets them: exit status, standard output, standard error.
+
+use std::{fs, net::TcpListener, path::Path};
+
+use insta::assert_snapshot;
+
+use crate::{
+    http::get,
+    process::{Ended, Running, exporter, run},
+    setup::{Atlas, Exporter, GROUP, SCENARIO, config, folder, write_config},
+};
+
+/// What a program left behind, without what differs from run to run.
+fn shown(ended: &Ended, folder: &Path) -> String {
+    let mut text = format!("status {:?}\n", ended.status);
+    for (name, output) in [("stdout", &ended.stdout), ("stderr", &ended.stderr)] {
+        let output = output.replace(folder.to_str().unwrap(), "FOLDER").replace(env!("CARGO_PKG_VERSION"), "VERSION");
+        for line in output.lines() {
+            text.push_str(format!("{name}: {}", without_time(line)).trim_end());
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn without_time(line: &str) -> &str {
+    match line.split_once(' ') {
+        Some((time, rest)) if time.ends_with('Z') && time.contains('T') => rest.trim_start(),
+        _ => line,
+    }
+}
+
+fn shown_with<const N: usize>(arguments: [&str; N], config: &str) -> String {
+    let folder = folder();
+    fs::write(folder.path().join("config.yaml"), config).unwrap();
+    shown(&run(exporter(folder.path(), arguments)), folder.path())
+}
+
+#[test]
+fn the_version_is_told() {
+    assert_snapshot!(shown_with(["--version"], ""), @r"
+    status Some(0)
+    stdout: mongodbatlas-peering-exporter VERSION
+    ");
+}
+
+#[test]
+fn the_help_explains_every_command_and_flag() {
+    assert_snapshot!(shown_with(["--help"], ""), @r"
+    status Some(0)
+    stdout: Exports the state of MongoDB Atlas network peerings to Prometheus
+    stdout:
+    stdout: Usage: mongodbatlas-peering-exporter [OPTIONS] [COMMAND]
+    stdout:
+    stdout: Commands:
+    stdout:   serve         Poll Atlas and serve the metrics
+    stdout:   check-config  Check the config file; exit status 64 if it has faults
+    stdout:   once          Poll everything once and print the metrics; exit status 1 if a poll failed
+    stdout:   simulate      Serve a simulated Atlas API to drill alerts with
+    stdout:   demo          Serve the metrics of a simulated Atlas, without any credential
+    stdout:   healthcheck   Ask a running exporter whether it is healthy; for containers without a shell
+    stdout:   help          Print this message or the help of the given subcommand(s)
+    stdout:
+    stdout: Options:
+    stdout:       --config.file <FILE>
+    stdout:           The config file
+    stdout:
+    stdout:           [default: config.yaml]
+    stdout:
+    stdout:       --web.listen-address <ADDRESS>
+    stdout:           Address to serve on, repeatable; `:10917` is every address of this machine
+    stdout:
+    stdout:           [default: :10917]
+    stdout:
+    stdout:       --web.telemetry-path <PATH>
+    stdout:           Path of the metrics
+    stdout:
+    stdout:           [default: /metrics]
+    stdout:
+    stdout:       --simulator.listen-address <ADDRESS>
+    stdout:           Address of the simulated Atlas API, for `simulate` and `demo`
+    stdout:
+    stdout:           [default: 127.0.0.1:10918]
+    stdout:
+    stdout:       --simulator.scenario <FILE>
+    stdout:           Scenario of the simulated Atlas API, for `simulate` and `demo` [default: built in]
+    stdout:
+    stdout:       --log.level <LEVEL>
+    stdout:           The least serious lines to log
+    stdout:
+    stdout:           Possible values:
+    stdout:           - debug: Every request to Atlas
+    stdout:           - info:  What changes
+    stdout:           - warn:  What may need someone
+    stdout:           - error: What needs someone
+    stdout:
+    stdout:           [default: info]
+    stdout:
+    stdout:       --log.format <FORMAT>
+    stdout:           The format of the log, which goes to standard error
+    stdout:
+    stdout:           Possible values:
+    stdout:           - text: For people
+    stdout:           - json: For programs: one JSON object a line
+    stdout:
+    stdout:           [default: text]
+    stdout:
+    stdout:   -h, --help
+    stdout:           Print help (see a summary with '-h')
+    stdout:
+    stdout:   -V, --version
+    stdout:           Print version
+    ");
+}
+
+#[test]
+fn an_unknown_flag_is_a_usage_error() {
+    assert_snapshot!(shown_with(["once", "--frobnicate"], ""), @r"
+    status Some(2)
+    stderr: error: unexpected argument '--frobnicate' found
+    stderr:
+    stderr: Usage: mongodbatlas-peering-exporter once [OPTIONS]
+    stderr:
+    stderr: For more information, try '--help'.
+    ");
+}
+
+const FAULTY: &str = "
+poll: {interval: 100ms, concurrency: 0, colour: red}
+accounts:
+  - name: a
+    base_url: http://atlas.test
+    public_key: k
+    private_key_env: NO_SUCH_VARIABLE
+    groups: []
+  - name: a
+    api_version: v3
+    public_key: k
+    private_key_file: nowhere
+    groups: [{id: xyz}, {providers: [AWS, AWS, OVH]}]
+more: 1
+";
+
+#[test]
+fn every_fault_of_a_config_is_told_at_once() {
+    assert_snapshot!(shown_with(["check-config"], FAULTY), @r"
+    status Some(64)
+    stderr: ERROR config.yaml: poll.interval: must be a duration such as `60s` or `5m`, from 1s to 1day
+    stderr: ERROR config.yaml: poll.concurrency: must be a whole number from 1 to 64
+    stderr: ERROR config.yaml: poll.colour: unknown key; known here: interval, deadline, timeout, max_staleness, concurrency, items_per_page
+    stderr: ERROR config.yaml: accounts[0].base_url: must begin with `https://`; for a simulator, set `allow_http: true`
+    stderr: ERROR config.yaml: accounts[0].private_key_env: the environment variable `NO_SUCH_VARIABLE` is not set
+    stderr: ERROR config.yaml: accounts[0].groups: at least one group is needed
+    stderr: ERROR config.yaml: accounts[1].name: another account is named `a` too
+    stderr: ERROR config.yaml: accounts[1].api_version: must be `v2` or `v1.0`
+    stderr: ERROR config.yaml: accounts[1].private_key_file: `nowhere` cannot be read: No such file or directory (os error 2)
+    stderr: ERROR config.yaml: accounts[1].groups[0].id: `xyz`: a group id is 24 hexadecimal digits, as in the address of the group's page in Atlas
+    stderr: ERROR config.yaml: accounts[1].groups[1].id: is needed
+    stderr: ERROR config.yaml: accounts[1].groups[1].providers: AWS is there twice
+    stderr: ERROR config.yaml: accounts[1].groups[1].providers: must be a list of `AWS`, `AZURE` and `GCP`
+    stderr: ERROR config.yaml: more: unknown key; known here: poll, accounts
+    ");
+}
+
+#[test]
+fn nothing_starts_with_a_faulty_config() {
+    let told = shown_with(["check-config"], FAULTY);
+    assert_eq!(shown_with(["serve", "--web.listen-address=127.0.0.1:0"], FAULTY), told);
+    assert_eq!(shown_with(["--web.listen-address=127.0.0.1:0"], FAULTY), told, "to serve is the default");
+    assert_eq!(shown_with(["once"], FAULTY), told);
+}
+
+#[test]
+fn a_syntax_error_is_told_with_its_line() {
+    assert_snapshot!(shown_with(["check-config"], "poll: {}\naccounts:\n  - name: a\n groups: [\n"), @r"
+    status Some(64)
+    stderr: ERROR config.yaml: did not find expected key at line 4 column 2, while parsing a block mapping
+    ");
+}
+
+#[test]
+fn a_config_file_that_is_missing_is_named() {
+    let folder = folder();
+    let file = folder.path().join("there/is/none.yaml");
+    let flag = format!("--config.file={}", file.display());
+    assert_snapshot!(shown(&run(exporter(folder.path(), ["serve", &flag])), folder.path()), @r"
+    status Some(64)
+    stderr: ERROR FOLDER/there/is/none.yaml: cannot be read: No such file or directory (os error 2)
+    ");
+}
+
+#[test]
+fn a_secret_that_is_missing_is_named() {
+    let account = |key: &str| format!("accounts: [{{public_key: k, {key}, groups: [{{id: {GROUP}}}]}}]");
+    assert_snapshot!(shown_with(["check-config"], &account("private_key_env: NO_SUCH_VARIABLE")), @r"
+    status Some(64)
+    stderr: ERROR config.yaml: accounts[0].private_key_env: the environment variable `NO_SUCH_VARIABLE` is not set
+    ");
+    assert_snapshot!(shown_with(["check-config"], &account("private_key_file: secrets/nowhere")), @r"
+    status Some(64)
+    stderr: ERROR config.yaml: accounts[0].private_key_file: `secrets/nowhere` cannot be read: No such file or directory (os error 2)
+    ");
+}
+
+#[test]
+fn the_example_config_is_valid_once_its_variable_is_set() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let check = || exporter(root, ["check-config", "--config.file=config.example.yaml"]);
+    let mut command = check();
+    command.env("ATLAS_PRIVATE_KEY", "12345678-abcd-abcd-abcd-1234567890ab");
+    assert_snapshot!(shown(&run(command), root), @r"
+    status Some(0)
+    stdout: config.example.yaml is valid; accounts: 1, groups: 2, targets: 6
+    ");
+    assert_snapshot!(shown(&run(check()), root), @r"
+    status Some(64)
+    stderr: ERROR config.example.yaml: accounts[0].private_key_env: the environment variable `ATLAS_PRIVATE_KEY` is not set
+    ");
+}
+
+#[test]
+fn an_address_in_use_is_named_and_ends_the_program() {
+    let folder = folder();
+    write_config(folder.path(), &config("http://127.0.0.1:9", &[(GROUP, "g")]));
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let flag = format!("--web.listen-address={address}");
+    // The second of two: there must not be half a server either.
+    let ended = run(exporter(folder.path(), ["serve", "--web.listen-address=127.0.0.1:0", &flag]));
+    let told = shown(&ended, folder.path()).replace(&address, "ADDRESS");
+    assert_snapshot!(told, @r"
+    status Some(1)
+    stderr: ERROR listen on `ADDRESS`: Address already in use (os error 98)
+    ");
+}
+
+#[test]
+fn every_listen_address_answers() {
+    let folder = folder();
+    let atlas = Atlas::start(folder.path(), SCENARIO);
+    write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "g")]));
+    let flags = ["--web.listen-address=127.0.0.1:0", "--web.listen-address=[::1]:0"];
+    let process = Running::start(exporter(folder.path(), flags));
+    let addresses = [process.address(0), process.address(1)];
+    assert!(addresses[0].starts_with("127.0.0.1:") && addresses[1].starts_with("[::1]:"), "{addresses:?}");
+    for address in addresses {
+        let page = get(&address, "/metrics");
+        assert_eq!(page.status, 200);
+        assert!(page.text().contains("mongodbatlas_peering_exporter_build_info"), "{address}");
+    }
+}
+
+#[test]
+fn a_healthcheck_succeeds_where_an_exporter_runs() {
+    let folder = folder();
+    let atlas = Atlas::start(folder.path(), SCENARIO);
+    let running = Exporter::of(folder.path(), &atlas);
+    let flag = format!("--web.listen-address={}", running.address);
+    assert_snapshot!(shown(&run(exporter(folder.path(), ["healthcheck", &flag])), folder.path()), @r"
+    status Some(0)
+    ");
+}
+
+#[test]
+fn a_healthcheck_fails_with_a_sentence_where_no_exporter_runs() {
+    let folder = folder();
+    let address = {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap().to_string()
+    };
+    let flag = format!("--web.listen-address={address}");
+    let ended = run(exporter(folder.path(), ["healthcheck", &flag]));
+    assert_snapshot!(shown(&ended, folder.path()).replace(&address, "ADDRESS"), @r"
+    status Some(1)
+    stderr: ERROR connect to ADDRESS: Connection refused (os error 111)
+    ");
+}

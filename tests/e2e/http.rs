@@ -1,0 +1,143 @@
+//! HTTP/1.1 over a plain socket, so that nothing stands between a test and the bytes.
+
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use crate::process::PATIENCE;
+
+/// A connection, kept open between requests.
+pub(crate) struct Connection {
+    address: String,
+    stream: BufReader<TcpStream>,
+}
+
+/// An answer; the names of its headers are in lower case.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) fn open(address: &str) -> Connection {
+        let stream = TcpStream::connect(address).unwrap_or_else(|error| panic!("connect to {address}: {error}"));
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Connection { address: address.to_owned(), stream: BufReader::new(stream) }
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) fn write(&mut self, text: &str) {
+        self.stream.get_mut().write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Sends a request; `headers` are lines with their ends.
+    pub(crate) fn send(&mut self, method: &str, path: &str, headers: &str, body: &str) {
+        let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        let host = &self.address;
+        self.write(&format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{length}{headers}\r\n{body}"));
+    }
+
+    /// Reads one answer and leaves the connection as it is.
+    pub(crate) fn receive(&mut self, method: &str) -> io::Result<Answer> {
+        let (status, headers) = self.head()?;
+        let mut answer = Answer { status, headers, body: Vec::new() };
+        if method == "HEAD" {
+            return Ok(answer);
+        }
+        match (answer.header("content-length"), answer.header("transfer-encoding")) {
+            (Some(length), _) => {
+                answer.body.resize(length.parse().unwrap(), 0);
+                self.stream.read_exact(&mut answer.body)?;
+            }
+            (None, Some("chunked")) => answer.body = self.chunks()?,
+            _ => drop(self.stream.read_to_end(&mut answer.body)?),
+        }
+        Ok(answer)
+    }
+
+    pub(crate) fn ask(&mut self, method: &str, path: &str, headers: &str) -> Answer {
+        self.send(method, path, headers, "");
+        self.receive(method).unwrap()
+    }
+
+    /// Everything that still comes until the other side closes.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.stream.read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// Whether nothing at all comes for so long.
+    pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
+        self.stream.get_ref().set_read_timeout(Some(time)).unwrap();
+        let silent = self.stream.fill_buf().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        self.stream.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+        silent
+    }
+
+    fn head(&mut self) -> io::Result<(u16, Vec<(String, String)>)> {
+        let line = self.line()?;
+        let status = line.split(' ').nth(1).and_then(|word| word.parse().ok());
+        let status = status.ok_or_else(|| io::Error::other(format!("not a status line: `{line}`")))?;
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line()?;
+            let Some((name, value)) = line.split_once(':') else { return Ok((status, headers)) };
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+    }
+
+    fn chunks(&mut self) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let size = usize::from_str_radix(&self.line()?, 16).map_err(io::Error::other)?;
+            let start = body.len();
+            body.resize(start + size, 0);
+            self.stream.read_exact(&mut body[start..])?;
+            self.line()?;
+            if size == 0 {
+                return Ok(body);
+            }
+        }
+    }
+
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        if self.stream.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(line.trim_end().to_owned())
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+/// Asks on a connection of its own.
+pub(crate) fn ask(address: &str, method: &str, path: &str, body: &str) -> Answer {
+    let mut connection = Connection::open(address);
+    connection.send(method, path, "Connection: close\r\n", body);
+    connection.receive(method).unwrap()
+}
+
+pub(crate) fn get(address: &str, path: &str) -> Answer {
+    ask(address, "GET", path, "")
+}

@@ -1,0 +1,72 @@
+//! Logs for programs.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::{
+    http::ask,
+    process::{Running, exporter, run},
+    setup::{Atlas, Exporter, GROUP, SCENARIO, config, folder, write_config},
+};
+
+/// Checks every line and returns the levels.
+fn levels(log: &str) -> BTreeSet<String> {
+    assert!(log.ends_with('\n'), "{log}");
+    let level = |line: &str| {
+        let Ok(Value::Object(fields)) = serde_json::from_str(line) else { panic!("not a JSON object: {line}") };
+        for field in ["timestamp", "level", "message"] {
+            let text = fields.get(field).and_then(Value::as_str);
+            assert!(text.is_some_and(|text| !text.is_empty()), "`{field}`: {line}");
+        }
+        fields["level"].as_str().unwrap().to_owned()
+    };
+    log.lines().map(level).collect()
+}
+
+#[test]
+fn every_line_of_a_json_log_is_an_object_with_time_level_and_message() {
+    let folder = folder();
+    let flags = ["--log.format=json", "--log.level=debug"];
+    let atlas = Atlas::start_with(folder.path(), SCENARIO, flags);
+    write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments"), ("5e57d85c854180642f78440f", "gone")]));
+    let exporter = Exporter::start(folder.path(), flags);
+    exporter.wait_until_ready();
+    atlas.tell(&format!("groups/{GROUP}/peers/64c0ffee00000000000000a1"), r#"{"status": "FAILED", "error": "a\nb"}"#);
+    let path = format!("/simulator/groups/{GROUP}/peers/64c0ffee00000000000000b1");
+    assert_eq!(ask(&atlas.address, "DELETE", &path, "").status, 200);
+    for event in ["a peering changed", "a peering is gone", "polls fail"] {
+        exporter.process.wait_for_log(event, |log| log.contains(event).then_some(()));
+    }
+    let ended = exporter.process.terminate();
+    assert_eq!(ended.status, Some(0));
+    assert!(levels(&ended.stderr).is_superset(&["INFO", "WARN"].map(str::to_owned).into()), "{}", ended.stderr);
+    levels(&atlas.process.terminate().stderr);
+}
+
+#[test]
+fn faults_of_a_config_are_json_too() {
+    let folder = folder();
+    for config in ["accounts: []\nmore: 1\n", "a: [\n", "\n"] {
+        write_config(folder.path(), config);
+        let ended = run(exporter(folder.path(), ["check-config", "--log.format=json"]));
+        assert_eq!(ended.status, Some(64));
+        assert_eq!(levels(&ended.stderr), BTreeSet::from(["ERROR".to_owned()]));
+    }
+}
+
+#[test]
+fn a_level_hides_what_is_less_serious() {
+    let folder = folder();
+    let arguments = ["demo", "--web.listen-address=127.0.0.1:0", "--simulator.listen-address=127.0.0.1:0"];
+    let mut command = exporter(folder.path(), arguments);
+    command.arg("--log.level=info");
+    let told = Running::start(command);
+    told.address(0);
+    assert!(told.terminate().stderr.contains(" INFO "));
+
+    let atlas = Atlas::start(folder.path(), SCENARIO);
+    write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments")]));
+    let ended = run(exporter(folder.path(), ["once", "--log.level=warn"]));
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "nothing went wrong, so nothing is told");
+}

@@ -1,0 +1,11 @@
+//! End-to-end tests: the exporter's own program, beside Debian's Prometheus and a simulated Atlas.
+
+#![allow(clippy::unwrap_used, reason = "whatever is not as expected fails the test, in helpers too")]
+
+mod command_line;
+mod http;
+mod logs;
+mod once;
+mod process;
+mod secrets;
+mod setup;

@@ -1,0 +1,189 @@
+//! Real programs: started, read from, signalled, and killed at the end whatever happens.
+
+use std::{
+    io::{ErrorKind, Read},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Condvar, Mutex},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+/// Longer than anything here takes on a machine that is busy with other work.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long to wait before a condition that nothing announces is looked at again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The exporter's own binary, with these arguments and no environment.
+pub(crate) fn exporter<const N: usize>(folder: &Path, arguments: [&str; N]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mongodbatlas-peering-exporter"));
+    command.current_dir(folder).env_clear().args(arguments);
+    command
+}
+
+/// Waits until there is something, and fails with a sentence if that takes too long.
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        thread::sleep(PAUSE);
+    }
+}
+
+/// A program that runs; it is killed when this is dropped.
+pub(crate) struct Running {
+    child: Child,
+    stdout: Output,
+    stderr: Output,
+}
+
+/// What a program left behind.
+pub(crate) struct Ended {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Running {
+    pub(crate) fn start(command: Command) -> Running {
+        Running::start_with_input(command, Stdio::null())
+    }
+
+    pub(crate) fn start_with_input(mut command: Command, input: Stdio) -> Running {
+        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let program = command.get_program().to_string_lossy().into_owned();
+        let mut child = command.spawn().unwrap_or_else(|error| match error.kind() {
+            ErrorKind::NotFound => panic!("`{program}` is missing; install it with: apt-get install prometheus"),
+            _ => panic!("start `{program}`: {error}"),
+        });
+        let stdout = Output::of(child.stdout.take().unwrap());
+        let stderr = Output::of(child.stderr.take().unwrap());
+        Running { child, stdout, stderr }
+    }
+
+    /// Waits until the log says something, and returns what `look` makes of the whole of it.
+    pub(crate) fn wait_for_log<T>(&self, what: &str, look: impl Fn(&str) -> Option<T>) -> T {
+        self.stderr.wait_for(what, look)
+    }
+
+    /// Waits for a line with the phrase, and returns the word after it.
+    pub(crate) fn word_after(&self, phrase: &str) -> String {
+        self.wait_for_log(phrase, |log| words_after(log, phrase).pop())
+    }
+
+    /// The address on the `number`th line that says so, from 0.
+    pub(crate) fn address(&self, number: usize) -> String {
+        let phrase = "listening on ";
+        self.wait_for_log(phrase, |log| words_after(log, phrase).get(number).cloned())
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        // The shell has a `kill` of its own, so no further program is needed.
+        let line = format!("kill -s {name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success(), "{line}");
+    }
+
+    /// Waits for the end of the program.
+    pub(crate) fn end(mut self) -> Ended {
+        // Both are closed when it ends.
+        let stdout = self.stdout.whole();
+        let stderr = self.stderr.whole();
+        Ended { status: self.child.wait().unwrap().code(), stdout, stderr }
+    }
+
+    /// Asks it to end and waits for that.
+    pub(crate) fn terminate(self) -> Ended {
+        self.signal("TERM");
+        self.end()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail only where it has ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Runs a program to its end.
+pub(crate) fn run(command: Command) -> Ended {
+    Running::start(command).end()
+}
+
+fn words_after(log: &str, phrase: &str) -> Vec<String> {
+    // A last line without its end may still grow.
+    let lines = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let rests = lines.filter_map(|line| line.split_once(phrase));
+    let word = |(_, rest): (&str, &str)| rest.split([' ', '"', ';', '\n']).next().map(str::to_owned);
+    rests.filter_map(word).collect()
+}
+
+/// What a program writes, read by a thread so that it never waits for us.
+struct Output {
+    written: Arc<(Mutex<Written>, Condvar)>,
+    reader: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Written {
+    bytes: Vec<u8>,
+    ended: bool,
+}
+
+impl Output {
+    fn of(mut pipe: impl Read + Send + 'static) -> Output {
+        let written = Arc::<(Mutex<Written>, Condvar)>::default();
+        let shared = written.clone();
+        let reader = thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            loop {
+                let size = pipe.read(&mut buffer).unwrap_or(0);
+                let mut written = shared.0.lock().unwrap();
+                written.bytes.extend_from_slice(&buffer[..size]);
+                written.ended = size == 0;
+                shared.1.notify_all();
+                if size == 0 {
+                    return;
+                }
+            }
+        });
+        Output { written, reader: Some(reader) }
+    }
+
+    fn wait_for<T>(&self, what: &str, look: impl Fn(&str) -> Option<T>) -> T {
+        let (written, changed) = &*self.written;
+        let deadline = Instant::now() + PATIENCE;
+        let mut written = written.lock().unwrap();
+        loop {
+            let text = String::from_utf8_lossy(&written.bytes).into_owned();
+            if let Some(found) = look(&text) {
+                return found;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!written.ended && !left.is_zero(), "waited in vain for `{what}`; there is:\n{text}");
+            written = changed.wait_timeout(written, left).unwrap().0;
+        }
+    }
+
+    /// Waits for the end and returns all of it, which must be UTF-8.
+    fn whole(&mut self) -> String {
+        let (written, changed) = &*self.written;
+        let guard = written.lock().unwrap();
+        let (mut guard, timeout) = changed.wait_timeout_while(guard, PATIENCE, |written| !written.ended).unwrap();
+        let text = String::from_utf8(std::mem::take(&mut guard.bytes)).unwrap();
+        assert!(!timeout.timed_out(), "the program does not end; it wrote:\n{text}");
+        drop(guard);
+        self.reader.take().map(JoinHandle::join).transpose().unwrap();
+        text
+    }
+}

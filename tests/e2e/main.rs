@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "whatever is not as expected fails the test, in helpers too")]
 
 mod command_line;
+mod exposition;
+mod hostile_values;
 mod http;
 mod logs;
 mod once;
 mod process;
+mod prometheus;
+mod scraping;
 mod secrets;
 mod setup;

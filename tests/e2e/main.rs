@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "whatever is not as expected fails the test, in helpers too")]
 
 mod command_line;
+mod demo;
 mod exposition;
 mod hostile_values;
 mod http;
+mod http_pages;
 mod logs;
 mod once;
 mod process;
@@ -13,3 +15,4 @@ mod prometheus;
 mod scraping;
 mod secrets;
 mod setup;
+mod shutdown;

@@ -1,0 +1,170 @@
+//! The exporter's HTTP, byte by byte.
+
+use std::{
+    collections::BTreeSet,
+    io::Read,
+    time::{Duration, Instant},
+};
+
+use flate2::read::GzDecoder;
+
+use crate::{
+    http::{Connection, ask, get},
+    process::wait_for,
+    setup::{Atlas, Exporter, GROUP, SCENARIO, config, folder, write_config},
+};
+
+/// An exporter with its simulator.
+fn serving() -> (tempfile::TempDir, Atlas, Exporter) {
+    let folder = folder();
+    let atlas = Atlas::start(folder.path(), SCENARIO);
+    let exporter = Exporter::of(folder.path(), &atlas);
+    (folder, atlas, exporter)
+}
+
+fn families(page: &str) -> BTreeSet<String> {
+    page.lines().filter(|line| line.starts_with("# TYPE ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_metrics_are_the_same_with_and_without_gzip() {
+    let (_folder, _atlas, exporter) = serving();
+    let mut connection = Connection::open(&exporter.address);
+    let plain = connection.ask("GET", "/metrics", "");
+    assert_eq!(plain.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert_eq!(plain.header("content-encoding"), None);
+    assert_eq!(plain.header("vary"), Some("accept-encoding"));
+    // As Prometheus asks.
+    let zipped = connection.ask("GET", "/metrics", "Accept-Encoding: gzip\r\n");
+    assert_eq!(zipped.header("content-encoding"), Some("gzip"));
+    assert_eq!(zipped.header("content-type"), plain.header("content-type"));
+    assert!(zipped.body.len() * 2 < plain.body.len(), "{} of {}", zipped.body.len(), plain.body.len());
+    let mut decoder = GzDecoder::new(zipped.body.as_slice());
+    let mut text = String::new();
+    decoder.read_to_string(&mut text).unwrap();
+    assert!(families(&text).len() > 15, "{text}");
+    assert_eq!(families(&text), families(plain.text()));
+    let series = |page: &str| page.lines().filter(|line| line.starts_with("mongodbatlas_network_")).count();
+    assert_eq!(series(&text), series(plain.text()));
+}
+
+#[test]
+fn head_has_the_length_and_no_body() {
+    let (_folder, _atlas, exporter) = serving();
+    let mut connection = Connection::open(&exporter.address);
+    for path in ["/", "/-/healthy", "/-/ready", "/metrics"] {
+        let head = connection.ask("HEAD", path, "");
+        assert_eq!(head.status, 200, "{path}");
+        // Where a body followed, it would be taken for the next answer's head.
+        let full = connection.ask("GET", path, "");
+        let length: usize = head.header("content-length").unwrap().parse().unwrap();
+        assert!(length > 0, "{path}");
+        if path != "/metrics" {
+            assert_eq!(length, full.body.len(), "{path}");
+        }
+        assert_eq!(head.header("content-type"), full.header("content-type"), "{path}");
+    }
+}
+
+#[test]
+fn other_methods_are_not_allowed_and_other_paths_not_found() {
+    let (_folder, _atlas, exporter) = serving();
+    for (method, path) in [("POST", "/metrics"), ("PUT", "/"), ("DELETE", "/-/healthy"), ("POST", "/-/ready")] {
+        let answer = ask(&exporter.address, method, path, "");
+        assert_eq!(answer.status, 405, "{method} {path}");
+        assert_eq!(answer.header("allow"), Some("GET, HEAD"), "{method} {path}");
+    }
+    for path in ["/metrics/", "/favicon.ico", "/-/reload", "/..", "//metrics"] {
+        assert_eq!(get(&exporter.address, path).status, 404, "{path}");
+    }
+    assert_eq!(get(&exporter.address, "/metrics?x=1").status, 200, "a query is no part of the path");
+}
+
+#[test]
+fn the_landing_page_links_the_metrics_wherever_they_are() {
+    let (folder, _atlas, exporter) = serving();
+    let landing = get(&exporter.address, "/");
+    assert_eq!(landing.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(landing.text().contains(r#"<a href="/metrics">"#), "{}", landing.text());
+
+    let moved = Exporter::start(folder.path(), ["--web.telemetry-path=/atlas/metrics"]);
+    assert!(get(&moved.address, "/").text().contains(r#"<a href="/atlas/metrics">"#));
+    assert_eq!(get(&moved.address, "/atlas/metrics").status, 200);
+    assert_eq!(get(&moved.address, "/metrics").status, 404);
+}
+
+#[test]
+fn an_exporter_whose_atlas_is_silent_is_healthy_but_not_ready_and_says_so_on_its_page() {
+    let folder = folder();
+    let atlas = Atlas::start(folder.path(), SCENARIO);
+    atlas.tell("faults", r#"{"effect": "never"}"#);
+    let config = config(&atlas.url(), &[(GROUP, "payments")]).replace("interval: 1s", "interval: 60s");
+    write_config(folder.path(), &config);
+    let exporter = Exporter::start(folder.path(), []);
+    assert_eq!(get(&exporter.address, "/-/healthy").text(), "healthy\n");
+    let ready = get(&exporter.address, "/-/ready");
+    assert_eq!((ready.status, ready.text()), (503, "not ready: 3 of 3 targets were not polled yet\n"));
+    let page = exporter.page();
+    for family in ["success", "last_success_timestamp_seconds"] {
+        for provider in ["AWS", "AZURE", "GCP"] {
+            let line =
+                format!("mongodbatlas_peering_poll_{family}{{group_id=\"{GROUP}\",provider=\"{provider}\"}} 0\n");
+            assert!(page.contains(&line), "{line}{page}");
+        }
+    }
+    assert!(!page.contains("mongodbatlas_network_peering_status{"), "{page}");
+}
+
+#[test]
+fn one_connection_serves_many_requests() {
+    let (_folder, _atlas, exporter) = serving();
+    let mut connection = Connection::open(&exporter.address);
+    for _ in 0..3 {
+        assert_eq!(connection.ask("GET", "/-/ready", "").text(), "ready\n");
+        assert_eq!(connection.ask("GET", "/nowhere", "").status, 404);
+        assert_eq!(connection.ask("GET", "/metrics", "").status, 200);
+    }
+    // And two at once, before the first is answered.
+    connection.send("GET", "/-/healthy", "", "");
+    connection.send("GET", "/-/ready", "", "");
+    assert_eq!(connection.receive("GET").unwrap().text(), "healthy\n");
+    assert_eq!(connection.receive("GET").unwrap().text(), "ready\n");
+}
+
+#[test]
+fn what_is_no_request_is_refused_and_harms_nobody() {
+    let (_folder, _atlas, exporter) = serving();
+    for sent in ["\u{16}\u{3}\u{1}\r\n\r\n", "GET\r\n\r\n"] {
+        let mut connection = Connection::open(&exporter.address);
+        connection.write(sent);
+        assert_eq!(connection.receive("GET").unwrap().status, 400, "{sent:?}");
+    }
+    assert_eq!(get(&exporter.address, "/metrics").status, 200);
+}
+
+#[test]
+fn idle_connections_hold_a_scrape_up_only_while_they_are_too_many() {
+    let (_folder, _atlas, exporter) = serving();
+    let mut idle: Vec<Connection> = (0..300).map(|_| Connection::open(&exporter.address)).collect();
+    let start = Instant::now();
+    let mut scrape = Connection::open(&exporter.address);
+    scrape.send("GET", "/metrics", "", "");
+    assert!(scrape.is_silent_for(Duration::from_millis(300)), "there is a bound");
+    idle.drain(..100);
+    assert_eq!(scrape.receive("GET").unwrap().status, 200);
+    assert!(start.elapsed() < Duration::from_secs(10), "it did not wait until the idle ones were cut off");
+}
+
+#[test]
+fn a_header_that_never_ends_is_cut_off() {
+    let (_folder, _atlas, exporter) = serving();
+    let start = Instant::now();
+    let mut slow = Connection::open(&exporter.address);
+    slow.write("GET /metrics HTTP/1.1\r\nHost: te");
+    let mut silent = Connection::open(&exporter.address);
+    assert!(slow.rest().is_empty());
+    assert!(silent.rest().is_empty());
+    let took = start.elapsed();
+    assert!((Duration::from_secs(15)..Duration::from_secs(28)).contains(&took), "{took:?}");
+    wait_for("a scrape", || (get(&exporter.address, "/metrics").status == 200).then_some(()));
+}

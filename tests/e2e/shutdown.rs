@@ -1,0 +1,78 @@
+//! The end: prompt, but not in the middle of an answer.
+
+use std::{
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    http::Connection,
+    process::wait_for,
+    setup::{Atlas, Exporter, GROUP, SCENARIO, config, folder, write_config},
+};
+
+/// Far less than a poll may take, which is 45 seconds here.
+const PROMPT: Duration = Duration::from_secs(3);
+
+fn ends_promptly_while_a_poll_hangs(signal: &str) {
+    let folder = folder();
+    let atlas = Atlas::start(folder.path(), SCENARIO);
+    atlas.tell("faults", r#"{"effect": "never"}"#);
+    let config = config(&atlas.url(), &[(GROUP, "payments")]).replace("interval: 1s", "interval: 60s");
+    write_config(folder.path(), &config);
+    let exporter = Exporter::start(folder.path(), []);
+    wait_for("polls that hang", || (atlas.requests() >= 3).then_some(()));
+    // Prometheus keeps its connection open; that must not hold anything up either.
+    let mut idle = Connection::open(&exporter.address);
+    assert_eq!(idle.ask("GET", "/-/healthy", "").status, 200);
+    let mut silent = Connection::open(&exporter.address);
+
+    let asked = Instant::now();
+    exporter.process.signal(signal);
+    let ended = exporter.process.end();
+    assert!(asked.elapsed() < PROMPT, "{:?}", asked.elapsed());
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains(&format!("stopping on SIG{signal}")), "{}", ended.stderr);
+    assert!(idle.rest().is_empty() && silent.rest().is_empty());
+}
+
+#[test]
+fn sigterm_ends_the_exporter_while_a_poll_hangs() {
+    ends_promptly_while_a_poll_hangs("TERM");
+}
+
+#[test]
+fn sigint_ends_the_exporter_while_a_poll_hangs() {
+    ends_promptly_while_a_poll_hangs("INT");
+}
+
+#[test]
+fn an_answer_under_way_is_completed_before_the_end() {
+    /// With names this long, a page of more than what the sockets' buffers hold.
+    const PEERINGS: usize = 2000;
+    let folder = folder();
+    let name = "v".repeat(1000);
+    let scenario = format!(
+        "groups: [{{id: {GROUP}, name: big, peerings: [
+           {{provider: AWS, status: AVAILABLE, vpcId: '{name}{{n}}', repeat: {PEERINGS}}}]}}]"
+    );
+    let atlas = Atlas::start(folder.path(), &scenario);
+    let config = config(&atlas.url(), &[(GROUP, "big")]).replace("interval: 1s", "interval: 60s");
+    write_config(folder.path(), &config);
+    let mut exporter = Exporter::start(folder.path(), []);
+    exporter.wait_until_ready();
+
+    let mut slow = Connection::open(&exporter.address);
+    slow.send("GET", "/metrics", "", "");
+    exporter.process.signal("TERM");
+    wait_for("the end of listening", || TcpStream::connect(&exporter.address).err());
+    assert!(exporter.process.is_running(), "the answer is still under way");
+
+    let page = slow.receive("GET").unwrap();
+    let peerings = page.text().lines().filter(|line| line.starts_with("mongodbatlas_network_peering_status{")).count();
+    assert_eq!(peerings, PEERINGS);
+    assert!(page.text().ends_with('\n') && page.text().contains("\nprocess_"), "the tail is there too");
+    let ended = exporter.process.end();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("every answer under way is complete"), "{}", ended.stderr);
+}

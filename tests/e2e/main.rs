@@ -16,3 +16,4 @@ mod scraping;
 mod secrets;
 mod setup;
 mod shutdown;
+mod tls;

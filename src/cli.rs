@@ -8,7 +8,6 @@ use clap::{Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = false)]
 pub struct Args {
-    /// What to do [default: serve].
     #[command(subcommand)]
     command: Option<Command>,
 
@@ -55,7 +54,7 @@ impl Args {
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
-    /// Poll Atlas and serve the metrics.
+    /// Poll Atlas and serve the metrics; the default.
     Serve,
     /// Check the config file; exit status 64 if it has faults.
     CheckConfig,

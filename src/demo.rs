@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -10,7 +10,7 @@ use tracing::info;
 
 use crate::{
     config::Config,
-    simulator::{Scenario, Simulator},
+    simulator::{Group, Scenario, Simulator},
 };
 
 /// Simulates Atlas and exports its peerings until `shutdown`.
@@ -38,7 +38,11 @@ pub async fn run(
 
 /// A config for every group of the scenario, polled often enough to watch it change.
 fn config(scenario: &Scenario, address: &str) -> anyhow::Result<Config> {
-    let groups: Vec<_> = scenario.groups.iter().map(|group| json!({"id": group.id, "name": group.name})).collect();
+    let group = |group: &Group| match group.name.as_str() {
+        "" => json!({"id": group.id}),
+        name => json!({"id": group.id, "name": name}),
+    };
+    let groups: Vec<_> = scenario.groups.iter().map(group).collect();
     // JSON is YAML too, and quotes whatever a name may hold.
     let groups = json!(groups);
     let text = format!(
@@ -56,5 +60,6 @@ accounts:
         "PUBLIC" => Some(scenario.credentials.public_key.clone()),
         _ => Some(scenario.credentials.private_key.clone()),
     };
-    Config::parse(&text, Path::new(""), &key).context("make a config for the scenario")
+    // The config is ours, so a fault in it is not the user's config's.
+    Config::parse(&text, Path::new(""), &key).map_err(|error| anyhow!("the scenario cannot be polled: {error}"))
 }

@@ -1,12 +1,12 @@
 //! Asks a running exporter whether it is healthy, so that a container needs no shell and no curl for it.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{TcpStream, ToSocketAddrs},
     time::Duration,
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -16,10 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// No exporter answers there, or not with 200.
 pub fn ask(listen_address: &str) -> anyhow::Result<()> {
     let address = local(listen_address);
-    let Some(address) = address.to_socket_addrs().with_context(|| format!("resolve `{address}`"))?.next() else {
-        bail!("`{address}` has no address");
-    };
-    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT).with_context(|| format!("connect to {address}"))?;
+    let mut stream = connect(&address).with_context(|| format!("connect to `{address}`"))?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     stream.write_all(b"GET /-/healthy HTTP/1.0\r\n\r\n").context("ask")?;
@@ -27,6 +24,18 @@ pub fn ask(listen_address: &str) -> anyhow::Result<()> {
     stream.read_exact(&mut status).context("read the answer")?;
     ensure!(status.ends_with(b" 200"), "the answer is `{}`", status.escape_ascii());
     Ok(())
+}
+
+/// To the first address of the name that answers: `localhost` may have one of each family.
+fn connect(address: &str) -> io::Result<TcpStream> {
+    let mut last = io::ErrorKind::AddrNotAvailable.into();
+    for address in address.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, TIMEOUT) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// Where to reach what listens on every address.

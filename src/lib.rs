@@ -38,7 +38,7 @@ use std::{
 use anyhow::Context;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{debug, info};
 
 use self::{
     atlas::Client,
@@ -64,6 +64,7 @@ pub async fn run(
     let routes = routes(telemetry_path, &state, document.subscribe());
     let targets = state.borrow().targets.len();
     info!(targets, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
+    tokio::spawn(tell_when_ready(state.subscribe()));
     tokio::select! {
         () = server::serve(listeners, routes, shutdown) => Ok(()),
         end = scheduler::poll_for_ever(accounts, pace(&config.poll), state.clone()) => end.context("a poll panicked"),
@@ -115,6 +116,8 @@ fn accounts(config: &Config, state: &watch::Sender<State>) -> anyhow::Result<Vec
         };
         let (name, state) = (account.name.clone(), state.clone());
         let client = Client::new(settings, move |exchange| {
+            let (group, code, took) = (exchange.group.as_str(), exchange.code.as_str(), exchange.duration);
+            debug!(account = name, group, endpoint = exchange.endpoint, code, ?took, "asked Atlas");
             // Not worth a new page: the poll that it belongs to will be.
             state.send_if_modified(|state| {
                 state.record_exchange(&name, exchange);
@@ -139,6 +142,14 @@ fn routes(path: &str, state: &watch::Sender<State>, document: watch::Receiver<Ar
         telemetry: Box::new(move || (document.borrow().clone(), process::text())),
         missing: Box::new(move || missing(&state.borrow())),
         landing: include_str!("landing.html").replace("{telemetry_path}", path),
+    }
+}
+
+/// The first thing to look for in the log after a start.
+async fn tell_when_ready(mut state: watch::Receiver<State>) {
+    if let Ok(state) = state.wait_for(State::is_ready).await {
+        let succeeded = state.targets.values().filter(|target| target.succeeded()).count();
+        info!(targets = state.targets.len(), succeeded, "every target was polled once");
     }
 }
 

@@ -54,8 +54,9 @@ async fn execute(args: &Args) -> anyhow::Result<ExitCode> {
 
 async fn serve(args: &Args) -> anyhow::Result<()> {
     let config = Config::read(&args.config_file)?;
+    let shutdown = shutdown()?;
     let listeners = listen(&args.listen_addresses).await?;
-    run(&config, listeners, &args.telemetry_path, shutdown()?).await
+    run(&config, listeners, &args.telemetry_path, shutdown).await
 }
 
 fn check_config(args: &Args) -> anyhow::Result<()> {
@@ -75,18 +76,20 @@ async fn print_once(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn simulate(args: &Args) -> anyhow::Result<()> {
+    let shutdown = shutdown()?;
     let scenario = scenario(args)?;
     let listener = listen_for_simulator(args).await?;
     info!("the simulator is on http://{}; see /simulator/ for what it can do", listener.local_addr()?);
-    Simulator::new(scenario).serve(listener, shutdown()?.cancelled_owned()).await;
+    Simulator::new(scenario).serve(listener, shutdown.cancelled_owned()).await;
     Ok(())
 }
 
 async fn run_demo(args: &Args) -> anyhow::Result<()> {
+    let shutdown = shutdown()?;
     let scenario = scenario(args)?;
     let atlas = listen_for_simulator(args).await?;
     let listeners = listen(&args.listen_addresses).await?;
-    demo::run(scenario, atlas, listeners, &args.telemetry_path, shutdown()?).await
+    demo::run(scenario, atlas, listeners, &args.telemetry_path, shutdown).await
 }
 
 fn scenario(args: &Args) -> anyhow::Result<Scenario> {

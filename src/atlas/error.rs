@@ -127,14 +127,27 @@ impl ErrorKind {
 pub struct Passing {
     /// The word it would have been counted under.
     pub reason: Reason,
-    /// What it said.
+    /// What it said, with its causes.
     pub text: String,
 }
 
 impl From<&ErrorKind> for Passing {
     fn from(kind: &ErrorKind) -> Self {
-        Self { reason: kind.reason(), text: kind.to_string() }
+        Self { reason: kind.reason(), text: sentence(kind) }
     }
+}
+
+impl ListError {
+    /// The failure and all its causes in one sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        sentence(self)
+    }
+}
+
+fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (**error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 struct Before<'a>(Option<&'a Passing>);

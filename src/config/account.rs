@@ -115,16 +115,18 @@ fn secret(
     let inline = inline_key.and_then(|key| section.text(key));
     let file = section.text(file_key);
     let env = section.text(env_key);
+    // A path is not repeated in a message: someone may have put the secret itself there.
     let (key, found) = match (inline, file, env) {
         (Some(text), None, None) => (keys[0], Ok(text)),
         (None, Some(path), None) => (
             file_key,
             read_text(&sources.folder.join(&path), MAX_SECRET)
-                .map_err(|error| format!("`{path}` cannot be read: {error}")),
+                .map_err(|error| format!("the file cannot be read: {error}")),
         ),
-        (None, None, Some(name)) => {
-            (env_key, (sources.env)(&name).ok_or_else(|| format!("the environment variable `{name}` is not set")))
-        }
+        (None, None, Some(name)) => (
+            env_key,
+            (sources.env)(&name).ok_or_else(|| format!("the environment variable {}is not set", shown(&name))),
+        ),
         _ => {
             section.fault_here(format!("exactly one of {} is needed", keys.join(", ")));
             return None;
@@ -132,6 +134,12 @@ fn secret(
     };
     let usable = found.and_then(|text| usable(text.trim_end_matches(['\r', '\n'])));
     usable.map_err(|message| section.fault(key, message)).ok()
+}
+
+/// The name in backticks, if it looks like one and not like a key.
+fn shown(name: &str) -> String {
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+    if is_plain { format!("`{name}` ") } else { String::new() }
 }
 
 /// A key stands in an HTTP header, so it is of one line.

@@ -169,11 +169,21 @@ fn secrets_come_from_files_beside_the_config() {
         ["missing", "empty", "lines", "large"].iter().map(|file| with(file).unwrap_err().to_string()).collect();
     fs::remove_dir_all(&folder).unwrap();
     assert_snapshot!(told.join("\n"), @"
-    accounts[0].private_key_file: `missing` cannot be read: No such file or directory (os error 2)
+    accounts[0].private_key_file: the file cannot be read: No such file or directory (os error 2)
     accounts[0].private_key_file: is empty
     accounts[0].private_key_file: must be one line without control characters
-    accounts[0].private_key_file: `large` cannot be read: it is larger than 4096 bytes
+    accounts[0].private_key_file: the file cannot be read: it is larger than 4096 bytes
     ");
+}
+
+#[test]
+fn a_key_in_place_of_a_name_is_not_repeated() {
+    for source in ["private_key_env", "private_key_file"] {
+        let text = account("").replace("private_key_env: KEY", &format!("{source}: 1b2c-hunter2"));
+        let faults = faults(&text);
+        assert!(faults.starts_with(&format!("accounts[0].{source}: the ")), "{faults}");
+        assert!(!faults.contains("hunter2"), "{faults}");
+    }
 }
 
 #[test]

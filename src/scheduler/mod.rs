@@ -154,5 +154,5 @@ impl Poller {
 }
 
 fn failure(error: &ListError) -> Failure {
-    Failure { reason: error.kind.reason(), message: report::chain(error) }
+    Failure { reason: error.kind.reason(), message: error.sentence() }
 }

@@ -1,7 +1,5 @@
 //! What a poll changed, as lines of the log.
 
-use std::error::Error;
-
 use tracing::{error, info, warn};
 
 use crate::{
@@ -39,10 +37,4 @@ pub(super) fn log(target: &Target, state: &State, event: Event) {
             log!(info, vpc_id, peering_id = id, from, to = status, error, "a peering changed");
         }
     }
-}
-
-/// The error and its causes in one sentence.
-pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| (**error).source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -32,8 +32,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
 /// A client that takes nothing of an answer for so long is cut off.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long answers under way may take when the end is asked for.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+/// How long answers under way may take when the end is asked for; container engines kill after ten seconds.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(8);
 
 /// After the system refused a connection, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -91,7 +91,7 @@ pub async fn serve(listeners: Vec<TcpListener>, routes: Routes, shutdown: Cancel
     let Some(graceful) = Arc::into_inner(graceful) else { return };
     match timeout(DRAIN_DEADLINE, graceful.shutdown()).await {
         Ok(()) => info!("stopped listening; every answer under way is complete"),
-        Err(_) => warn!("stopped listening; answers still under way after {DRAIN_DEADLINE:?} are cut off"),
+        Err(_) => warn!("stopped listening; connections still busy after {DRAIN_DEADLINE:?} are cut off"),
     }
 }
 

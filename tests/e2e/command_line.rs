@@ -53,7 +53,7 @@ fn the_help_explains_every_command_and_flag() {
     stdout: Usage: mongodbatlas-peering-exporter [OPTIONS] [COMMAND]
     stdout:
     stdout: Commands:
-    stdout:   serve         Poll Atlas and serve the metrics
+    stdout:   serve         Poll Atlas and serve the metrics; the default
     stdout:   check-config  Check the config file; exit status 64 if it has faults
     stdout:   once          Poll everything once and print the metrics; exit status 1 if a poll failed
     stdout:   simulate      Serve a simulated Atlas API to drill alerts with
@@ -153,7 +153,7 @@ fn every_fault_of_a_config_is_told_at_once() {
     stderr: ERROR config.yaml: accounts[0].groups: at least one group is needed
     stderr: ERROR config.yaml: accounts[1].name: another account is named `a` too
     stderr: ERROR config.yaml: accounts[1].api_version: must be `v2` or `v1.0`
-    stderr: ERROR config.yaml: accounts[1].private_key_file: `nowhere` cannot be read: No such file or directory (os error 2)
+    stderr: ERROR config.yaml: accounts[1].private_key_file: the file cannot be read: No such file or directory (os error 2)
     stderr: ERROR config.yaml: accounts[1].groups[0].id: `xyz`: a group id is 24 hexadecimal digits, as in the address of the group's page in Atlas
     stderr: ERROR config.yaml: accounts[1].groups[1].id: is needed
     stderr: ERROR config.yaml: accounts[1].groups[1].providers: AWS is there twice
@@ -198,7 +198,7 @@ fn a_secret_that_is_missing_is_named() {
     ");
     assert_snapshot!(shown_with(["check-config"], &account("private_key_file: secrets/nowhere")), @r"
     status Some(64)
-    stderr: ERROR config.yaml: accounts[0].private_key_file: `secrets/nowhere` cannot be read: No such file or directory (os error 2)
+    stderr: ERROR config.yaml: accounts[0].private_key_file: the file cannot be read: No such file or directory (os error 2)
     ");
 }
 
@@ -272,6 +272,6 @@ fn a_healthcheck_fails_with_a_sentence_where_no_exporter_runs() {
     let ended = run(exporter(folder.path(), ["healthcheck", &flag]));
     assert_snapshot!(shown(&ended, folder.path()).replace(&address, "ADDRESS"), @r"
     status Some(1)
-    stderr: ERROR connect to ADDRESS: Connection refused (os error 111)
+    stderr: ERROR connect to `ADDRESS`: Connection refused (os error 111)
     ");
 }

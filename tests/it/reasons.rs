@@ -28,10 +28,7 @@ async fn failure(fault: Fault) -> (Reason, String) {
 
 async fn failure_of(asker: Asker) -> (Reason, String) {
     let error = asker.list_within(Provider::Aws, Duration::from_millis(1200)).await.unwrap_err();
-    let chain: Vec<String> = std::iter::successors(Some(&error as &dyn std::error::Error), |error| (**error).source())
-        .map(ToString::to_string)
-        .collect();
-    (error.kind.reason(), chain.join(": "))
+    (error.kind.reason(), error.sentence())
 }
 
 async fn failure_at(base_url: &str) -> (Reason, String) {

@@ -15,11 +15,13 @@ mod group;
 mod listing;
 mod peering;
 mod provider;
+mod reason;
 
 pub use answer::Answer;
 pub use client::{ApiVersion, Client, Exchange, RateLimit, Settings};
-pub use error::{ErrorKind, ListError, Passing, Reason};
+pub use error::{ErrorKind, ListError, Passing};
 pub use group::{GroupId, InvalidGroupId};
 pub use listing::Listing;
 pub use peering::Peering;
 pub use provider::{Provider, UnknownProvider};
+pub use reason::Reason;

@@ -1,0 +1,62 @@
+//! A poll that ended, and what it may change.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::atlas::{Listing, Peering, Reason};
+
+/// A poll that ended.
+#[derive(Debug)]
+pub struct Poll {
+    /// By the clock that ages are reckoned with.
+    pub ended: Instant,
+    /// By the clock that is shown.
+    pub ended_at: SystemTime,
+    /// From its start to its end.
+    pub duration: Duration,
+    /// A complete listing or a failure.
+    pub outcome: Result<Listing, Failure>,
+}
+
+/// Why a poll failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The word it is counted under.
+    pub reason: Reason,
+    /// The whole chain of causes as a sentence.
+    pub message: String,
+}
+
+/// A change that someone may want to read about in the log.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Polls of the target begin to fail, or fail for another reason than before.
+    Failing(Failure),
+    /// Polls succeed again.
+    Recovered {
+        /// How many failed in between.
+        failed: u32,
+    },
+    /// The listing went because the group is gone or the listing is too old.
+    Dropped {
+        /// How many peerings it held.
+        peerings: usize,
+    },
+    /// A listing without peerings where there were some.
+    Emptied {
+        /// How many there were.
+        peerings: usize,
+    },
+    /// Atlas sent more peerings twice in one listing than before.
+    Duplicates(u64),
+    /// A peering that was not in the listing before.
+    Appeared(Peering),
+    /// A peering that is in the listing no more.
+    Vanished(Peering),
+    /// Another status or error than before.
+    Changed {
+        /// The status before.
+        from: String,
+        /// The peering as it is now.
+        to: Peering,
+    },
+}

@@ -1,0 +1,159 @@
+use super::*;
+use crate::atlas::{Listing, Peering, Reason};
+
+const MAX_STALENESS: Duration = Duration::from_secs(900);
+
+struct Fixture {
+    state: State,
+    target: Target,
+    start: Instant,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let target = Target { group: "64c0ffee0000000000000001".parse().unwrap(), provider: Provider::Aws };
+        let state = State::new(
+            Duration::from_secs(60),
+            MAX_STALENESS,
+            SystemTime::UNIX_EPOCH,
+            BTreeMap::new(),
+            [target.clone()],
+        );
+        Self { state, target, start: Instant::now() }
+    }
+
+    fn poll(&mut self, after: u64, outcome: Result<Listing, Failure>) -> Vec<Event> {
+        let ended = self.start + Duration::from_secs(after);
+        let ended_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + after);
+        self.state.record(&self.target, Poll { ended, ended_at, duration: Duration::from_millis(150), outcome })
+    }
+
+    fn served(&self, after: u64) -> Option<usize> {
+        let now = self.start + Duration::from_secs(after);
+        let served = self.state.targets[&self.target].served(now, MAX_STALENESS);
+        served.map(|listing| listing.peerings.len())
+    }
+}
+
+fn listing(peerings: &[(&str, &str)]) -> Listing {
+    let peering = |(id, status): &(&str, &str)| Peering {
+        id: (*id).to_owned(),
+        status: (*status).to_owned(),
+        ..Peering::default()
+    };
+    Listing { peerings: peerings.iter().map(peering).collect(), duplicates: 0 }
+}
+
+fn failure(reason: Reason) -> Failure {
+    Failure { reason, message: reason.as_str().to_owned() }
+}
+
+#[test]
+fn nothing_is_served_and_nothing_is_ready_before_the_first_poll() {
+    let fixture = Fixture::new();
+    assert_eq!(fixture.served(0), None);
+    assert!(!fixture.state.is_ready());
+    assert!(!fixture.state.all_succeeded());
+}
+
+#[test]
+fn a_failed_first_poll_makes_ready_too() {
+    let mut fixture = Fixture::new();
+    assert_eq!(fixture.poll(0, Err(failure(Reason::Dns))), [Event::Failing(failure(Reason::Dns))]);
+    assert!(fixture.state.is_ready());
+    assert!(!fixture.state.all_succeeded());
+}
+
+#[test]
+fn a_failure_keeps_the_last_complete_listing() {
+    let mut fixture = Fixture::new();
+    fixture.poll(0, Ok(listing(&[("a", "AVAILABLE")])));
+    fixture.poll(60, Err(failure(Reason::Timeout)));
+    assert_eq!(fixture.served(61), Some(1));
+    let state = &fixture.state.targets[&fixture.target];
+    assert_eq!(state.last_success, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000)));
+}
+
+#[test]
+fn a_failure_is_told_when_it_begins_when_it_becomes_another_and_when_it_ends() {
+    let mut fixture = Fixture::new();
+    fixture.poll(0, Ok(listing(&[])));
+    assert_eq!(fixture.poll(1, Err(failure(Reason::Server))), [Event::Failing(failure(Reason::Server))]);
+    assert_eq!(fixture.poll(2, Err(failure(Reason::Server))), []);
+    assert_eq!(fixture.poll(3, Err(failure(Reason::Timeout))), [Event::Failing(failure(Reason::Timeout))]);
+    assert_eq!(fixture.poll(4, Ok(listing(&[]))), [Event::Recovered { failed: 3 }]);
+}
+
+#[test]
+fn a_listing_that_is_too_old_is_served_no_more_even_if_no_poll_comes() {
+    let mut fixture = Fixture::new();
+    fixture.poll(0, Ok(listing(&[("a", "AVAILABLE")])));
+    assert_eq!(fixture.served(900), Some(1));
+    assert_eq!(fixture.served(901), None);
+    assert_eq!(fixture.state.next_expiry(fixture.start), Some(fixture.start + MAX_STALENESS));
+    let events = fixture.poll(901, Err(failure(Reason::Server)));
+    assert_eq!(events[1], Event::Dropped { peerings: 1 });
+    assert_eq!(fixture.state.next_expiry(fixture.start), None);
+}
+
+#[test]
+fn the_second_404_in_a_row_drops_the_listing() {
+    let mut fixture = Fixture::new();
+    fixture.poll(0, Ok(listing(&[("a", "AVAILABLE")])));
+    fixture.poll(60, Err(failure(Reason::NotFound)));
+    assert_eq!(fixture.served(60), Some(1));
+    fixture.poll(120, Err(failure(Reason::Server)));
+    fixture.poll(180, Err(failure(Reason::NotFound)));
+    assert_eq!(fixture.served(180), Some(1));
+    assert_eq!(fixture.poll(240, Err(failure(Reason::NotFound))), [Event::Dropped { peerings: 1 }]);
+    assert_eq!(fixture.served(240), None);
+}
+
+#[test]
+fn differences_between_listings_are_told() {
+    let mut fixture = Fixture::new();
+    assert_eq!(fixture.poll(0, Ok(listing(&[("a", "AVAILABLE"), ("b", "FAILED")]))), []);
+    let events = fixture.poll(60, Ok(listing(&[("a", "FAILED"), ("c", "INITIATING")])));
+    let peering = |id: &str, status: &str| listing(&[(id, status)]).peerings.remove(0);
+    let changed = Event::Changed { from: "AVAILABLE".into(), to: peering("a", "FAILED") };
+    let expected = [changed, Event::Appeared(peering("c", "INITIATING")), Event::Vanished(peering("b", "FAILED"))];
+    assert_eq!(events, expected);
+}
+
+#[test]
+fn an_empty_listing_after_a_full_one_is_believed_and_told() {
+    let mut fixture = Fixture::new();
+    fixture.poll(0, Ok(listing(&[("a", "AVAILABLE")])));
+    let events = fixture.poll(60, Ok(listing(&[])));
+    assert!(events.contains(&Event::Emptied { peerings: 1 }));
+    assert_eq!(fixture.served(60), Some(0));
+}
+
+#[test]
+fn a_poll_of_a_target_that_is_watched_no_more_changes_nothing() {
+    let mut fixture = Fixture::new();
+    fixture.target.provider = Provider::Gcp;
+    assert_eq!(fixture.poll(0, Ok(listing(&[("a", "AVAILABLE")]))), []);
+    assert_eq!(fixture.state.targets.len(), 1);
+}
+
+#[test]
+fn exchanges_are_counted() {
+    let mut fixture = Fixture::new();
+    for code in ["401", "200", "200"] {
+        let rate_limit = (code == "200").then_some(RateLimit { limit: 2000, remaining: 1999 });
+        let exchange = Exchange {
+            group: fixture.target.group.clone(),
+            endpoint: "peers",
+            code: code.to_owned(),
+            duration: Duration::from_millis(150),
+            rate_limit,
+        };
+        fixture.state.record_exchange("main", exchange);
+    }
+    let api = &fixture.state.api[&("main".to_owned(), "peers")];
+    assert_eq!(api.requests, BTreeMap::from([("200".to_owned(), 2), ("401".to_owned(), 1)]));
+    assert_eq!(api.durations.counts, [0, 0, 3, 0, 0, 0, 0, 0, 0]);
+    let key = ("peers", fixture.target.group.clone());
+    assert_eq!(fixture.state.rate_limits[&key].remaining, 1999);
+}

@@ -60,7 +60,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let state = watch::Sender::new(initial_state(config));
     let accounts = accounts(config, &state)?;
-    let document = watch::Sender::new(telemetry::page(&state.borrow())?);
+    let document = watch::Sender::new(telemetry::page(&state.subscribe())?);
     let routes = routes(telemetry_path, &state, document.subscribe());
     let targets = state.borrow().targets.len();
     info!(targets, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);

@@ -25,8 +25,10 @@ const REST: u32 = 19;
 ///
 /// # Errors
 /// None that are known: it is made in memory.
-pub fn page(state: &State) -> io::Result<Arc<Document>> {
-    Document::new(metrics::render(state, Instant::now())).map(Arc::new)
+pub fn page(state: &watch::Receiver<State>) -> io::Result<Arc<Document>> {
+    // Compressing takes longer than rendering, and no poll should wait for it.
+    let text = metrics::render(&state.borrow(), Instant::now());
+    Document::new(text).map(Arc::new)
 }
 
 /// Renders the page whenever the state changes, and when a listing in it becomes too old.
@@ -41,7 +43,7 @@ pub async fn keep_current(
         let started = Instant::now();
         let expiry = state.borrow_and_update().next_expiry(started);
         let source = state.clone();
-        let rendered = spawn_blocking(move || page(&source.borrow())).await.context("render the metrics")?;
+        let rendered = spawn_blocking(move || page(&source)).await.context("render the metrics")?;
         document.send_replace(rendered.context("compress the metrics")?);
         sleep(SHORTEST_PAUSE.max(started.elapsed() * REST)).await;
         let expired = async {

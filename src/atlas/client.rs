@@ -8,16 +8,19 @@ use reqwest::{
     redirect::Policy,
 };
 use secrecy::SecretString;
-use serde::Deserialize;
 use url::{Host, Url};
 
-use super::{Answer, ErrorKind, GroupId, Provider, digest::Sessions, peering::WirePeering};
+use super::{Answer, ErrorKind, GroupId, Provider, digest::Sessions, page::Page};
 
 /// A body larger than this ends the listing. A page of 500 peerings has a quarter of a megabyte.
 const MAX_BODY: usize = 8 << 20;
 
 /// Atlas closes connections that idle for about a minute, at times without a word.
 const IDLE_CONNECTION: Duration = Duration::from_secs(30);
+
+/// HTTP/2 sends every request over one connection. If that dies without a word, as behind a router that forgot it,
+/// only an unanswered ping tells; without one, every request would time out until the system gives up.
+const PING: Duration = Duration::from_secs(10);
 
 /// A longer `Retry-After` is taken as this: a bad header must not blind us for a day.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
@@ -81,18 +84,6 @@ pub struct Client {
     on_exchange: Box<dyn Fn(Exchange) + Send + Sync>,
 }
 
-/// One page as Atlas sends it. An error with status 200 lacks `results`, and must not pass for an empty listing.
-#[derive(Deserialize)]
-pub(super) struct Page {
-    pub(super) results: Vec<WirePeering>,
-    pub(super) links: Option<Vec<Link>>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Link {
-    pub(super) rel: Option<String>,
-}
-
 impl Client {
     /// A client that reports each HTTP request it made to `on_exchange`.
     ///
@@ -106,6 +97,9 @@ impl Client {
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
             .timeout(settings.timeout)
             .pool_idle_timeout(IDLE_CONNECTION)
+            .http2_keep_alive_interval(PING)
+            .http2_keep_alive_timeout(PING)
+            .http2_keep_alive_while_idle(true)
             // A redirect would carry the proof of the key to wherever it points.
             .redirect(Policy::none());
         if is_loopback(&settings.base_url) {

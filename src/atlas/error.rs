@@ -63,6 +63,12 @@ pub enum ErrorKind {
         /// In bytes, after unpacking.
         limit: usize,
     },
+    /// More peerings than any real group has.
+    #[error("there are more than {limit} peerings")]
+    TooMany {
+        /// In one listing.
+        limit: usize,
+    },
     /// A listing that does not end.
     #[error("{0}")]
     Pagination(&'static str),
@@ -97,7 +103,7 @@ impl ErrorKind {
             Self::Challenge(_) => Reason::Unauthorized,
             Self::Answer(answer) => answer.reason(),
             Self::Unpack(_) | Self::Json(_) | Self::Content(_) => Reason::Decode,
-            Self::TooLarge { .. } => Reason::TooLarge,
+            Self::TooLarge { .. } | Self::TooMany { .. } => Reason::TooLarge,
             Self::Pagination(_) => Reason::Pagination,
         }
     }

@@ -13,6 +13,7 @@ mod digest;
 mod error;
 mod group;
 mod listing;
+mod page;
 mod peering;
 mod provider;
 mod reason;

@@ -27,7 +27,7 @@ pub enum Reason {
     UnexpectedStatus,
     /// An answer that cannot be read.
     Decode,
-    /// An answer larger than any real one.
+    /// A body or a listing larger than any real one.
     TooLarge,
     /// A listing that does not end.
     Pagination,

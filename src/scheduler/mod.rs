@@ -18,11 +18,18 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use self::{pause::Pause, places::Places};
+use self::{
+    pause::Pause,
+    places::{Place, Places},
+};
 use crate::{
-    atlas::{Client, GroupId, ListError, Reason},
+    atlas::{Client, GroupId, ListError, Listing, Reason},
     state::{Failure, Poll, State, Target},
 };
+
+/// How often a poll asks for a page again after a passing failure. Where the poll before failed too, the next poll
+/// is repetition enough; a target that hangs would hold its place so much longer.
+const RETRIES: usize = 3;
 
 /// How polls follow each other.
 #[derive(Clone, Copy, Debug)]
@@ -61,10 +68,8 @@ pub async fn poll_for_ever(accounts: Vec<Account>, pace: Pace, state: watch::Sen
 /// A poll panicked.
 pub async fn poll_once(accounts: Vec<Account>, pace: Pace, state: watch::Sender<State>) -> Result<(), JoinError> {
     let mut tasks = JoinSet::new();
-    for mut poller in pollers(accounts, pace, &state) {
-        tasks.spawn(async move {
-            poller.poll().await;
-        });
+    for poller in pollers(accounts, pace, &state) {
+        tasks.spawn(poller.poll_once());
     }
     wait(tasks).await
 }
@@ -83,7 +88,9 @@ fn pollers(accounts: Vec<Account>, pace: Pace, state: &watch::Sender<State>) -> 
         let places = Arc::new(Places::new(pace.concurrency));
         let mut pauses: HashMap<GroupId, Arc<Pause>> = HashMap::new();
         for target in account.targets {
+            let group_name = state.borrow().groups.get(&target.group).map(|group| group.name.clone());
             pollers.push(Poller {
+                group_name: group_name.unwrap_or_default(),
                 pause: pauses.entry(target.group.clone()).or_default().clone(),
                 target,
                 client: client.clone(),
@@ -100,6 +107,7 @@ fn pollers(accounts: Vec<Account>, pace: Pace, state: &watch::Sender<State>) -> 
 /// Polls one target.
 struct Poller {
     target: Target,
+    group_name: String,
     client: Arc<Client>,
     places: Arc<Places>,
     pause: Arc<Pause>,
@@ -113,15 +121,29 @@ impl Poller {
         let mut due = Instant::now();
         loop {
             sleep_until(due).await;
-            due = self.poll().await;
+            let places = self.places.clone();
+            let place = places.take(self.is_failing).await;
+            // A pause may have begun while this poll stood in line.
+            due = match self.pause.left() {
+                None => self.poll(place).await,
+                Some(left) if left <= self.pace.interval => Instant::now() + left,
+                Some(left) => self.give_up(left),
+            };
         }
     }
 
-    /// Polls once its account has a place and its group no pause; says when the next poll is due.
-    async fn poll(&mut self) -> Instant {
-        let place = self.places.take(self.is_failing, &self.pause).await;
+    async fn poll_once(mut self) {
+        let places = self.places.clone();
+        let place = places.take(false).await;
+        self.poll(place).await;
+    }
+
+    /// Polls and says when the next poll is due.
+    async fn poll(&mut self, place: Place<'_>) -> Instant {
         let started = Instant::now();
-        let outcome = self.client.list(&self.target.group, self.target.provider, self.pace.deadline).await;
+        let retries = if self.is_failing { 0 } else { RETRIES };
+        let Target { group, provider } = &self.target;
+        let outcome = self.client.list(group, *provider, self.pace.deadline, retries).await;
         drop(place);
         self.is_failing = outcome.is_err();
         let due = started + self.pace.interval;
@@ -138,18 +160,28 @@ impl Poller {
         due
     }
 
-    fn record(&self, started: Instant, outcome: Result<crate::atlas::Listing, Failure>) {
+    /// A pause longer than the interval must not pass for success; says when to look again.
+    fn give_up(&mut self, left: Duration) -> Instant {
+        let now = Instant::now();
+        let message = format!("not asked: Atlas limits the group for another {} s", left.as_secs());
+        self.is_failing = true;
+        self.record(now, Err(Failure { reason: Reason::RateLimited, message }));
+        now + self.pace.interval
+    }
+
+    fn record(&self, started: Instant, outcome: Result<Listing, Failure>) {
         let poll = Poll {
             ended: std::time::Instant::now(),
             ended_at: SystemTime::now(),
             duration: started.elapsed(),
             outcome,
         };
-        self.state.send_modify(|state| {
-            for event in state.record(&self.target, poll) {
-                report::log(&self.target, state, event);
-            }
-        });
+        let mut events = Vec::new();
+        self.state.send_modify(|state| events = state.record(&self.target, poll));
+        // Not under the state's lock: whoever reads the log may be slow.
+        for event in events {
+            report::log(&self.target, &self.group_name, event);
+        }
     }
 }
 

@@ -25,13 +25,10 @@ impl Default for Pause {
 }
 
 impl Pause {
-    /// When the group may be polled again; in the past if it is not limited.
-    pub(super) fn until(&self) -> Instant {
-        self.limit().until
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        self.until() <= Instant::now()
+    /// How long the group must not be polled; nothing if it may.
+    pub(super) fn left(&self) -> Option<Duration> {
+        let left = self.limit().until.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
     }
 
     /// Atlas limited the group. Waits as long as Atlas asks, and each time in a row twice as long as before,
@@ -85,7 +82,7 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..9 {
             waits.push(seconds(&pause, Some(0)).floor());
-            tokio::time::sleep_until(pause.until()).await;
+            tokio::time::sleep(pause.left().unwrap()).await;
         }
         assert!(waits.is_sorted(), "{waits:?}");
         assert!(waits[5] >= 32.0 && waits[8] <= 61.0, "{waits:?}");
@@ -95,9 +92,9 @@ mod tests {
     async fn an_answer_after_the_pause_ends_it() {
         let pause = Pause::default();
         seconds(&pause, Some(10));
-        assert!(!pause.is_over());
+        assert!(pause.left().is_some());
         tokio::time::sleep(Duration::from_secs(12)).await;
-        assert!(pause.is_over());
+        assert_eq!(pause.left(), None);
         pause.end();
         assert!(seconds(&pause, None) <= 2.0);
     }

@@ -4,13 +4,12 @@ use tracing::{error, info, warn};
 
 use crate::{
     atlas::Peering,
-    state::{Event, State, Target},
+    state::{Event, Target},
 };
 
 /// Logs a change with the names of what it is about. A failure is told when it begins and when it ends.
-pub(super) fn log(target: &Target, state: &State, event: Event) {
+pub(super) fn log(target: &Target, group_name: &str, event: Event) {
     let group = target.group.as_str();
-    let group_name = state.groups.get(&target.group).map_or("", |group| group.name.as_str());
     let provider = target.provider.as_str();
     macro_rules! log {
         ($level:ident, $($rest:tt)+) => { $level!(group, group_name, provider, $($rest)+) };

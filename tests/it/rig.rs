@@ -123,7 +123,7 @@ impl Asker {
 
     pub async fn list_group(&self, group: &str, provider: Provider, deadline: Duration) -> Result<Listing, ListError> {
         let group: GroupId = group.parse().unwrap();
-        self.client.list(&group, provider, deadline).await
+        self.client.list(&group, provider, deadline, 3).await
     }
 
     /// The codes it reported since the last call.

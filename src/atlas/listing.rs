@@ -159,6 +159,15 @@ mod tests {
     }
 
     #[test]
+    fn a_listing_of_more_than_any_group_has_is_an_error() {
+        let mut reading = Reading::default();
+        let thousand = |n: u32| page(&(0..1000).map(|m| peering(n * 1000 + m)).collect::<Vec<_>>(), true);
+        let last = (0..20).map(|n| reading.take(thousand(n), Provider::Aws, 500)).find_map(Result::err);
+        assert!(matches!(last, Some(ErrorKind::TooMany { .. })));
+        assert!(reading.listing.peerings.len() <= MAX_PEERINGS + 1000);
+    }
+
+    #[test]
     fn an_empty_page_with_a_successor_is_an_error() {
         assert!(matches!(read(vec![page(&[], true)]), Err(ErrorKind::Pagination(_))));
     }

@@ -1,6 +1,6 @@
 //! What most tests begin with: a folder, a simulated Atlas, a config and an exporter.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{fmt::Write as _, fs, path::Path, process::Command};
 
 use tempfile::TempDir;
 
@@ -125,6 +125,11 @@ impl Exporter {
     pub(crate) fn start<const N: usize>(folder: &Path, more: [&str; N]) -> Exporter {
         let mut command = exporter(folder, ["serve", "--web.listen-address=127.0.0.1:0"]);
         command.args(more);
+        Exporter::run(command)
+    }
+
+    /// Runs a command that serves.
+    pub(crate) fn run(command: Command) -> Exporter {
         let process = Running::start(command);
         let address = process.address(0);
         Exporter { process, address }

@@ -2,9 +2,13 @@
 
 use std::{
     fs,
-    net::SocketAddr,
+    io::{Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::{self, JoinHandle},
 };
 
@@ -21,8 +25,8 @@ use tokio_rustls::{
 };
 
 use crate::{
-    process::{Ended, exporter, run},
-    setup::{GROUP, SCENARIO, config, folder, write_config},
+    process::{Ended, exporter, run, wait_for},
+    setup::{Exporter, GROUP, SCENARIO, config, folder, write_config},
 };
 
 /// An authority that signs certificates.
@@ -131,6 +135,75 @@ fn the_exporter_speaks_http_2_where_the_server_offers_it() {
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     assert_eq!(atlas.versions(), ["HTTP/2.0"]);
     assert!(ended.stdout.contains("64c0ffee00000000000000c3"), "{}", ended.stdout);
+}
+
+/// Passes bytes on to an address, until it falls silent on every connection there is; new ones work.
+struct Relay {
+    address: SocketAddr,
+    silences: Arc<AtomicUsize>,
+}
+
+impl Relay {
+    fn start(to: SocketAddr) -> Relay {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let silences = Arc::<AtomicUsize>::default();
+        let heard = silences.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let other = TcpStream::connect(to).unwrap();
+                pass_on(stream.try_clone().unwrap(), other.try_clone().unwrap(), heard.clone());
+                pass_on(other, stream, heard.clone());
+            }
+        });
+        Relay { address, silences }
+    }
+
+    fn fall_silent(&self) {
+        self.silences.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn pass_on(mut from: TcpStream, mut to: TcpStream, silences: Arc<AtomicUsize>) {
+    let before = silences.load(Ordering::SeqCst);
+    thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = from.read(&mut bytes) {
+            if silences.load(Ordering::SeqCst) != before {
+                // Neither closed nor answered, as behind a router that forgot the connection.
+                loop {
+                    thread::park();
+                }
+            }
+            if to.write_all(&bytes[..count]).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Both);
+    });
+}
+
+#[test]
+fn a_connection_that_died_in_silence_is_given_up_for_a_new_one() {
+    let (folder, authority) = (folder(), authority());
+    let atlas = TlsAtlas::start(&authority, &["h2"]);
+    let relay = Relay::start(atlas.address);
+    let base_url = format!("https://localhost:{}", relay.address.port());
+    write_config(folder.path(), &config(&base_url, &[(GROUP, "payments")]));
+    let mut command = exporter(folder.path(), ["serve", "--web.listen-address=127.0.0.1:0"]);
+    command.env("SSL_CERT_FILE", write_authority(folder.path(), &authority));
+    let exporter = Exporter::run(command);
+    let successes = |count| {
+        wait_for("polls that succeed or fail", || {
+            let page = exporter.page();
+            let success = |line: &&str| line.starts_with("mongodbatlas_peering_poll_success{") && line.ends_with(" 1");
+            (page.lines().filter(success).count() == count).then_some(())
+        });
+    };
+    successes(3);
+    relay.fall_silent();
+    successes(0);
+    successes(3);
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn times(requests: &[Request], n: u32) -> Vec<f64> {
         .filter(|request| request.group_id.as_deref() == Some(&id(n)) && request.outcome != "challenge")
         .map(|request| request.at)
         .collect();
-    times.iter().map(|at| at - times[0]).collect()
+    times.iter().map(|at| at - times.first().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -85,6 +85,32 @@ async fn a_limited_group_is_left_alone_for_as_long_as_atlas_asks() {
     let longest = |n| times(&asked, n).windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
     assert!(longest(1) >= 1.9, "the limited group was left alone for {} s", longest(1));
     assert!(longest(2) < 1.0, "the other group was left alone for {} s", longest(2));
+}
+
+#[tokio::test]
+async fn a_group_limited_for_longer_than_the_interval_passes_for_no_success() {
+    let rig = Rig::start(&groups(2, "")).await;
+    rig.after_polls("AWS", 1).await;
+    let limited = StatusFault { code: 429, retry_after: Some(3600), ..StatusFault::default() };
+    rig.atlas.simulator.fail(Fault { times: Some(1), ..of_group(1, Fault::new(Effect::Status(limited))) });
+    let success = "mongodbatlas_peering_poll_success";
+    rig.until("a failure of all three targets", |page| {
+        page.all(success, &[("group_id", GROUP)]).iter().all(|success| success.value == 0.0)
+    })
+    .await;
+    rig.atlas.asked();
+    let page = rig.after_polls("AWS", 2).await;
+    assert!(times(&rig.atlas.asked(), 1).is_empty(), "the limited group is left alone");
+    assert!(page.all(success, &[("group_id", &id(2))]).iter().all(|success| success.value == 1.0));
+}
+
+#[tokio::test]
+async fn polling_once_ends_though_a_group_is_limited() {
+    let atlas = Atlas::start(&groups(1, "")).await;
+    let limited = StatusFault { code: 429, retry_after: Some(3600), ..StatusFault::default() };
+    atlas.simulator.fail(Fault::new(Effect::Status(limited)));
+    let state = mongodbatlas_peering_exporter::once(&atlas.config(quick())).await.unwrap();
+    assert!(!state.all_succeeded() && state.is_ready());
 }
 
 #[tokio::test]

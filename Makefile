@@ -14,8 +14,10 @@ test: tools
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo test --locked
 
-# Debian's prometheus, with its promtool.
+# rustfmt and clippy, where Rust was installed without them, and Debian's prometheus with its promtool.
 tools:
+	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || \
+		rustup component add rustfmt clippy
 	@command -v prometheus promtool >/dev/null || \
 		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends prometheus; }
 

@@ -1,0 +1,88 @@
+//! What the documentation shows must work for those who copy it.
+
+use std::{fs, path::Path, process::Command};
+
+use mongodbatlas_peering_exporter::{config::Config, simulator::Scenario};
+
+use crate::markdown::{Block, blocks, pages, read};
+
+/// Every block in a language, with the page it is on.
+fn all(language: &str) -> Vec<(String, Block)> {
+    let of_page = |(name, text): (String, String)| blocks(&text).into_iter().map(move |block| (name.clone(), block));
+    pages().into_iter().flat_map(of_page).filter(|(_, block)| block.language == language).collect()
+}
+
+/// Checks a file of Prometheus with its own tool.
+fn promtool(check: &str, text: &str) -> Result<(), String> {
+    let path = std::env::temp_dir().join(format!(
+        "peering-exporter-docs-{}-{:?}.yaml",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    fs::write(&path, text).unwrap();
+    let output = Command::new("promtool").args(["check", check]).arg(&path).output();
+    fs::remove_file(&path).unwrap();
+    let output = output.unwrap_or_else(|error| panic!("promtool: {error}; `make tools` installs it"));
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+fn check(block: &Block) -> Result<(), String> {
+    match block.mark.as_str() {
+        "config" => Config::parse(&block.text, Path::new(""), &|_| Some("x".to_owned()))
+            .map(drop)
+            .map_err(|error| error.to_string()),
+        "scenario" => Scenario::parse(&block.text).map(drop).map_err(|error| format!("{error:?}")),
+        "rules" => promtool("rules", &block.text),
+        "prometheus" => promtool("config", &block.text),
+        other => Err(format!("no comment before it says what it is, but `{other}`")),
+    }
+}
+
+#[test]
+fn every_yaml_block_is_valid_for_the_program_that_reads_it() {
+    let blocks = all("yaml");
+    assert!(blocks.len() >= 6, "blocks were lost");
+    for (name, block) in blocks {
+        check(&block).unwrap_or_else(|error| panic!("{name}: {error}\n{}", block.text));
+    }
+}
+
+#[test]
+fn every_query_is_valid() {
+    let queries = all("promql");
+    assert!(queries.len() >= 8, "queries were lost");
+    for (name, block) in queries {
+        let rules =
+            serde_json::json!({"groups": [{"name": "docs", "rules": [{"record": "docs", "expr": block.text}]}]});
+        promtool("rules", &rules.to_string()).unwrap_or_else(|error| panic!("{name}: {error}\n{}", block.text));
+    }
+}
+
+#[test]
+fn the_peering_that_the_readme_breaks_is_in_the_demo_and_nothing_else_changes_it() {
+    let readme = read("README.md");
+    let path = readme.split("/simulator/groups/").nth(1).unwrap().split(' ').next().unwrap();
+    let (group, peering) = path.split_once("/peers/").unwrap();
+    let demo = Scenario::demo();
+    let of_group = demo.groups.iter().find(|known| known.id == group).unwrap();
+    assert_eq!(of_group.peerings.len(), 1, "the readme calls it the only one");
+    assert_eq!(of_group.peerings[0].name.as_deref(), Some(peering));
+    assert!(demo.timeline.iter().all(|entry| entry.group != group));
+}
+
+#[test]
+fn every_make_target_that_is_named_exists() {
+    let makefile = read("Makefile");
+    let mut found = 0;
+    for (name, text) in pages() {
+        for (place, _) in text.match_indices("make ") {
+            let opens = text[..place].chars().next_back();
+            if matches!(opens, Some('`' | '\n')) {
+                let target = text[place + 5..].split(|c: char| !c.is_ascii_lowercase()).next().unwrap();
+                assert!(makefile.lines().any(|line| line.starts_with(&format!("{target}:"))), "{name}: make {target}");
+                found += 1;
+            }
+        }
+    }
+    assert!(found >= 5, "targets were lost");
+}

@@ -1,0 +1,9 @@
+//! Holds the documentation to the code.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
+
+mod configuration;
+mod examples;
+mod links;
+mod markdown;
+mod metrics;

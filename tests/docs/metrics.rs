@@ -1,0 +1,111 @@
+//! The tables of metrics and reasons against the code.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant, SystemTime},
+};
+
+use mongodbatlas_peering_exporter::{
+    atlas::{Exchange, GroupId, Listing, Peering, Provider, RateLimit, Reason},
+    metrics::{
+        family::{self, Kind},
+        render,
+    },
+    process,
+    state::{Group, Poll, State, Target},
+};
+
+use crate::markdown::{key, keys, pages, quoted, read, rows, section};
+
+#[test]
+fn every_family_has_one_row_with_its_type_and_its_labels() {
+    let page = read("docs/metrics.md");
+    let rows = rows(&page);
+    for family in family::ALL {
+        let own: Vec<_> = rows.iter().filter(|row| quoted(&row[0]) == [family.name]).collect();
+        assert_eq!(own.len(), 1, "rows of {}", family.name);
+        assert_eq!(own[0][1], family.kind.as_str(), "type of {}", family.name);
+        assert_eq!(quoted(&own[0][2]), family.labels, "labels of {}", family.name);
+        assert_eq!(own[0][2] == "none", family.labels.is_empty(), "labels of {}", family.name);
+    }
+}
+
+#[test]
+fn families_stand_in_the_order_of_the_page() {
+    let page = read("docs/metrics.md");
+    let names: Vec<String> =
+        rows(&page).iter().filter(|row| row[0].contains("mongodbatlas_")).map(|row| key(row).to_owned()).collect();
+    let known: Vec<&str> = family::ALL.iter().map(|family| family.name).collect();
+    assert_eq!(names, known);
+}
+
+#[test]
+fn every_metric_that_is_named_anywhere_exists() {
+    let mut known: BTreeSet<String> = family::ALL.iter().map(|family| family.name.to_owned()).collect();
+    for family in family::ALL.iter().filter(|family| family.kind == Kind::Histogram) {
+        known.extend(["_bucket", "_sum", "_count"].map(|suffix| format!("{}{suffix}", family.name)));
+    }
+    for (name, text) in pages() {
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        for word in words.filter(|word| word.starts_with("mongodbatlas_")) {
+            assert!(known.contains(word), "{name}: {word}");
+        }
+    }
+}
+
+#[test]
+fn the_families_of_the_process_are_those_that_are_named() {
+    let page = read("docs/metrics.md");
+    let exporter = section(&page, "## The exporter");
+    let named: BTreeSet<&str> = quoted(exporter).into_iter().filter(|word| word.starts_with("process_")).collect();
+    let text = process::text();
+    let served = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    assert_eq!(named, served);
+}
+
+#[test]
+fn every_reason_is_explained_and_no_other() {
+    let known: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+    assert_eq!(keys(section(&read("docs/metrics.md"), "## Reasons")), known);
+    assert_eq!(keys(section(&read("README.md"), "### What each reason means")), known);
+}
+
+#[test]
+fn the_advice_for_a_reason_is_that_of_the_log() {
+    let readme = read("README.md");
+    for (row, reason) in rows(section(&readme, "### What each reason means")).iter().zip(Reason::ALL) {
+        let (told, advice) = (row[1].to_lowercase(), reason.advice().to_lowercase());
+        assert!(told.starts_with(&format!("{advice}.")), "{}: {told}", reason.as_str());
+    }
+}
+
+#[test]
+fn the_number_of_series_is_as_documented() {
+    let group: GroupId = "5e57d85c854180642f784401".parse().unwrap();
+    let targets = Provider::ALL.map(|provider| Target { group: group.clone(), provider });
+    let known = Group { account: "main".to_owned(), name: String::new() };
+    let (interval, now) = (Duration::from_secs(60), Instant::now());
+    let mut state = State::new(interval, interval, SystemTime::now(), [(group.clone(), known)].into(), targets.clone());
+    let fine =
+        Peering { id: "64c0ffee00000000000000a1".to_owned(), status: "AVAILABLE".to_owned(), ..Peering::default() };
+    let failed = Peering { status: "FAILED".to_owned(), error: Some("REJECTED".to_owned()), ..fine.clone() };
+    for (target, peerings) in targets.iter().zip([vec![fine], vec![failed], vec![]]) {
+        let listing = Listing { peerings, duplicates: 0 };
+        state
+            .record(target, Poll { ended: now, ended_at: SystemTime::now(), duration: interval, outcome: Ok(listing) });
+    }
+    let rate_limit = Some(RateLimit { limit: 2000, remaining: 1999 });
+    let exchange = Exchange { group, endpoint: "peers", code: "200".to_owned(), duration: interval, rate_limit };
+    state.record_exchange("main", exchange);
+
+    let page = render(&state, now);
+    let series = page.lines().filter(|line| !line.starts_with('#')).count();
+    let (peerings, errors, groups, accounts, codes) = (2, 1, 1, 1, 1);
+    assert_eq!(series, 4 * peerings + errors + 37 * groups + 12 * accounts + codes + 5);
+    let process = process::text().lines().filter(|line| !line.starts_with('#')).count();
+    assert_eq!(process, 7);
+    let documented = read("docs/metrics.md");
+    for term in ["\n4·P + E ", "\n+ 37·G ", "\n+ 12·A ", "\n+ 5 + 7 "] {
+        assert!(documented.contains(term), "{term}");
+    }
+}

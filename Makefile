@@ -18,7 +18,7 @@ test: tools
 tools:
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || \
 		rustup component add rustfmt clippy
-	@command -v prometheus promtool >/dev/null || \
+	@command -v prometheus >/dev/null && command -v promtool >/dev/null || \
 		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends prometheus; }
 
 # What a scrape and a poll cost at 12,500 peerings; prints the machine and the spread.

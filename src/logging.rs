@@ -1,6 +1,7 @@
 //! The log: to standard error, one line an event, as text or JSON.
 
 use tracing::Level;
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
     fmt,
@@ -11,9 +12,9 @@ use tracing_subscriber::{
 
 use crate::cli::{Command, LogFormat, LogLevel};
 
-/// Begins to log. What libraries have to say is logged from `warn` on; what the simulator was asked is the main
-/// thing in `simulate` only.
-pub fn begin(command: Command, level: LogLevel, format: LogFormat) {
+/// Begins to log, until what it returns is dropped. What libraries have to say is logged from `warn` on; what the simulator was asked is the main
+/// thing in `simulate` only. Lines go through a queue: if nobody reads the log, lines are lost, and nothing waits.
+pub fn begin(command: Command, level: LogLevel, format: LogFormat) -> WorkerGuard {
     let level = match level {
         LogLevel::Debug => Level::DEBUG,
         LogLevel::Info => Level::INFO,
@@ -25,9 +26,11 @@ pub fn begin(command: Command, level: LogLevel, format: LogFormat) {
         .with_target("mongodbatlas_peering_exporter", level)
         .with_target("mongodbatlas_peering_exporter::simulator", simulator)
         .with_default(LevelFilter::WARN);
-    let layer = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let layer = fmt::layer().with_writer(writer).with_target(false);
     match format {
         LogFormat::Text => registry().with(layer.with_ansi(false)).with(filter).init(),
         LogFormat::Json => registry().with(layer.json().flatten_event(true)).with(filter).init(),
     }
+    guard
 }

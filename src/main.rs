@@ -19,7 +19,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// The config has faults; sysexits calls it a usage error.
 const EX_USAGE: u8 = 64;
@@ -27,7 +27,7 @@ const EX_USAGE: u8 = 64;
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    logging::begin(args.command(), args.log_level, args.log_format);
+    let _log = logging::begin(args.command(), args.log_level, args.log_format);
     match execute(&args).await {
         Ok(code) => code,
         Err(error) => match error.downcast_ref::<ConfigError>() {
@@ -115,12 +115,16 @@ async fn listen_for_simulator(args: &Args) -> anyhow::Result<TcpListener> {
 fn shutdown() -> anyhow::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("watch for SIGHUP")?;
     let shutdown = CancellationToken::new();
     let token = shutdown.clone();
     tokio::spawn(async move {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+        let name = loop {
+            tokio::select! {
+                _ = terminate.recv() => break "SIGTERM",
+                _ = interrupt.recv() => break "SIGINT",
+                _ = hangup.recv() => warn!("SIGHUP changes nothing: restart the exporter to read its config again"),
+            }
         };
         info!("stopping on {name}");
         token.cancel();

@@ -53,7 +53,7 @@ impl Answer {
         Self {
             status,
             code: body.error_code.or(word).map(|text| one_line(&text)),
-            detail: body.detail.or(body.error_description).map(|text| one_line(&text)),
+            detail: body.detail.or(body.error_description).map(|text| one_line(text.trim_end_matches('.'))),
             retry_after,
         }
     }
@@ -104,7 +104,7 @@ mod tests {
     fn atlas_errors_are_read() {
         let body = r#"{"detail":"No group with ID 1 exists.","error":404,"errorCode":"GROUP_NOT_FOUND","parameters":["1"],"reason":"Not Found"}"#;
         let answer = answer(404, body);
-        assert_eq!(answer.to_string(), "status 404 `GROUP_NOT_FOUND`: No group with ID 1 exists.");
+        assert_eq!(answer.to_string(), "status 404 `GROUP_NOT_FOUND`: No group with ID 1 exists");
         assert_eq!(answer.reason(), Reason::NotFound);
     }
 
@@ -112,7 +112,7 @@ mod tests {
     fn oauth_errors_are_read() {
         let body = r#"{"error":"invalid_client","error_description":"Invalid credentials provided."}"#;
         let answer = answer(401, body);
-        assert_eq!(answer.to_string(), "status 401 `invalid_client`: Invalid credentials provided.");
+        assert_eq!(answer.to_string(), "status 401 `invalid_client`: Invalid credentials provided");
         assert_eq!(answer.reason(), Reason::Unauthorized);
     }
 

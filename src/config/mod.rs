@@ -31,7 +31,7 @@ pub struct Poll {
     pub interval: Duration,
     /// Bound on one HTTP request; not above the deadline.
     pub timeout: Duration,
-    /// Bound on one poll, every page and repetition included; below the interval.
+    /// Bound on one poll, every page and repetition included; at most nine tenths of the interval.
     pub deadline: Duration,
     /// Peerings older than this are dropped from the page; not below the interval.
     pub max_staleness: Duration,

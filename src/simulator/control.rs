@@ -48,7 +48,7 @@ pub(super) async fn answer(simulator: &Simulator, request: hyper::Request<Incomi
 fn page(request: &hyper::Request<Incoming>) -> String {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let host = host.or_else(|| request.uri().authority().map(hyper::http::uri::Authority::as_str));
-    include_str!("control.txt").replace("HOST", host.unwrap_or("127.0.0.1:8081"))
+    include_str!("control.txt").replace("HOST", host.unwrap_or("127.0.0.1:10918"))
 }
 
 async fn read(request: hyper::Request<Incoming>) -> Result<Vec<u8>, Refusal> {

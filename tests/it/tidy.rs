@@ -24,7 +24,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
 ];
 
 /// Where a library may be named; a folder stands for all its files.
-const MAY_NAME: [(&str, &[&str]); 29] = [
+const MAY_NAME: [(&str, &[&str]); 30] = [
     ("anyhow", &["lib.rs", "main.rs", "demo.rs", "healthcheck.rs", "telemetry.rs"]),
     ("backon", &["atlas/listing.rs"]),
     ("bytes", &["server", "simulator"]),
@@ -55,6 +55,7 @@ const MAY_NAME: [(&str, &[&str]); 29] = [
     ("tokio_io_timeout", &["server/mod.rs"]),
     ("tokio_util", &["lib.rs", "main.rs", "demo.rs", "server/mod.rs"]),
     ("tracing", &["lib.rs", "main.rs", "demo.rs", "logging.rs", "scheduler/report.rs", "server/mod.rs", "simulator"]),
+    ("tracing_appender", &["logging.rs"]),
     ("tracing_subscriber", &["logging.rs"]),
     ("url", &["atlas/client.rs", "config", "simulator"]),
 ];

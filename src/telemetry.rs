@@ -18,8 +18,11 @@ use crate::{metrics, server::Document, state::State};
 /// Changes that come closer together are rendered together.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Rendering rests this many times as long as it took, so it never takes more than a twentieth of a processor.
+/// Rendering rests this many times as long as it took, so it takes no more than a twentieth of a processor.
 const REST: u32 = 19;
+
+/// But never longer than this: it may have taken long because the whole machine stood still.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The page as of now.
 ///
@@ -45,7 +48,7 @@ pub async fn keep_current(
         let source = state.clone();
         let rendered = spawn_blocking(move || page(&source)).await.context("render the metrics")?;
         document.send_replace(rendered.context("compress the metrics")?);
-        sleep(SHORTEST_PAUSE.max(started.elapsed() * REST)).await;
+        sleep((started.elapsed() * REST).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)).await;
         let expired = async {
             match expiry {
                 // A moment later, so that it is past its end and not at it.

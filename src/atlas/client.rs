@@ -1,6 +1,6 @@
 //! One page of peerings: one HTTP exchange with Atlas.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::{
     RequestBuilder, Response, StatusCode,
@@ -10,7 +10,12 @@ use reqwest::{
 use secrecy::SecretString;
 use url::{Host, Url};
 
-use super::{Answer, ErrorKind, GroupId, Provider, digest::Sessions, page::Page};
+use super::{
+    Answer, ErrorKind, Exchange, GroupId, Place, Provider,
+    digest::Sessions,
+    exchange::{OnExchange, UnderWay},
+    page::Page,
+};
 
 /// A body larger than this ends the listing. A page of 500 peerings has a quarter of a megabyte.
 const MAX_BODY: usize = 8 << 20;
@@ -50,30 +55,6 @@ pub enum ApiVersion {
     V2,
 }
 
-/// An HTTP request that left, and what came back.
-#[derive(Clone, Debug)]
-pub struct Exchange {
-    /// The group it was about.
-    pub group: GroupId,
-    /// What was asked for: `peers`.
-    pub endpoint: &'static str,
-    /// The HTTP status, or the [`Reason`](super::Reason) where none came.
-    pub code: String,
-    /// Until the headers of the answer were there.
-    pub duration: Duration,
-    /// What is left of the rate limit, if the answer told.
-    pub rate_limit: Option<RateLimit>,
-}
-
-/// The token bucket that an answer reports; that of peers belongs to the group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateLimit {
-    /// `RateLimit-Limit`: the size of the bucket.
-    pub limit: u64,
-    /// `RateLimit-Remaining`: requests left in it.
-    pub remaining: u64,
-}
-
 /// Asks one Atlas account.
 pub struct Client {
     http: reqwest::Client,
@@ -81,7 +62,7 @@ pub struct Client {
     base_url: Url,
     api_version: ApiVersion,
     pub(super) items_per_page: u16,
-    on_exchange: Box<dyn Fn(Exchange) + Send + Sync>,
+    on_exchange: OnExchange,
 }
 
 impl Client {
@@ -117,22 +98,11 @@ impl Client {
 
     /// Reads one page, numbered from 1.
     pub(super) async fn page(&self, group: &GroupId, provider: Provider, number: u32) -> Result<Page, ErrorKind> {
-        let report = |code: &str, duration, rate_limit| {
-            (self.on_exchange)(Exchange {
-                group: group.clone(),
-                endpoint: "peers",
-                code: code.to_owned(),
-                duration,
-                rate_limit,
-            });
-        };
         let request = self.request(group, provider, number);
-        let on_refused = |status: StatusCode, took| report(status.as_str(), took, None);
-        let started = Instant::now();
-        let (response, took) = self.sessions.send(&request, &on_refused).await.inspect_err(|error| {
-            report(error.reason().as_str(), started.elapsed(), None);
-        })?;
-        report(response.status().as_str(), took, rate_limit(response.headers()));
+        let under_way = UnderWay::begin(group, &self.on_exchange);
+        let sent = self.sessions.send(&request, &under_way).await;
+        let response = sent.inspect_err(|error| under_way.failed(error.reason()))?;
+        under_way.answered(&response);
         read(response).await
     }
 
@@ -160,7 +130,7 @@ async fn read(mut response: Response) -> Result<Page, ErrorKind> {
         // The status says enough where the body of an error is cut short.
         return Err(ErrorKind::Answer(Answer::new(status.as_u16(), &body.unwrap_or_default(), retry_after)));
     }
-    serde_json::from_slice(&body?).map_err(ErrorKind::Json)
+    serde_json::from_slice(&body?).map_err(|error| ErrorKind::Json(Place::of(&error)))
 }
 
 async fn body(response: &mut Response) -> Result<Vec<u8>, ErrorKind> {
@@ -178,13 +148,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     number(headers.get(RETRY_AFTER)).map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
-fn rate_limit(headers: &HeaderMap) -> Option<RateLimit> {
-    let limit = number(headers.get("RateLimit-Limit"))?;
-    let remaining = number(headers.get("RateLimit-Remaining"))?;
-    Some(RateLimit { limit, remaining })
-}
-
-fn number(value: Option<&HeaderValue>) -> Option<u64> {
+pub(super) fn number(value: Option<&HeaderValue>) -> Option<u64> {
     value?.to_str().ok()?.trim().parse().ok()
 }
 

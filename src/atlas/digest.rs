@@ -4,10 +4,7 @@
 //! `nc`, which a strict server takes for a replay. So a session here keeps the whole challenge and belongs to one
 //! request at a time; requests at the same time have a session each.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::sync::{Mutex, PoisonError};
 
 use digest_auth::{AuthContext, AuthorizationHeader, HttpMethod, WwwAuthenticateHeader};
 use diqwest::{
@@ -21,7 +18,7 @@ use reqwest::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use super::ErrorKind;
+use super::{ErrorKind, exchange::UnderWay};
 
 /// An API key, and the nonces that Atlas gave out for it.
 pub(super) struct Sessions {
@@ -30,49 +27,33 @@ pub(super) struct Sessions {
     idle: Mutex<Vec<Session>>,
 }
 
-/// Called for every HTTP request that left and was refused on the way to the answer, with how long it took.
-pub(super) type OnRefused<'a> = &'a (dyn Fn(StatusCode, Duration) + Send + Sync);
-
 impl Sessions {
     pub(super) fn new(public_key: String, private_key: SecretString) -> Self {
         Self { public_key, private_key, idle: Mutex::default() }
     }
 
-    /// Sends the request and returns the last answer, with how long that one took.
-    /// One HTTP request where a nonce is at hand, two where none is, three where Atlas forgot it.
-    pub(super) async fn send(
-        &self,
-        request: &RequestBuilder,
-        on_refused: OnRefused<'_>,
-    ) -> Result<(Response, Duration), ErrorKind> {
-        let (response, took) = self.send_once(request, on_refused).await?;
-        if !is_stale(&response) {
-            return Ok((response, took));
+    /// Sends the request and returns the last answer.
+    /// One HTTP request where a nonce is at hand, two where none is, three where the one at hand meets a 401: diqwest
+    /// cannot tell a nonce that ended from a group without a role, and asks for a new one.
+    pub(super) async fn send(&self, request: &RequestBuilder, under_way: &UnderWay<'_>) -> Result<Response, ErrorKind> {
+        let response = self.send_once(request, under_way).await?;
+        if !challenge(&response).is_some_and(|challenge| challenge.stale) {
+            return Ok(response);
         }
         // The nonce ended between the challenge and our answer: worth one more try, and only one.
-        on_refused(response.status(), took);
-        self.send_once(request, on_refused).await
+        under_way.refused();
+        self.send_once(request, under_way).await
     }
 
-    async fn send_once(
-        &self,
-        request: &RequestBuilder,
-        on_refused: OnRefused<'_>,
-    ) -> Result<(Response, Duration), ErrorKind> {
+    async fn send_once(&self, request: &RequestBuilder, under_way: &UnderWay<'_>) -> Result<Response, ErrorKind> {
         let session = lock(&self.idle).pop().unwrap_or_default();
-        let exchange = Exchange {
-            key: self,
-            challenge: &session.challenge,
-            presence: &session.presence,
-            on_refused,
-            sent: Mutex::new(Instant::now()),
-        };
-        let response = request.send_digest_auth(&exchange).await.map_err(kind)?;
-        let took = lock(&exchange.sent).elapsed();
-        if response.status() != StatusCode::UNAUTHORIZED {
+        let call = Call { key: self, challenge: &session.challenge, presence: &session.presence, under_way };
+        let response = request.send_digest_auth(&call).await.map_err(kind)?;
+        // A last answer that challenges refuses the key; any other, even a 401 for want of a role, accepts it.
+        if challenge(&response).is_none() {
             lock(&self.idle).push(session);
         }
-        Ok((response, took))
+        Ok(response)
     }
 }
 
@@ -84,10 +65,9 @@ fn kind(error: Error) -> ErrorKind {
     }
 }
 
-fn is_stale(response: &Response) -> bool {
-    let challenge = response.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
-    let challenge = challenge.and_then(|text| digest_auth::parse(text).ok());
-    response.status() == StatusCode::UNAUTHORIZED && challenge.is_some_and(|challenge| challenge.stale)
+fn challenge(response: &Response) -> Option<WwwAuthenticateHeader> {
+    let text = response.headers().get(WWW_AUTHENTICATE)?.to_str().ok()?;
+    (response.status() == StatusCode::UNAUTHORIZED).then(|| digest_auth::parse(text).ok())?
 }
 
 /// A nonce and how often it was used.
@@ -104,24 +84,14 @@ impl Default for Session {
 }
 
 /// One call of diqwest, which asks this for all it needs to know.
-struct Exchange<'a> {
+struct Call<'a> {
     key: &'a Sessions,
     challenge: &'a Mutex<Option<WwwAuthenticateHeader>>,
     presence: &'a DigestAuthSession,
-    on_refused: OnRefused<'a>,
-    /// When the HTTP request that is under way left.
-    sent: Mutex<Instant>,
+    under_way: &'a UnderWay<'a>,
 }
 
-impl Exchange<'_> {
-    fn refused(&self) {
-        let now = Instant::now();
-        let sent = std::mem::replace(&mut *lock(&self.sent), now);
-        (self.on_refused)(StatusCode::UNAUTHORIZED, now - sent);
-    }
-}
-
-impl DigestAuthCredentials for &Exchange<'_> {
+impl DigestAuthCredentials for &Call<'_> {
     fn username(&self) -> &str {
         &self.key.public_key
     }
@@ -136,7 +106,7 @@ impl DigestAuthCredentials for &Exchange<'_> {
 
     /// A challenge came: diqwest answers it with `nc=00000001`.
     fn store_context(&self, host: &str, www_authenticate: &str) -> DiqwestResult<()> {
-        self.refused();
+        self.under_way.refused();
         if let Ok(mut challenge) = digest_auth::parse(www_authenticate) {
             challenge.nc = 1;
             *lock(self.challenge) = Some(challenge);
@@ -146,7 +116,7 @@ impl DigestAuthCredentials for &Exchange<'_> {
 
     /// The nonce was refused: diqwest asks again without one.
     fn clear_context(&self, host: &str) -> DiqwestResult<()> {
-        self.refused();
+        self.under_way.refused();
         *lock(self.challenge) = None;
         self.presence.clear_context(host)
     }

@@ -2,7 +2,12 @@
 
 use std::{fmt, time::Duration};
 
+use serde_json::error::Category;
+
 use super::{Answer, GroupId, Provider, Reason};
+
+/// Longer sentences are cut here: what libraries say may quote what a server sent.
+const MAX_SENTENCE: usize = 1000;
 
 /// A listing failed; nothing of it may be used.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +57,8 @@ pub enum ErrorKind {
     #[error("the body cannot be unpacked")]
     Unpack(#[source] reqwest::Error),
     /// A body that is no page of peerings.
-    #[error("the body is not a page of peerings")]
-    Json(#[source] serde_json::Error),
+    #[error("the body is not a page of peerings: {0}")]
+    Json(Place),
     /// A page whose peerings cannot be what they say.
     #[error("{0}")]
     Content(String),
@@ -118,6 +123,12 @@ impl ErrorKind {
         }
     }
 
+    /// Whether time ran out, so that the next poll may well take as long.
+    #[must_use]
+    pub fn is_slow(&self) -> bool {
+        matches!(self, Self::Timeout(_) | Self::Deadline { .. })
+    }
+
     /// How long Atlas asks to wait, if it does.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
@@ -125,6 +136,34 @@ impl ErrorKind {
             Self::Answer(answer) => answer.retry_after,
             _ => None,
         }
+    }
+}
+
+/// What is wrong with JSON, and where. The library's own words quote the body, which may hold anything.
+#[derive(Debug)]
+pub struct Place {
+    /// `syntax`, `data` or `end` of the body.
+    pub what: &'static str,
+    /// From 1.
+    pub line: usize,
+    /// From 1.
+    pub column: usize,
+}
+
+impl Place {
+    pub(super) fn of(error: &serde_json::Error) -> Self {
+        let what = match error.classify() {
+            Category::Data => "data",
+            Category::Eof => "end",
+            Category::Io | Category::Syntax => "syntax",
+        };
+        Self { what, line: error.line(), column: error.column() }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unexpected {} at line {} column {}", self.what, self.line, self.column)
     }
 }
 
@@ -153,7 +192,8 @@ impl ListError {
 
 fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| (**error).source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let whole = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    whole.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_SENTENCE).collect()
 }
 
 struct Before<'a>(Option<&'a Passing>);

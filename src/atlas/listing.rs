@@ -10,6 +10,9 @@ use super::{Client, ErrorKind, GroupId, ListError, Passing, Peering, Provider, p
 /// A longer listing is an error: Atlas allows 50 peerings per group, so a hundred pages mean a loop.
 const MAX_PAGES: u32 = 100;
 
+/// If Atlas asks to wait for longer, the poll fails, and the next one is soon enough: this one holds a place.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
 /// More in one listing are no real group's, and would be series without end.
 const MAX_PEERINGS: usize = 10_000;
 
@@ -40,7 +43,7 @@ impl Client {
     ) -> Result<Listing, ListError> {
         let mut reading = Reading::default();
         let pauses = ExponentialBuilder::new().with_min_delay(FIRST_PAUSE).with_max_times(retries).with_jitter();
-        let kind = match timeout(deadline, self.read_pages(group, provider, deadline, pauses, &mut reading)).await {
+        let kind = match timeout(deadline, self.read_pages(group, provider, pauses, &mut reading)).await {
             Ok(Ok(())) => return Ok(reading.listing),
             Ok(Err(kind)) => kind,
             Err(_) => ErrorKind::Deadline { deadline, last: reading.last },
@@ -52,7 +55,6 @@ impl Client {
         &self,
         group: &GroupId,
         provider: Provider,
-        deadline: Duration,
         pauses: ExponentialBuilder,
         reading: &mut Reading,
     ) -> Result<(), ErrorKind> {
@@ -62,9 +64,10 @@ impl Client {
             let page = (|| self.page(group, provider, number))
                 .retry(pauses)
                 .when(ErrorKind::is_transient)
-                .adjust(|kind, pause| wait(pause?, kind.retry_after().unwrap_or_default(), deadline))
+                .adjust(|kind, pause| wait(pause?, kind.retry_after().unwrap_or_default()))
                 .notify(|kind, _| reading.last = Some(kind.into()))
                 .await?;
+            reading.last = None;
             if reading.take(page, provider, self.items_per_page)? {
                 return Ok(());
             }
@@ -73,9 +76,9 @@ impl Client {
     }
 }
 
-/// The pause before asking again; none if Atlas asks for more time than there is.
-fn wait(pause: Duration, asked: Duration, deadline: Duration) -> Option<Duration> {
-    (asked < deadline).then(|| pause.max(asked))
+/// The pause before asking again; none if Atlas asks for more time than a poll should wait.
+fn wait(pause: Duration, asked: Duration) -> Option<Duration> {
+    (asked <= LONGEST_WAIT).then(|| pause.max(asked))
 }
 
 /// A listing in the making.
@@ -134,6 +137,7 @@ mod tests {
     fn read(pages: Vec<Page>) -> Result<Listing, ErrorKind> {
         let mut reading = Reading::default();
         for page in pages {
+            reading.last = None;
             if reading.take(page, Provider::Aws, 2)? {
                 return Ok(reading.listing);
             }
@@ -187,11 +191,11 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_longer_than_the_deadline_is_not_begun() {
+    fn a_long_wait_is_not_begun() {
         let seconds = Duration::from_secs;
-        assert_eq!(wait(seconds(1), seconds(0), seconds(45)), Some(seconds(1)));
-        assert_eq!(wait(seconds(1), seconds(5), seconds(45)), Some(seconds(5)));
-        assert_eq!(wait(seconds(1), seconds(45), seconds(45)), None);
+        assert_eq!(wait(seconds(1), seconds(0)), Some(seconds(1)));
+        assert_eq!(wait(seconds(1), seconds(5)), Some(seconds(5)));
+        assert_eq!(wait(seconds(1), seconds(6)), None);
     }
 
     proptest! {
@@ -239,7 +243,7 @@ mod tests {
             let body = json!({ "results": [{ field: value }] });
             if let Ok(page) = serde_json::from_value::<Page>(body) {
                 let mut reading = Reading::default();
-                if reading.take(page, Provider::Gcp, 500).is_ok() {
+            if reading.take(page, Provider::Gcp, 500).is_ok() {
                     prop_assert_eq!(reading.listing.peerings.len(), 1);
                     let _ = (reading.listing.peerings[0].created(), reading.listing.peerings[0].error_word());
                 }

@@ -26,11 +26,11 @@ struct Link {
 
 impl Page {
     /// Only a missing `next` ends a listing: Atlas calls `totalCount` an estimate. Where there are no links at all,
-    /// a full page is taken to have a successor.
+    /// not even one to the page itself, a full page is taken to have a successor.
     pub(super) fn is_last(&self, items_per_page: u16) -> bool {
         match &self.links {
-            Some(links) => !links.0.iter().any(|link| link.rel.as_deref() == Some("next")),
-            None => self.results.0.len() < usize::from(items_per_page),
+            Some(links) if !links.0.is_empty() => !links.0.iter().any(|link| link.rel.as_deref() == Some("next")),
+            _ => self.results.0.len() < usize::from(items_per_page),
         }
     }
 

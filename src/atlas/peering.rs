@@ -93,17 +93,18 @@ impl WirePeering {
     /// Reads it as the dialect of the provider that was asked for.
     pub(super) fn into_peering(self, provider: Provider) -> Result<Peering, ErrorKind> {
         self.check_provider(provider)?;
+        let status = filled([self.status_name, self.status]);
+        let error = filled([self.error_state_name, self.error_state, self.error_message]);
         let (vpc_id, cloud_account) = match provider {
             Provider::Aws => (self.vpc_id, self.aws_account_id),
             Provider::Azure => (self.vnet_name, self.azure_subscription_id),
             Provider::Gcp => (self.network_name, self.gcp_project_id),
         };
-        let error = self.error_state_name.or(self.error_state).or(self.error_message);
         Ok(Peering {
             id: word("id", self.id)?,
             vpc_id: word("vpcId", vpc_id)?,
-            status: word("status", self.status_name.or(self.status).or_else(|| Some("UNKNOWN".into())))?,
-            error: error.filter(|text| !text.is_empty()).map(|text| text.chars().take(MAX_ERROR).collect()),
+            status: word("status", status.or_else(|| Some("UNKNOWN".into())))?,
+            error: error.map(|text| text.chars().take(MAX_ERROR).collect()),
             container_id: word("containerId", self.container_id)?,
             connection_id: word("connectionId", self.connection_id)?,
             cloud_account: word("cloud account", cloud_account)?,
@@ -115,13 +116,29 @@ impl WirePeering {
 
     /// A server that ignores `providerName` lists AWS whatever was asked: that is not this provider's listing.
     fn check_provider(&self, asked: Provider) -> Result<(), ErrorKind> {
-        match self.provider_name.as_deref().map(str::parse::<Provider>) {
-            Some(Ok(got)) if got != asked => {
+        match self.provider() {
+            Some(got) if got != asked => {
                 Err(ErrorKind::Content(format!("asked for {asked} peerings, got one of {got}")))
             }
             _ => Ok(()),
         }
     }
+
+    /// As far as it says: v1.0 leaves `providerName` out, but the name of the network is the provider's own.
+    fn provider(&self) -> Option<Provider> {
+        let said = self.provider_name.as_deref().and_then(|name| name.parse().ok());
+        said.or(match (&self.vpc_id, &self.vnet_name, &self.network_name) {
+            (Some(_), None, None) => Some(Provider::Aws),
+            (None, Some(_), None) => Some(Provider::Azure),
+            (None, None, Some(_)) => Some(Provider::Gcp),
+            _ => None,
+        })
+    }
+}
+
+/// The first that says something.
+fn filled<const N: usize>(texts: [Option<String>; N]) -> Option<String> {
+    texts.into_iter().flatten().find(|text| !text.is_empty())
 }
 
 fn word(field: &'static str, text: Option<String>) -> Result<String, ErrorKind> {
@@ -188,6 +205,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_empty_is_missing() {
+        let json = r#"{"statusName":"","errorStateName":"","errorMessage":"EXPIRED"}"#;
+        let peering = peering(Provider::Aws, json).unwrap();
+        assert_eq!((peering.status.as_str(), peering.error.as_deref()), ("UNKNOWN", Some("EXPIRED")));
+    }
+
+    #[test]
     fn unknown_fields_and_statuses_pass() {
         let peering = peering(Provider::Aws, r#"{"statusName":"HIBERNATING","novelty":{"a":[1]}}"#).unwrap();
         assert_eq!(peering.status, "HIBERNATING");
@@ -204,6 +228,7 @@ mod tests {
         let error = peering(Provider::Azure, r#"{"providerName":"AWS"}"#).unwrap_err();
         assert_eq!(error.to_string(), "asked for AZURE peerings, got one of AWS");
         assert!(peering(Provider::Azure, r#"{"providerName":"Azure"}"#).is_ok());
+        assert!(peering(Provider::Azure, r#"{"vpcId":"vpc-1"}"#).is_err(), "v1.0 does not say the provider");
     }
 
     #[test]

@@ -84,6 +84,9 @@ fn base_url(section: &mut Section<'_>) -> Option<Url> {
     if url.query().is_some() || url.fragment().is_some() || !url.has_host() {
         return refuse("must have a host, and no `?` and no `#`");
     }
+    if url.path().contains("/api/") {
+        return refuse("must end before `/api/atlas`");
+    }
     match url.scheme() {
         "https" => Some(url),
         "http" if allow_http => Some(url),

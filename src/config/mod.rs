@@ -33,7 +33,7 @@ pub struct Poll {
     pub timeout: Duration,
     /// Bound on one poll, every page and repetition included; at most nine tenths of the interval.
     pub deadline: Duration,
-    /// Peerings older than this are dropped from the page; not below the interval.
+    /// Peerings older than this are dropped from the page; at least two intervals.
     pub max_staleness: Duration,
     /// Polls of one account at the same time; from 1 to 64.
     pub concurrency: usize,
@@ -151,7 +151,7 @@ impl Poll {
             section.duration("deadline", default.deadline.min(interval * 3 / 4), second / 10..=interval * 9 / 10);
         let timeout = section.duration("timeout", default.timeout.min(deadline), second / 10..=deadline);
         let max_staleness =
-            section.duration("max_staleness", default.max_staleness.max(interval * 3), interval..=day * 7);
+            section.duration("max_staleness", default.max_staleness.max(interval * 3), interval * 2..=day * 7);
         let concurrency = section.integer("concurrency", default.concurrency, 1..=64);
         let items_per_page = section.integer("items_per_page", default.items_per_page, 1..=500);
         section.end();

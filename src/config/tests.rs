@@ -127,7 +127,16 @@ fn a_text_that_is_no_yaml_is_told_with_its_line() {
 
 #[test]
 fn bad_addresses_are_refused_and_their_passwords_not_repeated() {
-    for url in ["http://x", "ftp://x", "x", "https://", "https://u:hunter2@x", "https://x/?q", "https://x/#f"] {
+    for url in [
+        "http://x",
+        "ftp://x",
+        "x",
+        "https://",
+        "https://u:hunter2@x",
+        "https://x/?q",
+        "https://x/#f",
+        "https://x/api/atlas/v2",
+    ] {
         let faults = faults(&account(&format!("base_url: '{url}'")));
         assert!(faults.starts_with("accounts[0].base_url: must "), "{url}: {faults}");
         assert!(!faults.contains("hunter2"));

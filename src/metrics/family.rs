@@ -66,7 +66,7 @@ families! {
     PEERINGS = Gauge "mongodbatlas_network_peerings" ["group_id", "provider", "status"];
     /// Names the group (an Atlas project) as the config does.
     GROUP_INFO = Gauge "mongodbatlas_group_info" ["group_id", "group_name", "org_id", "account"];
-    /// 1 if the last poll of the group and provider brought every page, else 0; 0 before the first.
+    /// 1 if the last poll of the group and provider brought every page and is not too old, else 0; 0 before the first.
     POLL_SUCCESS = Gauge "mongodbatlas_peering_poll_success" ["group_id", "provider"];
     /// When a poll last succeeded; 0 before the first.
     POLL_LAST_SUCCESS = Gauge "mongodbatlas_peering_poll_last_success_timestamp_seconds" ["group_id", "provider"];

@@ -11,7 +11,7 @@ use crate::state::{State, Target, TargetState};
 pub(super) fn write(page: &mut Page, state: &State, now: Instant) {
     let targets: Vec<(Labels, &TargetState)> =
         state.targets.iter().map(|(target, known)| (labels(target), known)).collect();
-    write_outcome(page, &targets);
+    write_outcome(page, &targets, state, now);
     write_served(page, &targets, state, now);
     write_counters(page, &targets);
     page.family(&family::POLL_INTERVAL).add(&Labels::default(), &[], state.interval.as_secs_f64());
@@ -22,10 +22,11 @@ fn labels(target: &Target) -> Labels {
     Labels::new(&[("group_id", target.group.as_str()), ("provider", target.provider.as_str())])
 }
 
-fn write_outcome(page: &mut Page, targets: &[(Labels, &TargetState)]) {
+fn write_outcome(page: &mut Page, targets: &[(Labels, &TargetState)], state: &State, now: Instant) {
     let mut success = page.family(&family::POLL_SUCCESS);
     for (labels, known) in targets {
-        success.add(labels, &[], u8::from(known.succeeded()));
+        let is_fresh = known.succeeded() && known.served(now, state.max_staleness).is_some();
+        success.add(labels, &[], u8::from(is_fresh));
     }
     let mut last_success = page.family(&family::POLL_LAST_SUCCESS);
     for (labels, known) in targets {

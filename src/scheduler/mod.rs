@@ -8,6 +8,7 @@ mod report;
 
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -15,7 +16,7 @@ use std::{
 use tokio::{
     sync::watch,
     task::{JoinError, JoinSet},
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 
 use self::{
@@ -27,9 +28,12 @@ use crate::{
     state::{Failure, Poll, State, Target},
 };
 
-/// How often a poll asks for a page again after a passing failure. Where the poll before failed too, the next poll
-/// is repetition enough; a target that hangs would hold its place so much longer.
+/// How often a poll asks for a page again after a passing failure. Where the poll before ran out of time, the next
+/// poll is repetition enough: a target that hangs would hold its place so much longer.
 const RETRIES: usize = 3;
+
+/// A poll that waited for a place for so many intervals counts as a failure.
+const OVERDUE: u32 = 3;
 
 /// How polls follow each other.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +101,7 @@ fn pollers(accounts: Vec<Account>, pace: Pace, state: &watch::Sender<State>) -> 
                 places: places.clone(),
                 state: state.clone(),
                 pace,
-                is_failing: false,
+                is_slow: false,
             });
         }
     }
@@ -113,7 +117,8 @@ struct Poller {
     pause: Arc<Pause>,
     state: watch::Sender<State>,
     pace: Pace,
-    is_failing: bool,
+    /// Whether the last poll ran out of time.
+    is_slow: bool,
 }
 
 impl Poller {
@@ -122,13 +127,26 @@ impl Poller {
         loop {
             sleep_until(due).await;
             let places = self.places.clone();
-            let place = places.take(self.is_failing).await;
+            let place = self.stand_in_line(&places).await;
             // A pause may have begun while this poll stood in line.
             due = match self.pause.left() {
                 None => self.poll(place).await,
                 Some(left) if left <= self.pace.interval => Instant::now() + left,
                 Some(left) => self.give_up(left),
             };
+        }
+    }
+
+    /// Waits for a place; waiting for very long must not pass for success.
+    async fn stand_in_line<'a>(&self, places: &'a Places) -> Place<'a> {
+        let mut place = pin!(places.take(self.is_slow));
+        let patience = self.pace.interval * OVERDUE;
+        loop {
+            if let Ok(place) = timeout(patience, &mut place).await {
+                return place;
+            }
+            let message = format!("not asked for {} s: other polls hang and hold every place", patience.as_secs());
+            self.record(Instant::now(), Err(Failure { reason: Reason::Timeout, message }));
         }
     }
 
@@ -141,11 +159,11 @@ impl Poller {
     /// Polls and says when the next poll is due.
     async fn poll(&mut self, place: Place<'_>) -> Instant {
         let started = Instant::now();
-        let retries = if self.is_failing { 0 } else { RETRIES };
+        let retries = if self.is_slow { 0 } else { RETRIES };
         let Target { group, provider } = &self.target;
         let outcome = self.client.list(group, *provider, self.pace.deadline, retries).await;
         drop(place);
-        self.is_failing = outcome.is_err();
+        self.is_slow = outcome.as_ref().is_err_and(|error| error.kind.is_slow());
         let due = started + self.pace.interval;
         let due = match &outcome {
             Err(error) if error.kind.reason() == Reason::RateLimited => {
@@ -161,10 +179,9 @@ impl Poller {
     }
 
     /// A pause longer than the interval must not pass for success; says when to look again.
-    fn give_up(&mut self, left: Duration) -> Instant {
+    fn give_up(&self, left: Duration) -> Instant {
         let now = Instant::now();
         let message = format!("not asked: Atlas limits the group for another {} s", left.as_secs());
-        self.is_failing = true;
         self.record(now, Err(Failure { reason: Reason::RateLimited, message }));
         now + self.pace.interval
     }

@@ -35,11 +35,15 @@ impl Pause {
     /// up to `longest`; then a little more, so that not all who were limited return in the same instant.
     pub(super) fn begin(&self, asked: Option<Duration>, longest: Duration) -> Instant {
         let mut limit = self.limit();
+        if limit.until > Instant::now() {
+            // Another target of the group was told the same.
+            return limit.until;
+        }
         let growing = SHORTEST.saturating_mul(1 << limit.times_in_a_row.min(16)).min(longest.max(SHORTEST));
         let wait = asked.unwrap_or_default().max(growing);
         let jitter = SHORTEST.mul_f64(fastrand::f64());
         limit.times_in_a_row += 1;
-        limit.until = limit.until.max(Instant::now() + wait + jitter);
+        limit.until = Instant::now() + wait + jitter;
         limit.until
     }
 

@@ -1,6 +1,6 @@
 //! The exporter on top of the simulator, in one process and without any credential.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 use anyhow::{Context, anyhow};
 use serde_json::json;
@@ -25,15 +25,21 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let address = atlas.local_addr().context("find the simulator's address")?;
-    let config = config(&scenario, &address.to_string())?;
+    let address = local(address);
+    let config = config(&scenario, &address)?;
     for listener in &listeners {
-        let port = listener.local_addr().context("find the exporter's address")?.port();
-        info!("look at http://localhost:{port}{telemetry_path}");
+        let address = local(listener.local_addr().context("find the exporter's address")?);
+        info!("look at http://{address}{telemetry_path}");
     }
     info!("break a peering: see http://{address}/simulator/");
     let simulator = tokio::spawn(Simulator::new(scenario).serve(atlas, shutdown.clone().cancelled_owned()));
     crate::run(&config, listeners, telemetry_path, shutdown).await?;
     simulator.await.context("the simulator panicked")
+}
+
+/// Where to reach what listens on the address.
+fn local(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
 }
 
 /// A config for every group of the scenario, polled often enough to watch it change.

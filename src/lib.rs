@@ -38,13 +38,13 @@ use std::{
 use anyhow::Context;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use self::{
     atlas::Client,
     config::{Config, Poll},
     scheduler::{Account, Pace},
-    server::Routes,
+    server::{Limits, Routes},
     state::{Group, State, Target},
 };
 
@@ -66,7 +66,7 @@ pub async fn run(
     info!(targets, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
     tokio::spawn(tell_when_ready(state.subscribe()));
     tokio::select! {
-        () = server::serve(listeners, routes, shutdown) => Ok(()),
+        () = server::serve(listeners, routes, Limits::default(), shutdown) => Ok(()),
         end = scheduler::poll_for_ever(accounts, pace(&config.poll), state.clone()) => end.context("a poll panicked"),
         end = telemetry::keep_current(state.subscribe(), document) => end,
     }
@@ -125,7 +125,7 @@ fn accounts(config: &Config, state: &watch::Sender<State>) -> anyhow::Result<Vec
             });
         });
         let client = client.context("make the HTTP client; are CA certificates installed?")?;
-        Ok(Account { client, targets: targets(account).collect() })
+        Ok(Account { name: account.name.clone(), client, targets: targets(account).collect() })
     };
     config.accounts.iter().map(account).collect()
 }
@@ -149,7 +149,10 @@ fn routes(path: &str, state: &watch::Sender<State>, document: watch::Receiver<Ar
 async fn tell_when_ready(mut state: watch::Receiver<State>) {
     if let Ok(state) = state.wait_for(State::is_ready).await {
         let succeeded = state.targets.values().filter(|target| target.succeeded()).count();
-        info!(targets = state.targets.len(), succeeded, "every target was polled once");
+        match state.targets.len() {
+            targets if succeeded < targets => warn!(targets, succeeded, "every target was polled once, not all well"),
+            targets => info!(targets, "every target was polled once, all well"),
+        }
     }
 }
 

@@ -24,6 +24,9 @@ use tracing::{error, info, warn};
 /// The config has faults; sysexits calls it a usage error.
 const EX_USAGE: u8 = 64;
 
+/// Someone did not want to wait for the end; shells have 128 and more for signals.
+const KILLED: u8 = 130;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
@@ -126,8 +129,13 @@ fn shutdown() -> anyhow::Result<CancellationToken> {
                 _ = hangup.recv() => warn!("SIGHUP changes nothing: restart the exporter to read its config again"),
             }
         };
-        info!("stopping on {name}");
+        info!("stopping on {name}; a second signal ends at once");
         token.cancel();
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(i32::from(KILLED));
     });
     Ok(shutdown)
 }
@@ -141,5 +149,9 @@ fn report(args: &Args, config: &ConfigError) -> ExitCode {
 }
 
 fn print(text: &str) -> anyhow::Result<()> {
-    io::stdout().write_all(text.as_bytes()).context("write to standard output")
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever read it has read enough, as in `once | head`.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("write to standard output"),
+    }
 }

@@ -107,7 +107,7 @@ fn the_page_with_something_of_everything() {
     # HELP mongodbatlas_group_info Names the group (an Atlas project) as the config does.
     # TYPE mongodbatlas_group_info gauge
     mongodbatlas_group_info{group_id="5e57d85c854180642f784401",group_name="pay\"ments",org_id="",account="main"} 1
-    # HELP mongodbatlas_peering_poll_success 1 if the last poll of the group and provider brought every page, else 0; 0 before the first.
+    # HELP mongodbatlas_peering_poll_success 1 if the last poll of the group and provider brought every page and is not too old, else 0; 0 before the first.
     # TYPE mongodbatlas_peering_poll_success gauge
     mongodbatlas_peering_poll_success{group_id="5e57d85c854180642f784401",provider="AWS"} 1
     mongodbatlas_peering_poll_success{group_id="5e57d85c854180642f784401",provider="GCP"} 0

@@ -22,6 +22,7 @@ use tokio::{
 use self::{
     pause::Pause,
     places::{Place, Places},
+    report::Names,
 };
 use crate::{
     atlas::{Client, GroupId, ListError, Listing, Reason},
@@ -48,6 +49,8 @@ pub struct Pace {
 
 /// An account and what to poll with it.
 pub struct Account {
+    /// As the config names it, for the log.
+    pub name: String,
     /// Asks Atlas with the account's credential.
     pub client: Client,
     /// Its groups and their providers.
@@ -94,7 +97,7 @@ fn pollers(accounts: Vec<Account>, pace: Pace, state: &watch::Sender<State>) -> 
         for target in account.targets {
             let group_name = state.borrow().groups.get(&target.group).map(|group| group.name.clone());
             pollers.push(Poller {
-                group_name: group_name.unwrap_or_default(),
+                names: Names { account: account.name.clone(), group: group_name.unwrap_or_default() },
                 pause: pauses.entry(target.group.clone()).or_default().clone(),
                 target,
                 client: client.clone(),
@@ -111,7 +114,7 @@ fn pollers(accounts: Vec<Account>, pace: Pace, state: &watch::Sender<State>) -> 
 /// Polls one target.
 struct Poller {
     target: Target,
-    group_name: String,
+    names: Names,
     client: Arc<Client>,
     places: Arc<Places>,
     pause: Arc<Pause>,
@@ -197,7 +200,7 @@ impl Poller {
         self.state.send_modify(|state| events = state.record(&self.target, poll));
         // Not under the state's lock: whoever reads the log may be slow.
         for event in events {
-            report::log(&self.target, &self.group_name, event);
+            report::log(&self.target, &self.names, event);
         }
     }
 }

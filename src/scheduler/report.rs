@@ -4,15 +4,21 @@ use tracing::{error, info, warn};
 
 use crate::{
     atlas::Peering,
-    state::{Event, Target},
+    state::{Cause, Event, Target},
 };
 
+/// What the config calls the things that a line is about.
+pub(super) struct Names {
+    pub(super) account: String,
+    pub(super) group: String,
+}
+
 /// Logs a change with the names of what it is about. A failure is told when it begins and when it ends.
-pub(super) fn log(target: &Target, group_name: &str, event: Event) {
-    let group = target.group.as_str();
+pub(super) fn log(target: &Target, names: &Names, event: Event) {
+    let (account, group, group_name) = (names.account.as_str(), target.group.as_str(), names.group.as_str());
     let provider = target.provider.as_str();
     macro_rules! log {
-        ($level:ident, $($rest:tt)+) => { $level!(group, group_name, provider, $($rest)+) };
+        ($level:ident, $($rest:tt)+) => { $level!(account, group, group_name, provider, $($rest)+) };
     }
     match event {
         Event::Failing(failure) => {
@@ -20,13 +26,20 @@ pub(super) fn log(target: &Target, group_name: &str, event: Event) {
             log!(warn, reason, "polls fail: {}; {}", failure.message, failure.reason.advice());
         }
         Event::Recovered { failed } => log!(info, "polls succeed again after {failed} that failed"),
-        Event::Dropped { peerings } => {
-            log!(error, "{peerings} peerings are off the page: no poll succeeded for too long, or the group is gone");
+        Event::Dropped { peerings, cause } => {
+            let cause = match cause {
+                Cause::Gone => "Atlas says that the group does not exist",
+                Cause::TooOld => "no poll succeeded for longer than `poll.max_staleness`",
+            };
+            log!(error, "{peerings} peerings are off the page: {cause}");
         }
         Event::Emptied { peerings } => log!(warn, "Atlas lists no peering any more; there were {peerings}"),
         Event::Duplicates(count) => log!(warn, "Atlas sent {count} peerings twice; each is counted once"),
-        Event::Appeared(peering) => {
-            log!(info, vpc_id = peering.vpc_id, peering_id = peering.id, to = peering.status, "a peering appeared");
+        Event::Unavailable(Peering { vpc_id, id, status, error, .. }) => {
+            log!(info, vpc_id, peering_id = id, to = status, error, "a peering is not available");
+        }
+        Event::Appeared(Peering { vpc_id, id, status, error, .. }) => {
+            log!(info, vpc_id, peering_id = id, to = status, error, "a peering appeared");
         }
         Event::Vanished(peering) => {
             log!(warn, vpc_id = peering.vpc_id, peering_id = peering.id, from = peering.status, "a peering is gone");

@@ -3,7 +3,13 @@
 mod document;
 mod routes;
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -23,17 +29,30 @@ use tracing::{debug, info, warn};
 pub use document::Document;
 pub use routes::Routes;
 
-/// More connections than this wait until one of them ends: a scraper needs one.
-const MAX_CONNECTIONS: usize = 256;
+/// What a client may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// More connections than this wait until one of them ends.
+    pub connections: usize,
+    /// A client that has not sent its whole request header by then is cut off; so is one that idles between requests.
+    pub header: Duration,
+    /// A client that takes nothing of an answer for so long is cut off.
+    pub write: Duration,
+    /// How long answers under way may take when the end is asked for.
+    pub drain: Duration,
+}
 
-/// A client that has not sent its whole request header by then is cut off; so is one that idles between requests.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// A client that takes nothing of an answer for so long is cut off.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long answers under way may take when the end is asked for; container engines kill after ten seconds.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(8);
+impl Default for Limits {
+    /// A scraper needs one connection and reads at once; container engines kill ten seconds after they ask.
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            header: Duration::from_secs(20),
+            write: Duration::from_secs(30),
+            drain: Duration::from_secs(8),
+        }
+    }
+}
 
 /// After the system refused a connection, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -58,10 +77,11 @@ pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
         // As other exporters do, `:9100` stands for every address of both families.
         let listener = match address.strip_prefix(':') {
             Some(port) => match TcpListener::bind(format!("[::]:{port}")).await {
-                Err(no_ipv6) if no_ipv6.kind() == io::ErrorKind::Unsupported => {
+                // A machine without IPv6 has more than one error for it.
+                Err(error) if ![ErrorKind::AddrInUse, ErrorKind::PermissionDenied].contains(&error.kind()) => {
                     TcpListener::bind(format!("0.0.0.0:{port}")).await
                 }
-                other => other,
+                bound => bound,
             },
             None => TcpListener::bind(address.as_str()).await,
         };
@@ -71,13 +91,13 @@ pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
 }
 
 /// Answers until `shutdown`, then lets answers under way come to their end.
-pub async fn serve(listeners: Vec<TcpListener>, routes: Routes, shutdown: CancellationToken) {
+pub async fn serve(listeners: Vec<TcpListener>, routes: Routes, limits: Limits, shutdown: CancellationToken) {
     let graceful = Arc::new(GracefulShutdown::new());
     let routes = Arc::new(routes);
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Arc::new(Semaphore::new(limits.connections));
     let mut loops = JoinSet::new();
     for listener in listeners {
-        let server = Server { routes: routes.clone(), places: places.clone(), graceful: graceful.clone() };
+        let server = Server { routes: routes.clone(), places: places.clone(), graceful: graceful.clone(), limits };
         let shutdown = shutdown.clone();
         loops.spawn(async move {
             tokio::select! {
@@ -89,9 +109,9 @@ pub async fn serve(listeners: Vec<TcpListener>, routes: Routes, shutdown: Cancel
     loops.join_all().await;
     // The loops were the others that held it.
     let Some(graceful) = Arc::into_inner(graceful) else { return };
-    match timeout(DRAIN_DEADLINE, graceful.shutdown()).await {
+    match timeout(limits.drain, graceful.shutdown()).await {
         Ok(()) => info!("stopped listening; every answer under way is complete"),
-        Err(_) => warn!("stopped listening; connections still busy after {DRAIN_DEADLINE:?} are cut off"),
+        Err(_) => warn!("stopped listening; connections still busy after {:?} are cut off", limits.drain),
     }
 }
 
@@ -99,6 +119,7 @@ struct Server {
     routes: Arc<Routes>,
     places: Arc<Semaphore>,
     graceful: Arc<GracefulShutdown>,
+    limits: Limits,
 }
 
 impl Server {
@@ -118,7 +139,7 @@ impl Server {
     /// Answers one connection, in a task of its own that keeps its place until the end.
     fn answer<P: Send + 'static>(&self, stream: TcpStream, client: SocketAddr, place: P) {
         let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(WRITE_TIMEOUT));
+        stream.set_write_timeout(Some(self.limits.write));
         let routes = self.routes.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let response = routes.answer(&request);
@@ -126,7 +147,7 @@ impl Server {
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
+            .header_read_timeout(self.limits.header)
             .serve_connection(TokioIo::new(Box::pin(stream)), service);
         let connection = self.graceful.watch(connection);
         tokio::spawn(async move {
@@ -137,3 +158,6 @@ impl Server {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

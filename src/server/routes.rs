@@ -93,7 +93,8 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 /// A coding and whether its weight is above zero.
 fn coding(item: &str) -> (&str, bool) {
     let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
-    let weight = parameters.trim().strip_prefix("q=").map(str::parse::<f32>);
+    let parameters = parameters.trim().to_ascii_lowercase();
+    let weight = parameters.strip_prefix("q=").map(str::parse::<f32>);
     (name.trim(), !matches!(weight, Some(Ok(weight)) if weight <= 0.0))
 }
 
@@ -114,7 +115,7 @@ mod tests {
 
     #[test]
     fn gzip_is_not_served_to_others() {
-        for line in ["", "identity", "gzip;q=0", "gzip; q=0.000, *", "*;q=0", "xgzip"] {
+        for line in ["", "identity", "gzip;q=0", "gzip;Q=0", "gzip; q=0.000, *", "*;q=0", "xgzip"] {
             assert!(!accepts(line), "{line}");
         }
         assert!(!accepts_gzip(&HeaderMap::new()));

@@ -11,7 +11,7 @@ use std::{
 
 pub use self::{
     api::{ApiState, Histogram},
-    poll::{Event, Failure, Poll},
+    poll::{Cause, Event, Failure, Poll},
     target::TargetState,
 };
 use crate::atlas::{Exchange, GroupId, Provider, RateLimit};

@@ -40,6 +40,8 @@ pub enum Event {
     Dropped {
         /// How many peerings it held.
         peerings: usize,
+        /// Why.
+        cause: Cause,
     },
     /// A listing without peerings where there were some.
     Emptied {
@@ -48,6 +50,8 @@ pub enum Event {
     },
     /// Atlas sent more peerings twice in one listing than before.
     Duplicates(u64),
+    /// A peering of the first listing that is not available.
+    Unavailable(Peering),
     /// A peering that was not in the listing before.
     Appeared(Peering),
     /// A peering that is in the listing no more.
@@ -59,4 +63,13 @@ pub enum Event {
         /// The peering as it is now.
         to: Peering,
     },
+}
+
+/// Why a listing is not served any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The group is not there.
+    Gone,
+    /// No poll succeeded for too long.
+    TooOld,
 }

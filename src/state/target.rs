@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Event, Failure};
+use super::{Cause, Event, Failure};
 use crate::atlas::{Listing, Peering, Reason};
 
 /// A group answering 404 this often in a row is gone, not hidden by a passing fault.
@@ -66,8 +66,12 @@ impl TargetState {
         if listing.duplicates > duplicates {
             events.push(Event::Duplicates(listing.duplicates));
         }
-        if let Some(known) = &self.listing {
-            events.extend(differences(&known.listing.peerings, &listing.peerings));
+        match &self.listing {
+            Some(known) => events.extend(differences(&known.listing.peerings, &listing.peerings)),
+            None => {
+                let unavailable = listing.peerings.iter().filter(|peering| !peering.is_available());
+                events.extend(unavailable.cloned().map(Event::Unavailable));
+            }
         }
         self.failed_in_a_row = 0;
         self.not_found_in_a_row = 0;
@@ -86,9 +90,13 @@ impl TargetState {
         if before.is_none_or(|before| before.reason != reason) {
             events.push(Event::Failing(failure));
         }
-        let is_gone = self.not_found_in_a_row >= NOT_FOUND_ENDS_IT || self.served(ended, max_staleness).is_none();
-        if let Some(known) = self.listing.take_if(|_| is_gone) {
-            events.push(Event::Dropped { peerings: known.listing.peerings.len() });
+        let cause = if self.not_found_in_a_row >= NOT_FOUND_ENDS_IT {
+            Some(Cause::Gone)
+        } else {
+            self.served(ended, max_staleness).is_none().then_some(Cause::TooOld)
+        };
+        if let (Some(cause), Some(known)) = (cause, self.listing.take_if(|_| cause.is_some())) {
+            events.push(Event::Dropped { peerings: known.listing.peerings.len(), cause });
         }
         events
     }

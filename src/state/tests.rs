@@ -92,7 +92,7 @@ fn a_listing_that_is_too_old_is_served_no_more_even_if_no_poll_comes() {
     assert_eq!(fixture.served(901), None);
     assert_eq!(fixture.state.next_expiry(fixture.start), Some(fixture.start + MAX_STALENESS));
     let events = fixture.poll(901, Err(failure(Reason::Server)));
-    assert_eq!(events[1], Event::Dropped { peerings: 1 });
+    assert_eq!(events[1], Event::Dropped { peerings: 1, cause: Cause::TooOld });
     assert_eq!(fixture.state.next_expiry(fixture.start), None);
 }
 
@@ -105,14 +105,16 @@ fn the_second_404_in_a_row_drops_the_listing() {
     fixture.poll(120, Err(failure(Reason::Server)));
     fixture.poll(180, Err(failure(Reason::NotFound)));
     assert_eq!(fixture.served(180), Some(1));
-    assert_eq!(fixture.poll(240, Err(failure(Reason::NotFound))), [Event::Dropped { peerings: 1 }]);
+    assert_eq!(fixture.poll(240, Err(failure(Reason::NotFound))), [Event::Dropped { peerings: 1, cause: Cause::Gone }]);
     assert_eq!(fixture.served(240), None);
 }
 
 #[test]
 fn differences_between_listings_are_told() {
     let mut fixture = Fixture::new();
-    assert_eq!(fixture.poll(0, Ok(listing(&[("a", "AVAILABLE"), ("b", "FAILED")]))), []);
+    let failed = listing(&[("b", "FAILED")]).peerings.remove(0);
+    let first = fixture.poll(0, Ok(listing(&[("a", "AVAILABLE"), ("b", "FAILED")])));
+    assert_eq!(first, [Event::Unavailable(failed)]);
     let events = fixture.poll(60, Ok(listing(&[("a", "FAILED"), ("c", "INITIATING")])));
     let peering = |id: &str, status: &str| listing(&[(id, status)]).peerings.remove(0);
     let changed = Event::Changed { from: "AVAILABLE".into(), to: peering("a", "FAILED") };

@@ -97,6 +97,7 @@ fn label_values_of_any_kind_reach_prometheus_to_the_letter() {
                 "      - {{provider: {provider}, id: {id}, {name}: {vpc_yaml}, status: {status_yaml}, error: {error_yaml}}}"
             )
             .unwrap();
+            let status = if status.is_empty() { "UNKNOWN".to_owned() } else { status };
             peerings.insert([id, vpc, status]);
         }
         groups.push((group, format!("name {}", values.next())));

@@ -44,6 +44,11 @@ impl Connection {
         self.write(&format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{length}{headers}\r\n{body}"));
     }
 
+    /// Then the server has read the request.
+    pub(crate) fn wait_for_the_first_byte(&mut self) {
+        assert!(!self.stream.fill_buf().unwrap().is_empty(), "the connection is closed");
+    }
+
     /// Reads one answer and leaves the connection as it is.
     pub(crate) fn receive(&mut self, method: &str) -> io::Result<Answer> {
         let (status, headers) = self.head()?;

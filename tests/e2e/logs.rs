@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     http::ask,
-    process::{Running, exporter, run},
+    process::{exporter, run},
     setup::{Atlas, Exporter, GROUP, SCENARIO, config, folder, write_config},
 };
 
@@ -58,15 +58,11 @@ fn faults_of_a_config_are_json_too() {
 #[test]
 fn a_level_hides_what_is_less_serious() {
     let folder = folder();
-    let arguments = ["demo", "--web.listen-address=127.0.0.1:0", "--simulator.listen-address=127.0.0.1:0"];
-    let mut command = exporter(folder.path(), arguments);
-    command.arg("--log.level=info");
-    let told = Running::start(command);
-    told.address(0);
-    assert!(told.terminate().stderr.contains(" INFO "));
-
     let atlas = Atlas::start(folder.path(), SCENARIO);
     write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments")]));
-    let ended = run(exporter(folder.path(), ["once", "--log.level=warn"]));
-    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "nothing went wrong, so nothing is told");
+    let once = |level: &str| run(exporter(folder.path(), ["once", &format!("--log.level={level}")]));
+    let [debug, info, warn] = ["debug", "info", "warn"].map(once);
+    assert!(debug.stderr.contains("DEBUG asked Atlas") && info.stderr.contains(" INFO a peering is not available"));
+    assert!(!info.stderr.contains("DEBUG"), "{}", info.stderr);
+    assert_eq!((warn.status, warn.stderr.as_str()), (Some(0), ""), "nothing went wrong, so nothing is told");
 }

@@ -37,7 +37,8 @@ fn once_fails_when_a_group_is_missing_and_still_prints_the_others() {
     for provider in ["AWS", "AZURE", "GCP"] {
         assert!(ended.stdout.contains(&poll_success(GROUP, provider, 1)), "{}", ended.stdout);
         assert!(ended.stdout.contains(&poll_success(MISSING, provider, 0)), "{}", ended.stdout);
-        let reasons: Vec<&str> = ended.stderr.lines().filter(|line| line.contains(provider)).collect();
+        let reasons: Vec<&str> =
+            ended.stderr.lines().filter(|line| line.contains(provider) && line.contains("polls fail")).collect();
         let [reason] = reasons.as_slice() else { panic!("one line for each target: {}", ended.stderr) };
         for word in [" WARN ", MISSING, "typo", "404", "not_found"] {
             assert!(reason.contains(word), "{word}: {reason}");

@@ -64,6 +64,7 @@ fn an_answer_under_way_is_completed_before_the_end() {
 
     let mut slow = Connection::open(&exporter.address);
     slow.send("GET", "/metrics", "", "");
+    slow.wait_for_the_first_byte();
     exporter.process.signal("TERM");
     wait_for("the end of listening", || TcpStream::connect(&exporter.address).err());
     assert!(exporter.process.is_running(), "the answer is still under way");

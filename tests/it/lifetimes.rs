@@ -110,7 +110,9 @@ async fn a_listing_gets_too_old_even_while_a_poll_hangs() {
     let rig = Rig::with(&scenario(), poll).await;
     rig.until("two peerings", |page| peerings(page) == 2).await;
     rig.atlas.simulator.fail(Fault::new(Effect::Never));
-    rig.until("no peering of any group", |page| page.count("mongodbatlas_network_peering_status") == 0).await;
+    let page = rig.until("no peering", |page| page.count("mongodbatlas_network_peering_status") == 0).await;
+    let success = page.all("mongodbatlas_peering_poll_success", &[]);
+    assert!(success.iter().all(|success| success.value == 0.0), "green with nothing behind it: {page:?}");
 }
 
 #[tokio::test]
@@ -152,6 +154,19 @@ async fn a_restart_begins_with_nothing_and_says_so() {
     assert_eq!(page.count("mongodbatlas_peering_poll_success"), 6);
     rig.atlas.simulator.clear_faults();
     rig.until("two peerings", |page| peerings(page) == 2 && last_success(page) > 0.0).await;
+}
+
+#[tokio::test]
+async fn a_group_that_left_the_config_has_no_series() {
+    let mut atlas = Atlas::start(&scenario()).await;
+    atlas.scenario.groups.retain(|group| group.id == OTHER);
+    let rig = Rig::on(atlas, quick()).await;
+    let page = rig.until("the other group", |page| page.count("mongodbatlas_network_peering_status") == 1).await;
+    for name in ["mongodbatlas_peering_poll_success", "mongodbatlas_group_info", "mongodbatlas_network_peerings"] {
+        assert!(
+            page.all(name, &[("group_id", GROUP)]).is_empty() && !page.all(name, &[("group_id", OTHER)]).is_empty()
+        );
+    }
 }
 
 #[tokio::test]

@@ -27,6 +27,10 @@ fn of_group(n: u32, fault: Fault) -> Fault {
     Fault { group: Some(id(n)), ..fault }
 }
 
+fn of(requests: &[Request], provider: &str) -> Vec<Request> {
+    requests.iter().filter(|request| request.query.contains(provider)).cloned().collect()
+}
+
 /// When the simulator was asked about the group, in seconds since the first time.
 fn times(requests: &[Request], n: u32) -> Vec<f64> {
     let times: Vec<f64> = requests
@@ -69,6 +73,12 @@ async fn groups_that_hang_fail_or_are_limited_delay_no_other() {
             assert!(age < interval.as_secs_f64() * 2.0, "group {n} is {age} s old");
         }
     }
+    let asked = rig.atlas.asked();
+    let gaps: Vec<f64> = times(&of(&asked, "AWS"), 9).windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(
+        gaps.len() > 2 && gaps.iter().all(|gap| *gap < 2.0 * interval.as_secs_f64()),
+        "a quick 404 waits: {gaps:?}"
+    );
 }
 
 #[tokio::test]
@@ -118,7 +128,7 @@ async fn a_target_is_polled_once_an_interval() {
     let rig = Rig::with(&groups(1, "latency: 100ms"), Poll { interval: Duration::from_millis(500), ..quick() }).await;
     rig.after_polls("AZURE", 4).await;
     let asked = rig.atlas.asked();
-    let azure: Vec<Request> = asked.into_iter().filter(|request| request.query.contains("AZURE")).collect();
+    let azure = of(&asked, "AZURE");
     // The first poll comes later than it began: the challenge comes before it.
     for pair in times(&azure, 1)[1..].windows(2) {
         let gap = pair[1] - pair[0];

@@ -95,8 +95,9 @@ impl TargetState {
         } else {
             self.served(ended, max_staleness).is_none().then_some(Cause::TooOld)
         };
-        if let (Some(cause), Some(known)) = (cause, self.listing.take_if(|_| cause.is_some())) {
-            events.push(Event::Dropped { peerings: known.listing.peerings.len(), cause });
+        let dropped = self.listing.take_if(|_| cause.is_some()).map_or(0, |known| known.listing.peerings.len());
+        if let Some(cause) = cause.filter(|_| dropped > 0) {
+            events.push(Event::Dropped { peerings: dropped, cause });
         }
         events
     }

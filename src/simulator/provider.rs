@@ -1,9 +1,9 @@
 //! The three cloud providers and the dialects in which Atlas speaks of their peerings.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 /// A cloud provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Provider {
     /// Amazon Web Services
@@ -53,5 +53,28 @@ impl Provider {
             }
             Provider::Gcp => &["containerId", "gcpProjectId", "networkName"],
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Provider {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Provider, D::Error> {
+        let text = String::deserialize(input)?;
+        Provider::parse(&text).ok_or_else(|| D::Error::custom(format!("`{text}` is none of AWS, AZURE and GCP")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_is_read_in_any_case_and_written_in_one() {
+        for (text, provider) in [("AWS", Provider::Aws), ("Azure", Provider::Azure), ("gcp", Provider::Gcp)] {
+            let read: Provider = serde_json::from_value(text.into()).unwrap();
+            assert_eq!(read, provider);
+            assert_eq!(serde_json::to_value(read).unwrap(), provider.name());
+        }
+        let error = serde_json::from_str::<Provider>(r#""all""#).unwrap_err();
+        assert!(error.to_string().contains("`all` is none of AWS, AZURE and GCP"), "{error}");
     }
 }

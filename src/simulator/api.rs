@@ -44,7 +44,7 @@ pub(super) fn decide(state: &mut State, asked: &Asked, now: Instant) -> Decision
     };
     state.log.record(asked, status, outcome);
     Decision {
-        delay: state.latency() + fault.delay.unwrap_or_default(),
+        delay: state.latency().saturating_add(fault.delay.unwrap_or_default()),
         reply: packed(reply, state.settings.gzip && asked.accepts_gzip()),
     }
 }

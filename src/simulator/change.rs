@@ -2,8 +2,14 @@
 
 use super::Peering;
 
-/// A `repeat` beyond this is taken for a typing error.
+/// The most copies that one entry of a group can stand for from the start.
 pub(super) const MAX_REPEAT: u32 = 100_000;
+
+/// The most copies that one change can add.
+pub(super) const MAX_ADDED: u32 = 1_000;
+
+/// A group with so many peerings takes no more.
+pub(super) const MAX_PEERINGS: usize = 100_000;
 
 /// What can happen to a peering.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +49,23 @@ pub enum ChangeError {
     /// An id that Atlas would never make.
     #[error("`{0}` is not an id of 24 hexadecimal digits")]
     BadId(String),
-    /// More copies than anybody means.
-    #[error("`repeat: {0}` is too much: at most {MAX_REPEAT}, and only once with an id")]
-    TooMany(u32),
+    /// No copy, or more copies than anybody means.
+    #[error("`repeat: {repeat}` is out of range: from 1 to {most}, and 1 with an `id`")]
+    BadRepeat {
+        /// What was asked for.
+        repeat: u32,
+        /// The most that is allowed here.
+        most: u32,
+    },
+    /// An id or name would stand for two peerings.
+    #[error("two peerings of group `{group}` would be called `{peering}`; `{{n}}` in a name numbers its copies")]
+    Twice {
+        /// The group of both.
+        group: String,
+        /// The id or name that both would have.
+        peering: String,
+    },
+    /// There are more peerings than anybody can mean.
+    #[error("group `{0}` has {MAX_PEERINGS} peerings and takes no more")]
+    Full(String),
 }

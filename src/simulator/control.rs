@@ -113,8 +113,8 @@ impl From<ChangeError> for Refusal {
     fn from(error: ChangeError) -> Refusal {
         let sentence = error.to_string();
         match error {
-            ChangeError::BadId(_) | ChangeError::TooMany(_) => Refusal::bad(sentence),
             ChangeError::NoGroup(_) | ChangeError::NoPeering { .. } => Refusal { status: 404, sentence },
+            _ => Refusal::bad(sentence),
         }
     }
 }

@@ -1,8 +1,16 @@
 //! The groups and their peerings as they are now, and the changes that can happen to them.
 
-use std::time::SystemTime;
+use std::{
+    collections::{HashMap, HashSet},
+    iter,
+    time::SystemTime,
+};
 
-use super::{Change, ChangeError, Group, Peering, change::MAX_REPEAT, object_id};
+use super::{
+    Change, ChangeError, Group, Peering,
+    change::{MAX_ADDED, MAX_PEERINGS, MAX_REPEAT},
+    object_id,
+};
 
 /// Every group in the order of the scenario.
 #[derive(Debug, Default)]
@@ -42,9 +50,15 @@ impl Groups {
         }
         let mut inhabited =
             Inhabited { id: group.id.clone(), name: group.name.clone(), access: group.access, peerings: Vec::new() };
+        let mut known = HashSet::new();
         for peering in &group.peerings {
-            for copy in copies(peering)? {
-                inhabited.peerings.push(self.place(copy, now)?);
+            for copy in copies(peering, MAX_REPEAT)? {
+                let placed = place(copy, now, &mut self.serial)?;
+                if let Some(key) = placed.keys().find(|key| known.contains(*key)) {
+                    return Err(inhabited.twice(key));
+                }
+                known.extend(placed.keys().map(str::to_owned));
+                inhabited.peerings.push(placed);
             }
         }
         match self.groups.iter_mut().find(|known| known.id == group.id) {
@@ -63,124 +77,116 @@ impl Groups {
 
     /// Makes a change and returns the ids of the peerings it touched.
     pub(super) fn change(&mut self, group: &str, change: &Change, now: SystemTime) -> Result<Vec<String>, ChangeError> {
+        let Groups { groups, serial } = self;
+        let group = find_group(groups, group)?;
         match change {
             Change::Status { peering, status, error } => {
-                let placed = self.find(group, peering)?;
-                placed.peering.status.clone_from(status);
-                placed.peering.error.clone_from(error);
+                let placed = group.find(peering)?;
+                placed.peering.set_status(status, error.as_deref());
                 Ok(vec![placed.id.clone()])
             }
             Change::Remove { peering } => {
-                let id = self.find(group, peering)?.id.clone();
-                self.group_mut(group)?.peerings.retain(|placed| placed.id != id);
+                let id = group.find(peering)?.id.clone();
+                group.peerings.retain(|placed| placed.id != id);
                 Ok(vec![id])
             }
-            Change::Add(peering) => copies(peering)?.map(|copy| self.put(group, copy, now)).collect(),
+            Change::Add(peering) => group.put(peering, now, serial),
         }
-    }
-
-    fn put(&mut self, group: &str, peering: Peering, now: SystemTime) -> Result<String, ChangeError> {
-        self.group_mut(group)?;
-        let placed = self.place(peering, now)?;
-        let id = placed.id.clone();
-        let peerings = &mut self.group_mut(group)?.peerings;
-        let same = |known: &Placed| {
-            known.id == id || (known.peering.name.is_some() && known.peering.name == placed.peering.name)
-        };
-        match peerings.iter().position(same) {
-            Some(index) => peerings[index] = placed,
-            None => peerings.push(placed),
-        }
-        Ok(id)
-    }
-
-    /// Gives a peering its id.
-    fn place(&mut self, peering: Peering, now: SystemTime) -> Result<Placed, ChangeError> {
-        let id = match &peering.id {
-            Some(id) if !object_id::is_valid(id) => return Err(ChangeError::BadId(id.clone())),
-            Some(id) => id.clone(),
-            None => {
-                self.serial += 1;
-                let created = now.checked_sub(peering.age());
-                object_id::new(created.unwrap_or(SystemTime::UNIX_EPOCH), self.serial)
-            }
-        };
-        Ok(Placed { id, peering })
-    }
-
-    fn group_mut(&mut self, id: &str) -> Result<&mut Inhabited, ChangeError> {
-        let group = self.groups.iter_mut().find(|group| group.id == id);
-        group.ok_or_else(|| ChangeError::NoGroup(id.to_owned()))
     }
 
     /// Finds a peering by its id or its name.
     pub(super) fn find(&mut self, group: &str, key: &str) -> Result<&mut Placed, ChangeError> {
-        let missing = ChangeError::NoPeering { group: group.to_owned(), peering: key.to_owned() };
-        let mut peerings = self.group_mut(group)?.peerings.iter_mut();
-        let placed = peerings.find(|placed| placed.id == key || placed.peering.name.as_deref() == Some(key));
-        placed.ok_or(missing)
+        find_group(&mut self.groups, group)?.find(key)
     }
 }
 
+impl Inhabited {
+    fn find(&mut self, key: &str) -> Result<&mut Placed, ChangeError> {
+        let placed = self.peerings.iter_mut().find(|placed| placed.keys().any(|known| known == key));
+        placed.ok_or_else(|| ChangeError::NoPeering { group: self.id.clone(), peering: key.to_owned() })
+    }
+
+    /// Adds every copy, or puts it in place of the one with its id or name. Makes all of the change or nothing.
+    fn put(&mut self, peering: &Peering, now: SystemTime, serial: &mut u64) -> Result<Vec<String>, ChangeError> {
+        let copies = copies(peering, MAX_ADDED)?.map(|copy| place(copy, now, serial));
+        let copies = copies.collect::<Result<Vec<_>, _>>()?;
+        let places = self.places(&copies)?;
+        let ids = copies.iter().map(|placed| placed.id.clone()).collect();
+        for (placed, index) in copies.into_iter().zip(places) {
+            match index {
+                Some(index) => self.peerings[index] = placed,
+                None => self.peerings.push(placed),
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Which peering each of the new ones replaces, if any.
+    fn places(&self, new: &[Placed]) -> Result<Vec<Option<usize>>, ChangeError> {
+        let mut known = HashMap::new();
+        for (index, placed) in self.peerings.iter().enumerate() {
+            known.extend(placed.keys().map(|key| (key, index)));
+        }
+        let mut added = HashSet::new();
+        let mut places = Vec::new();
+        for placed in new {
+            let mut found = placed.keys().filter_map(|key| known.get(key).map(|index| (key, *index)));
+            let first = found.next();
+            let other = found.find(|(_, index)| first.is_some_and(|(_, first)| first != *index));
+            let again = placed.keys().find(|key| added.contains(key));
+            if let Some(key) = other.map(|(key, _)| key).or(again) {
+                return Err(self.twice(key));
+            }
+            added.extend(placed.keys());
+            places.push(first.map(|(_, index)| index));
+        }
+        let more = places.iter().filter(|place| place.is_none()).count();
+        if self.peerings.len() + more > MAX_PEERINGS && more > 0 {
+            return Err(ChangeError::Full(self.id.clone()));
+        }
+        Ok(places)
+    }
+
+    fn twice(&self, key: &str) -> ChangeError {
+        ChangeError::Twice { group: self.id.clone(), peering: key.to_owned() }
+    }
+}
+
+impl Placed {
+    /// What it can be called: its id, and its name if it has one.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        let name = self.peering.name.as_deref().filter(|name| *name != self.id);
+        iter::once(self.id.as_str()).chain(name)
+    }
+}
+
+fn find_group<'a>(groups: &'a mut [Inhabited], id: &str) -> Result<&'a mut Inhabited, ChangeError> {
+    let group = groups.iter_mut().find(|group| group.id == id);
+    group.ok_or_else(|| ChangeError::NoGroup(id.to_owned()))
+}
+
+/// Gives a peering its id.
+fn place(peering: Peering, now: SystemTime, serial: &mut u64) -> Result<Placed, ChangeError> {
+    let id = match &peering.id {
+        Some(id) if !object_id::is_valid(id) => return Err(ChangeError::BadId(id.clone())),
+        Some(id) => id.clone(),
+        None => {
+            *serial += 1;
+            let created = now.checked_sub(peering.age());
+            object_id::new(created.unwrap_or(SystemTime::UNIX_EPOCH), *serial)
+        }
+    };
+    Ok(Placed { id, peering })
+}
+
 /// The single peerings that this one stands for.
-fn copies(peering: &Peering) -> Result<impl Iterator<Item = Peering> + '_, ChangeError> {
-    let most = if peering.id.is_some() { 1 } else { MAX_REPEAT };
+fn copies(peering: &Peering, most: u32) -> Result<impl Iterator<Item = Peering> + '_, ChangeError> {
+    let limit = if peering.id.is_some() { 1 } else { most };
     match peering.repeat {
-        Some(repeat) if repeat > most => Err(ChangeError::TooMany(repeat)),
+        Some(repeat) if !(1..=limit).contains(&repeat) => Err(ChangeError::BadRepeat { repeat, most }),
         _ => Ok(peering.copies()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::simulator::Provider;
-
-    const GROUP: &str = "5f3a556351db42631e16f301";
-    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
-
-    fn with(peerings: Vec<Peering>) -> Groups {
-        let mut groups = Groups::default();
-        let now = NOW + Duration::from_secs(0x6000_0000);
-        groups.add(&Group::new(GROUP, "payments", peerings), now).unwrap();
-        groups
-    }
-
-    fn named(name: &str) -> Peering {
-        Peering { name: Some(name.to_owned()), ..Peering::new(Provider::Aws, "INITIATING") }
-    }
-
-    #[test]
-    fn a_peering_without_id_gets_one_that_says_its_age() {
-        let peering = Peering { age: Some(Duration::from_secs(0x10)), ..Peering::new(Provider::Aws, "AVAILABLE") };
-        let groups = with(vec![peering.clone(), peering]);
-        let ids: Vec<_> = groups.get(GROUP).unwrap().peerings.iter().map(|placed| placed.id.as_str()).collect();
-        assert_eq!(ids, ["5ffffff00000000000000001", "5ffffff00000000000000002"]);
-    }
-
-    #[test]
-    fn a_change_of_status_forgets_the_old_error() {
-        let mut groups = with(vec![named("p")]);
-        for (status, error) in [("FAILED", Some("REJECTED")), ("AVAILABLE", None)] {
-            let change =
-                Change::Status { peering: "p".to_owned(), status: status.to_owned(), error: error.map(str::to_owned) };
-            groups.change(GROUP, &change, NOW).unwrap();
-            let peering = &groups.get(GROUP).unwrap().peerings[0].peering;
-            assert_eq!((peering.status.as_str(), peering.error.as_deref()), (status, error));
-        }
-    }
-
-    #[test]
-    fn adding_a_name_again_replaces_and_removing_takes_away() {
-        let mut groups = with(vec![named("p")]);
-        groups.change(GROUP, &Change::Add(named("p")), NOW).unwrap();
-        assert_eq!(groups.get(GROUP).unwrap().peerings.len(), 1);
-        let remove = Change::Remove { peering: "p".to_owned() };
-        groups.change(GROUP, &remove, NOW).unwrap();
-        assert!(groups.get(GROUP).unwrap().peerings.is_empty());
-        let again = groups.change(GROUP, &remove, NOW).unwrap_err();
-        assert_eq!(again.to_string(), format!("there is no peering `p` in group `{GROUP}`"));
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! The handle on a running simulator, for tests, the demo and the control API.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
@@ -11,8 +11,14 @@ use serde_json::{Value, json};
 use tracing::warn;
 
 use super::{
-    Change, ChangeError, Fault, Group, Peering, Request, Scenario, bucket::Bucket, digest::Digest, fault::Faults,
-    groups::Groups, log::Log, peering::Shape, timeline::Timeline,
+    Change, ChangeError, Fault, Group, Peering, Request, Scenario, TimelineEntry,
+    bucket::Bucket,
+    digest::Digest,
+    fault::Faults,
+    groups::{Groups, Placed},
+    log::Log,
+    peering::Shape,
+    timeline::Timeline,
 };
 
 /// A simulated Atlas API; clones are handles on the same one.
@@ -27,6 +33,8 @@ pub(super) struct State {
     /// The scenario without its groups and timeline, which have lives of their own.
     pub(super) settings: Scenario,
     pub(super) groups: Groups,
+    /// The group and the id or name of every peering that the timeline changes, now or later.
+    planned: HashSet<(String, String)>,
     pub(super) digest: Digest,
     pub(super) buckets: HashMap<String, Bucket>,
     pub(super) faults: Faults,
@@ -36,7 +44,19 @@ pub(super) struct State {
 impl State {
     /// How long this answer takes.
     pub(super) fn latency(&self) -> Duration {
-        self.settings.latency + self.settings.jitter.mul_f64(fastrand::f64())
+        self.settings.latency.saturating_add(self.settings.jitter.mul_f64(fastrand::f64()))
+    }
+
+    /// A peering as the control API shows it.
+    fn shown(&self, group: &str, placed: &Placed) -> Value {
+        let mut body = placed.peering.body(&placed.id, Shape { nulls: false, provider_name: true });
+        if let Some(name) = &placed.peering.name {
+            body["name"] = name.as_str().into();
+        }
+        if placed.keys().any(|key| self.planned.contains(&(group.to_owned(), key.to_owned()))) {
+            body["in_timeline"] = true.into();
+        }
+        body
     }
 }
 
@@ -50,7 +70,9 @@ impl Simulator {
                 warn!(group.id, "leave out a group: {error}");
             }
         }
+        let planned = scenario.timeline.iter().filter_map(TimelineEntry::peering);
         let state = State {
+            planned: planned.map(|(group, peering)| (group.to_owned(), peering.to_owned())).collect(),
             digest: Digest::new(scenario.digest.clone(), scenario.credentials.clone()),
             settings: scenario,
             groups,
@@ -105,20 +127,19 @@ impl Simulator {
         self.state().groups.remove(id)
     }
 
-    /// Every group with its peerings as v2 shows them.
+    /// Every group with its peerings as v2 shows them, and what only the control API knows of them: the `name`,
+    /// and `in_timeline` for those that the scenario's timeline changes.
     #[must_use]
     pub fn groups(&self) -> Value {
-        let shape = Shape { nulls: false, provider_name: true };
         let state = self.state();
         let groups = state.groups.iter().map(|group| {
-            let peerings = group.peerings.iter();
-            let peerings: Vec<_> = peerings.map(|placed| placed.peering.body(&placed.id, shape)).collect();
+            let peerings: Vec<_> = group.peerings.iter().map(|placed| state.shown(&group.id, placed)).collect();
             json!({"id": group.id, "name": group.name, "access": group.access, "peerings": peerings})
         });
         groups.collect()
     }
 
-    /// Makes something go wrong from now on; the oldest fault that matches a request wins.
+    /// Makes something go wrong from now on; the newest fault that matches a request wins.
     pub fn fail(&self, fault: Fault) {
         self.state().faults.set(fault);
     }

@@ -22,7 +22,7 @@ pub struct Peering {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// How long ago it was created, where there is no id; 30 days unless told otherwise.
-    #[serde(default, with = "period::optional", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "period::age", skip_serializing_if = "Option::is_none")]
     pub age: Option<Duration>,
     /// Any word; sent under the provider's name for it.
     pub status: String,
@@ -67,6 +67,16 @@ impl Peering {
     pub fn with(mut self, field: &str, value: impl Into<Value>) -> Peering {
         self.fields.insert(field.to_owned(), value.into());
         self
+    }
+
+    /// Gives it another status and error; nothing of the old ones is left, not even under Atlas's own names.
+    pub(super) fn set_status(&mut self, status: &str, error: Option<&str>) {
+        let (status_field, error_field) = self.provider.dialect();
+        for field in [status_field, error_field, "errorMessage"] {
+            self.fields.remove(field);
+        }
+        status.clone_into(&mut self.status);
+        self.error = error.map(str::to_owned);
     }
 
     pub(super) fn age(&self) -> Duration {

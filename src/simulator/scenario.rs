@@ -66,8 +66,8 @@ pub enum ScenarioError {
     /// It is no YAML, or says something unknown.
     #[error("read the scenario")]
     Yaml(#[from] serde_yaml::Error),
-    /// Two groups, or two peerings of one group, have the same id.
-    #[error("the id `{0}` is there twice")]
+    /// Two groups have the same id.
+    #[error("the group `{0}` is there twice")]
     Twice(String),
     /// A group, a peering or a planned change does not fit.
     #[error("the scenario does not fit together")]
@@ -93,14 +93,8 @@ impl Scenario {
 
     fn check(&self) -> Result<(), ScenarioError> {
         let mut ids = HashSet::new();
-        for group in &self.groups {
-            let own = group.peerings.iter().filter_map(|peering| peering.id.as_deref());
-            let own = own.map(|id| (Some(&group.id), id));
-            for (group, id) in own.chain([(None, group.id.as_str())]) {
-                if !ids.insert((group, id)) {
-                    return Err(ScenarioError::Twice(id.to_owned()));
-                }
-            }
+        if let Some(group) = self.groups.iter().find(|group| !ids.insert(&group.id)) {
+            return Err(ScenarioError::Twice(group.id.clone()));
         }
         self.rehearse()
     }

@@ -6,6 +6,9 @@ use serde::Deserialize;
 
 use super::{Change, Peering, period};
 
+/// What happens more often floods whoever watches.
+const MIN_EVERY: Duration = Duration::from_millis(100);
+
 /// One planned change.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "Written")]
@@ -37,12 +40,23 @@ struct Written {
     add: Option<Peering>,
 }
 
+impl TimelineEntry {
+    /// The group and the id or name of the peering, unless it is a new one without either.
+    pub(super) fn peering(&self) -> Option<(&str, &str)> {
+        let peering = match &self.change {
+            Change::Status { peering, .. } | Change::Remove { peering } => Some(peering),
+            Change::Add(peering) => peering.id.as_ref().or(peering.name.as_ref()),
+        };
+        peering.map(|peering| (self.group.as_str(), peering.as_str()))
+    }
+}
+
 impl TryFrom<Written> for TimelineEntry {
     type Error = &'static str;
 
     fn try_from(written: Written) -> Result<TimelineEntry, &'static str> {
-        if written.every.is_some_and(|every| every.is_zero()) {
-            return Err("`every` must be longer than nothing");
+        if written.every.is_some_and(|every| every < MIN_EVERY) {
+            return Err("`every` must be at least 100ms");
         }
         let change = match (written.peering, written.status, written.remove, written.add) {
             (Some(peering), Some(status), false, None) => Change::Status { peering, status, error: written.error },
@@ -70,7 +84,8 @@ impl Timeline {
         let index = (0..self.0.len()).min_by_key(|&index| self.0[index].after)?;
         let entry = self.0.remove(index);
         if let Some(every) = entry.every {
-            self.0.push(TimelineEntry { after: entry.after + every, ..entry.clone() });
+            let after = entry.after.saturating_add(every.max(MIN_EVERY));
+            self.0.push(TimelineEntry { after, ..entry.clone() });
         }
         Some(entry)
     }
@@ -110,10 +125,26 @@ mod tests {
             "[{after: 1s, group: g, peering: p, status: FAILED, remove: true}]",
             "[{after: 1s, group: g, status: FAILED}]",
             "[{after: 1s, every: 0s, group: g, peering: p, remove: true}]",
+            "[{after: 1s, every: 1ns, group: g, peering: p, remove: true}]",
+            "[{after: 1s, every: 99ms, group: g, peering: p, remove: true}]",
+            "[{after: 18446744073709551615s, group: g, peering: p, remove: true}]",
             "[{after: soon, group: g, peering: p, remove: true}]",
             "[{after: 1s, group: g, peering: p, remove: true, color: red}]",
         ] {
             assert!(entries(yaml).is_err(), "{yaml}");
         }
+    }
+
+    #[test]
+    fn time_that_runs_out_is_no_panic() {
+        let remove = Change::Remove { peering: "p".to_owned() };
+        let entry = |every| TimelineEntry {
+            after: Duration::MAX,
+            every: Some(every),
+            group: "g".to_owned(),
+            change: remove.clone(),
+        };
+        let mut timeline = Timeline::new(vec![entry(Duration::MAX), entry(Duration::ZERO)]);
+        assert!((0..4).all(|_| timeline.next().is_some_and(|entry| entry.after == Duration::MAX)));
     }
 }

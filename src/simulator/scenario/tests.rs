@@ -1,12 +1,17 @@
 //! What a scenario may say, and what the demo shows.
 
 use super::{
-    super::{Algorithm, Provider},
+    super::{Algorithm, Provider, Simulator, timeline::Timeline},
     *,
 };
 
 const GROUP: &str =
     "groups: [{id: 5f3a556351db42631e16f301, name: g, peerings: [{name: p, provider: AWS, status: AVAILABLE}]}]";
+
+/// A scenario of one group.
+fn with_peerings(peerings: &str) -> String {
+    format!("groups: [{{id: 5f3a556351db42631e16f301, name: g, peerings: [{peerings}]}}]")
+}
 
 #[test]
 fn an_empty_scenario_behaves_like_atlas() {
@@ -52,19 +57,48 @@ fn parts_that_do_not_fit_together_are_refused() {
     assert!(matches!(refused("groups: [{id: g1, name: g}]"), ScenarioError::Change(ChangeError::BadId(_))));
     let twice = "{id: 5f3a556351db42631e16f301, name: g}";
     assert!(matches!(refused(&format!("groups: [{twice}, {twice}]")), ScenarioError::Twice(_)));
-    for peering in ["repeat: 100001", "id: 5f3a556351db42631e16f303, repeat: 2"] {
-        let peering = format!("{{provider: AWS, status: AVAILABLE, {peering}}}");
-        let yaml = format!("groups: [{{id: 5f3a556351db42631e16f301, name: g, peerings: [{peering}]}}]");
-        let error = refused(&yaml);
-        assert!(matches!(error, ScenarioError::Change(ChangeError::TooMany(_))), "{peering}");
+    for peering in ["repeat: 100001", "repeat: 0", "id: 5f3a556351db42631e16f303, repeat: 2"] {
+        let error = refused(&with_peerings(&format!("{{provider: AWS, status: AVAILABLE, {peering}}}")));
+        assert!(matches!(error, ScenarioError::Change(ChangeError::BadRepeat { .. })), "{peering}");
     }
     for entry in [
         "{after: 1s, group: 5f3a556351db42631e16f302, peering: p, remove: true}",
         "{after: 1s, group: 5f3a556351db42631e16f301, peering: q, status: FAILED}",
+        "{after: 1s, group: 5f3a556351db42631e16f301, add: {provider: AWS, status: AVAILABLE, repeat: 1001}}",
     ] {
         let error = refused(&format!("{GROUP}\ntimeline: [{entry}]"));
         assert!(matches!(error, ScenarioError::Change(_)), "{entry}");
     }
+}
+
+#[test]
+fn an_id_or_name_belongs_to_one_peering_of_a_group() {
+    for peerings in [
+        "{provider: AWS, status: A, name: p}, {provider: GCP, status: A, name: p}",
+        "{provider: AWS, status: A, name: p, repeat: 2}",
+        "{provider: AWS, status: A, id: 5f3a556351db42631e16f303}, {provider: GCP, status: A, id: 5f3a556351db42631e16f303}",
+        "{provider: AWS, status: A, id: 5f3a556351db42631e16f303}, {provider: GCP, status: A, name: 5f3a556351db42631e16f303}",
+    ] {
+        let error = Scenario::parse(&with_peerings(peerings)).unwrap_err();
+        assert!(matches!(error, ScenarioError::Change(ChangeError::Twice { .. })), "{peerings}");
+    }
+    let numbered = "{provider: AWS, status: A, name: 'p{n}', repeat: 2}";
+    Scenario::parse(&with_peerings(numbered)).unwrap();
+}
+
+#[test]
+fn odd_texts_and_numbers_are_no_panic() {
+    for peering in ["{provider: '', status: ''}", "{provider: \u{1f980}, status: A}"] {
+        Scenario::parse(&with_peerings(peering)).unwrap_err();
+    }
+    let peering = "{provider: aws, status: '', name: '', error: '', '': '', age: 100y, \u{1f980}: .nan, repeat: 1}";
+    let mut scenario = Scenario::parse(&with_peerings(peering)).unwrap();
+    scenario.count_error = i64::MIN;
+    scenario.jitter = Duration::MAX;
+    scenario.latency = Duration::MAX;
+    let simulator = Simulator::new(scenario);
+    assert_eq!(simulator.groups()[0]["peerings"][0]["statusName"], "");
+    assert_eq!(simulator.state().latency(), Duration::MAX);
 }
 
 #[test]
@@ -105,5 +139,36 @@ fn the_demo_shows_every_documented_status_of_every_provider() {
     }
     assert_eq!(demo.groups.len(), 12);
     assert!(demo.groups.iter().any(|group| group.peerings.is_empty()));
+}
+
+#[test]
+fn the_timeline_of_the_demo_breaks_peerings_and_mends_them_for_ever() {
+    let demo = Scenario::demo();
+    assert!(!demo.timeline.is_empty());
     assert!(demo.timeline.iter().all(|entry| entry.every.is_some()));
+    let names = ["checkout", "logistics", "analytics-batch"];
+    let peerings = || demo.groups.iter().flat_map(|group| &group.peerings);
+    let mut seen = names.map(|name| {
+        let peering = peerings().find(|peering| peering.name.as_deref() == Some(name));
+        vec![peering.unwrap().status.clone()]
+    });
+    let mut timeline = Timeline::new(demo.timeline.clone());
+    let simulator = Simulator::new(demo.clone());
+    while let Some(entry) = timeline.next().filter(|entry| entry.after < Duration::from_secs(600)) {
+        simulator.change(&entry.group, &entry.change).unwrap();
+        let groups = simulator.groups();
+        let peerings: Vec<_> =
+            groups.as_array().unwrap().iter().filter_map(|group| group["peerings"].as_array()).flatten().collect();
+        for (name, seen) in names.iter().zip(&mut seen) {
+            let peering = peerings.iter().find(|peering| peering["name"] == *name).unwrap();
+            let status = peering.get("statusName").unwrap_or(&peering["status"]).as_str().unwrap();
+            if seen.last().map(String::as_str) != Some(status) {
+                seen.push(status.to_owned());
+            }
+        }
+    }
+    for (name, seen) in names.iter().zip(seen) {
+        assert!(seen.len() > 4, "{name}: {seen:?}");
+        assert!(seen.iter().step_by(2).all(|status| status == "AVAILABLE"), "{name}: {seen:?}");
+    }
 }

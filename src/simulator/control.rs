@@ -1,18 +1,27 @@
 //! The control API for drills: what Rust can do with a `Simulator`, over HTTP.
 
 use http_body_util::{BodyExt, Limited};
-use hyper::{Method, body::Incoming, header::HOST};
+use hyper::{
+    Method,
+    body::Incoming,
+    header::{ALLOW, HOST},
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use tracing::info;
 
-use super::{ChangeError, Fault, Peering, Simulator, answer::Answer};
+use super::{ChangeError, Fault, Peering, Simulator, answer::Answer, place::Place};
 
 /// A longer body is refused: nothing one can say here needs it.
 const MAX_BODY: usize = 64 * 1024;
 
+/// So much of a body is logged, in characters.
+const MAX_LOGGED: usize = 200;
+
 /// What goes back: JSON, or why not.
 type Outcome = Result<Value, Refusal>;
 
+#[derive(Debug)]
 struct Refusal {
     status: u16,
     sentence: String,
@@ -28,20 +37,49 @@ struct NewStatus {
 
 /// Answers any request under `/simulator`.
 pub(super) async fn answer(simulator: &Simulator, request: hyper::Request<Incoming>) -> Answer {
-    let path = request.uri().path().trim_matches('/').to_owned();
-    if path == "simulator" && request.method() == Method::GET {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let Some(place) = Place::of(&path) else {
+        return told(Err(Refusal { status: 404, sentence: format!("there is no {path}; see GET /simulator/") }));
+    };
+    if !place.methods().split(", ").any(|allowed| allowed == method.as_str()) {
+        let sentence = format!("{path} takes {} only; see GET /simulator/", place.methods());
+        return told(Err(Refusal { status: 405, sentence })).with(ALLOW.as_str(), place.methods());
+    }
+    if place == Place::Page {
         return Answer::new("ok", 200, "text/plain; charset=utf-8", page(&request));
     }
-    let method = request.method().clone();
     let outcome = match read(request).await {
-        Ok(body) => act(simulator, &method, &path, &body),
+        Ok(body) => obey(simulator, &method, &path, &body, &place),
         Err(refusal) => Err(refusal),
     };
+    told(outcome)
+}
+
+fn told(outcome: Outcome) -> Answer {
     let (status, body) = match outcome {
         Ok(body) => (200, body),
         Err(refusal) => (refusal.status, json!({"error": refusal.sentence})),
     };
     Answer::new("ok", status, "application/json", format!("{body:#}\n"))
+}
+
+/// Does what is asked and leaves a line in the log of everything that was changed.
+fn obey(simulator: &Simulator, method: &Method, path: &str, body: &[u8], place: &Place) -> Outcome {
+    let done = act(simulator, method, place, body)?;
+    trace(method, path, body);
+    Ok(done)
+}
+
+fn trace(method: &Method, path: &str, body: &[u8]) {
+    if matches!(*method, Method::GET | Method::HEAD) {
+        return;
+    }
+    let text = String::from_utf8_lossy(body);
+    let mut change: String = text.chars().take(MAX_LOGGED).collect();
+    if change.len() < text.len() {
+        change.push('\u{2026}');
+    }
+    info!(method = method.as_str(), path, change, "told by the control API");
 }
 
 /// Explains the control API, with commands that name the host the reader used.
@@ -58,45 +96,36 @@ async fn read(request: hyper::Request<Incoming>) -> Result<Vec<u8>, Refusal> {
     }
 }
 
-fn act(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -> Outcome {
-    let segments: Vec<_> = path.split('/').skip(1).collect();
-    match (method.as_str(), segments.as_slice()) {
-        ("GET", ["groups"]) => Ok(simulator.groups()),
-        ("GET", ["requests"]) => Ok(json!(simulator.requests())),
-        ("GET", ["faults"]) => Ok(json!(simulator.faults())),
-        ("POST", ["faults"]) => {
-            simulator.fail(parse::<Fault>(body)?);
-            done()
-        }
-        ("DELETE", ["faults"]) => {
-            simulator.clear_faults();
-            done()
-        }
-        ("DELETE", ["requests"]) => {
-            simulator.clear_requests();
-            done()
-        }
-        ("POST", ["groups", group, "peers"]) => {
+/// Does what is asked at a place that takes this method.
+fn act(simulator: &Simulator, method: &Method, place: &Place, body: &[u8]) -> Outcome {
+    let removes = *method == Method::DELETE;
+    match place {
+        Place::Page => {}
+        Place::Groups => return Ok(simulator.groups()),
+        Place::Requests if removes => simulator.clear_requests(),
+        Place::Requests => return Ok(json!(simulator.requests())),
+        Place::Faults if removes => simulator.clear_faults(),
+        Place::Faults if *method == Method::POST => simulator.fail(fault(body)?),
+        Place::Faults => return Ok(json!(simulator.faults())),
+        Place::Peers { group } => {
             let ids = simulator.put_peering(group, parse::<Peering>(body)?)?;
-            Ok(json!({"ids": ids}))
+            return Ok(json!({"ids": ids}));
         }
-        ("POST", ["groups", group, "peers", peering]) => {
+        Place::Peering { group, peering } if removes => simulator.remove_peering(group, peering)?,
+        Place::Peering { group, peering } => {
             let new: NewStatus = parse(body)?;
             simulator.set_status(group, peering, &new.status, new.error.as_deref())?;
-            done()
         }
-        ("DELETE", ["groups", group, "peers", peering]) => {
-            simulator.remove_peering(group, peering)?;
-            done()
-        }
-        _ => Err(Refusal { status: 404, sentence: format!("there is no {method} /{path}; see GET /simulator/") }),
     }
+    Ok(json!({"done": true}))
 }
 
-// Kept as a `Result` so that it can end every arm above.
-#[allow(clippy::unnecessary_wraps)]
-fn done() -> Outcome {
-    Ok(json!({"done": true}))
+fn fault(body: &[u8]) -> Result<Fault, Refusal> {
+    let fault: Fault = parse(body)?;
+    match fault.lacks() {
+        Some(sentence) => Err(Refusal::bad(sentence.to_owned())),
+        None => Ok(fault),
+    }
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
@@ -118,3 +147,6 @@ impl From<ChangeError> for Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

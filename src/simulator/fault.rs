@@ -45,6 +45,15 @@ impl Fault {
         Fault::new(Effect::Status(StatusFault { code, ..StatusFault::default() }))
     }
 
+    /// What is missing for it to do anything at all.
+    pub(super) fn lacks(&self) -> Option<&'static str> {
+        match (&self.effect, self.delay, self.times) {
+            (None, None, _) => Some("a fault needs an `effect`, a `delay` or both"),
+            (_, _, Some(0)) => Some("`times` must be at least 1"),
+            _ => None,
+        }
+    }
+
     fn matches(&self, asked: &Asked, authenticated: bool) -> bool {
         // A connection that dies does not wait for credentials.
         let at_once = self.before_auth || matches!(self.effect, Some(Effect::Close | Effect::Never));
@@ -75,9 +84,9 @@ impl Faults {
         &self.0
     }
 
-    /// The first fault for this request, once less from now on.
+    /// The newest fault for this request, once less from now on.
     pub(super) fn take(&mut self, asked: &Asked, authenticated: bool) -> Option<Fault> {
-        let index = self.0.iter().position(|fault| fault.matches(asked, authenticated))?;
+        let index = self.0.iter().rposition(|fault| fault.matches(asked, authenticated))?;
         let fault = self.0[index].clone();
         match &mut self.0[index].times {
             Some(1) => drop(self.0.remove(index)),
@@ -104,6 +113,25 @@ mod tests {
         let taken = (0..3).filter(|_| faults.take(&asked(""), true).is_some()).count();
         assert_eq!(taken, 2);
         assert!(faults.all().is_empty());
+    }
+
+    #[test]
+    fn the_newest_fault_that_matches_wins_until_it_ends() {
+        let mut faults = Faults::default();
+        faults.set(Fault::status(500));
+        faults.set(Fault { times: Some(1), ..Fault::status(503) });
+        faults.set(Fault { provider: Some(Provider::Gcp), ..Fault::status(404) });
+        let mut taken = || faults.take(&asked(""), true);
+        assert_eq!(taken(), Some(Fault { times: Some(1), ..Fault::status(503) }));
+        assert_eq!(taken(), Some(Fault::status(500)));
+    }
+
+    #[test]
+    fn a_fault_without_consequences_is_told_from_others() {
+        let delay = Fault { delay: Some(Duration::ZERO), ..Fault::default() };
+        assert!(Fault::default().lacks().is_some_and(|sentence| sentence.contains("`effect`")));
+        assert!(Fault { times: Some(0), ..Fault::status(500) }.lacks().is_some());
+        assert!(delay.lacks().is_none() && Fault::status(500).lacks().is_none());
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod object_id;
 mod page;
 mod peering;
 mod period;
+mod place;
 mod provider;
 mod query;
 mod resource;

@@ -78,7 +78,10 @@ impl Simulator {
         let start = Instant::now();
         let mut timeline = self.take_timeline();
         while let Some(entry) = timeline.next() {
-            sleep_until(start + entry.after).await;
+            let Some(time) = start.checked_add(entry.after) else {
+                break;
+            };
+            sleep_until(time).await;
             match self.change(&entry.group, &entry.change) {
                 Ok(peerings) => info!(group.id = entry.group, ?peerings, "changed as planned"),
                 Err(error) => warn!(group.id = entry.group, "change as planned: {error}"),
@@ -89,8 +92,12 @@ impl Simulator {
 
     async fn respond(&self, request: hyper::Request<Incoming>) -> Result<Response<Script>, Closed> {
         if request.uri().path().starts_with("/simulator") {
-            let answer = control::answer(self, request).await;
-            return Ok(deliver(answer, Delivery::Whole));
+            let is_head = request.method() == hyper::Method::HEAD;
+            let mut response = deliver(control::answer(self, request).await, Delivery::Whole);
+            if is_head {
+                *response.body_mut() = Script::default();
+            }
+            return Ok(response);
         }
         let asked = Asked::read(&request);
         let decision = decide(&mut self.state(), &asked, std::time::Instant::now());

@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::{DEADLINE, PEERS, SCENARIO, Served, V2};
+use crate::simulator::{Scenario, Simulator};
 
 const GROUP: &str = "/simulator/groups/5f3a556351db42631e16f301/peers";
 
@@ -76,11 +77,124 @@ fn a_mistake_is_answered_with_a_sentence() {
 }
 
 #[test]
+fn what_cannot_be_done_is_refused_and_changes_nothing() {
+    let served = Served::new(SCENARIO);
+    let (_, before) = served.control("GET", "/simulator/groups", &Value::Null);
+    let peering = |more: Value| {
+        let mut peering = json!({"provider": "AWS", "status": "AVAILABLE"});
+        peering.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        peering
+    };
+    let id = "5f3a556351db42631e16f3ff";
+    for (path, body) in [
+        ("/simulator/faults", json!({})),
+        ("/simulator/faults", json!({"times": 0, "effect": "cut"})),
+        ("/simulator/faults", json!({"group": "5f3a556351db42631e16f301", "times": 3})),
+        ("/simulator/faults", json!({"delay": "18446744073709551615s"})),
+        ("/simulator/faults", json!({"effect": {"drip": "2y"}})),
+        ("/simulator/faults", json!({"times": -1, "delay": "1s"})),
+        (GROUP, peering(json!({"repeat": 0}))),
+        (GROUP, peering(json!({"repeat": 1001}))),
+        (GROUP, peering(json!({"repeat": 1e99}))),
+        (GROUP, peering(json!({"repeat": 2, "id": id}))),
+        (GROUP, peering(json!({"repeat": 2, "name": "same"}))),
+        (GROUP, peering(json!({"age": "18446744073709551615s"}))),
+        (GROUP, peering(json!({"id": "\u{e9}\u{1f980}"}))),
+        (GROUP, peering(json!({"provider": ""}))),
+        (GROUP, Value::Null),
+    ] {
+        let (status, answer) = served.control("POST", path, &body);
+        assert_eq!(status, 400, "{path} {body}");
+        assert!(answer["error"].as_str().is_some_and(|sentence| !sentence.is_empty()), "{answer}");
+    }
+    let nowhere = "/simulator/groups/111111111111111111111111/peers";
+    assert_eq!(served.control("POST", nowhere, &peering(json!({"repeat": 3}))).0, 404);
+    assert_eq!(served.control("GET", "/simulator/groups", &Value::Null), (200, before));
+    assert!(served.simulator.faults().is_empty());
+}
+
+#[test]
+fn every_status_and_text_a_fault_can_have_is_served() {
+    let served = Served::new(SCENARIO);
+    for code in 200..600 {
+        for body in [Value::Null, "\u{1f980}".into()] {
+            let status = json!({"code": code, "error_code": "\u{e9}\r\n", "retry_after": u64::MAX, "body": body});
+            let fault = json!({"times": 1, "before_auth": true, "group": "", "effect": {"status": status}});
+            assert_eq!(served.control("POST", "/simulator/faults", &fault).0, 200);
+            let response = served.ask("GET", "/api/atlas/v2/groups//peers", "", "");
+            assert_eq!(response.status, code, "{fault}");
+        }
+    }
+}
+
+#[test]
+fn a_peering_is_found_by_any_name_and_shown_with_it() {
+    let served = Served::new(SCENARIO);
+    let peering = json!({"provider": "Azure", "status": "AVAILABLE", "name": "a/b \u{e9}", "vnetName": "v"});
+    assert_eq!(served.control("POST", GROUP, &peering).0, 200);
+    let shown = || served.control("GET", "/simulator/groups", &Value::Null).1[0]["peerings"].clone();
+    let last = shown().as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&last["name"], &last["providerName"]), (&json!("a/b \u{e9}"), &json!("AZURE")));
+    assert_eq!(shown()[1].get("name"), None);
+    let path = format!("{GROUP}/a%2Fb%20%C3%A9");
+    assert_eq!(served.control("POST", &path, &json!({"status": "FAILED"})).0, 200);
+    let sent = served.get(&format!("{PEERS}?providerName=AZURE"), V2).json()["results"][0].clone();
+    assert_eq!((&sent["status"], sent.get("name"), sent.get("in_timeline")), (&json!("FAILED"), None, None));
+    assert_eq!(served.control("DELETE", &path, &Value::Null).0, 200);
+    assert_eq!(shown().as_array().unwrap().len(), 6);
+}
+
+#[test]
+fn the_list_of_groups_marks_exactly_what_the_timeline_changes() {
+    let simulator = Simulator::new(Scenario::demo());
+    let groups = simulator.groups();
+    let mut marked = Vec::new();
+    for group in groups.as_array().unwrap() {
+        let peerings = group["peerings"].as_array().unwrap();
+        marked
+            .extend(peerings.iter().filter(|one| one["in_timeline"] == true).map(|one| (&group["name"], &one["name"])));
+    }
+    let expected =
+        [("checkout-prod", "checkout"), ("analytics-prod", "analytics-batch"), ("logistics-prod", "logistics")];
+    let names = marked.iter().map(|(group, peering)| (group.as_str().unwrap(), peering.as_str().unwrap()));
+    assert_eq!(names.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_wrong_method_is_told_the_right_ones() {
+    let served = Served::new(SCENARIO);
+    for (method, path, allowed) in [
+        ("POST", "/simulator/", "GET, HEAD"),
+        ("DELETE", "/simulator/groups", "GET, HEAD"),
+        ("POST", "/simulator/requests", "GET, HEAD, DELETE"),
+        ("PUT", "/simulator/faults", "GET, HEAD, POST, DELETE"),
+        ("GET", GROUP, "POST"),
+        ("GET", &format!("{GROUP}/first"), "POST, DELETE"),
+    ] {
+        let response = served.ask(method, path, "", "");
+        assert_eq!(response.status, 405, "{method} {path}");
+        assert!(response.head.contains(&format!("allow: {allowed}\r\n")), "{}", response.head);
+    }
+}
+
+#[test]
+fn head_is_get_without_the_body() {
+    let served = Served::new(SCENARIO);
+    for path in ["/simulator/", "/simulator/groups", "/simulator/faults"] {
+        let (get, head) = (served.ask("GET", path, "", ""), served.ask("HEAD", path, "", ""));
+        assert_eq!((head.status, head.body.len()), (200, 0), "{path}");
+        let length = format!("content-length: {}", get.body.len());
+        assert!(head.head.contains(&length), "{path}: {}", head.head);
+    }
+}
+
+#[test]
 fn the_first_page_explains_with_commands_for_this_host() {
     let served = Served::new(SCENARIO);
     let page = served.ask("GET", "/simulator/", "", "");
     let text = String::from_utf8(page.body).unwrap();
     assert!(text.contains("curl http://atlas.test/simulator/faults"), "{text}");
+    assert!(text.contains("The newest fault that matches a request wins") && text.contains("in_timeline"), "{text}");
 }
 
 #[test]

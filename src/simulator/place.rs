@@ -1,0 +1,96 @@
+//! The places of the control API, and what can be done at each.
+
+/// What a path leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Page,
+    Groups,
+    Requests,
+    Faults,
+    Peers { group: String },
+    Peering { group: String, peering: String },
+}
+
+impl Place {
+    /// Reads a path; what is between its slashes may be percent-encoded.
+    pub(super) fn of(path: &str) -> Option<Place> {
+        let segments: Vec<_> = path.trim_matches('/').split('/').map(decode).collect();
+        let segments: Vec<_> = segments.iter().map(String::as_str).collect();
+        let place = match segments.as_slice() {
+            ["simulator"] => Place::Page,
+            ["simulator", "groups"] => Place::Groups,
+            ["simulator", "requests"] => Place::Requests,
+            ["simulator", "faults"] => Place::Faults,
+            ["simulator", "groups", group, "peers"] => Place::Peers { group: (*group).to_owned() },
+            ["simulator", "groups", group, "peers", peering] => {
+                Place::Peering { group: (*group).to_owned(), peering: (*peering).to_owned() }
+            }
+            _ => return None,
+        };
+        Some(place)
+    }
+
+    /// The value of `Allow`.
+    pub(super) fn methods(&self) -> &'static str {
+        match self {
+            Place::Page | Place::Groups => "GET, HEAD",
+            Place::Requests => "GET, HEAD, DELETE",
+            Place::Faults => "GET, HEAD, POST, DELETE",
+            Place::Peers { .. } => "POST",
+            Place::Peering { .. } => "POST, DELETE",
+        }
+    }
+}
+
+/// Text with its `%` and two hexadecimal digits turned into bytes; any other `%` stands for itself.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let encoded = after.first_chunk::<2>().copied().filter(|_| *first == b'%').and_then(hexadecimal);
+        bytes.push(encoded.unwrap_or(*first));
+        rest = if encoded.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hexadecimal(digits: [u8; 2]) -> Option<u8> {
+    // The parser alone would take a sign.
+    let text = std::str::from_utf8(&digits).ok().filter(|_| digits.iter().all(u8::is_ascii_hexdigit))?;
+    u8::from_str_radix(text, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_percent_decoded_after_the_path_is_taken_apart() {
+        let peering = |text| match Place::of(&format!("/simulator/groups/g%67/peers/{text}")) {
+            Some(Place::Peering { group, peering }) if group == "gg" => peering,
+            other => panic!("{text}: {other:?}"),
+        };
+        for (text, expected) in [
+            ("a%20b", "a b"),
+            ("a%2Fb", "a/b"),
+            ("%c3%a9", "\u{e9}"),
+            ("a+b", "a+b"),
+            ("100%", "100%"),
+            ("%4", "%4"),
+            ("%+1", "%+1"),
+            ("%zz%41", "%zzA"),
+            ("%ff", "\u{fffd}"),
+        ] {
+            assert_eq!(peering(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_known_paths_lead_somewhere() {
+        assert_eq!(Place::of("/simulator/"), Some(Place::Page));
+        assert_eq!(Place::of("/simulator/groups/"), Some(Place::Groups));
+        for path in ["/", "", "/simulatorx", "/simulator//faults", "/simulator/nothing", "/simulator/groups/g"] {
+            assert_eq!(Place::of(path), None, "{path}");
+        }
+    }
+}

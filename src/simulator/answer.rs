@@ -4,14 +4,20 @@ use std::io::Write;
 
 use flate2::{Compression, write::GzEncoder};
 
-/// What every answer of the real API was recorded to carry.
-pub(super) const HEADERS: [(&str, &str); 5] = [
-    ("server", "mdbws"),
+/// Recorded on everything that Atlas itself answers, a challenge included.
+const SERVER: (&str, &str) = ("server", "mdbws");
+
+/// Recorded on every answer of a resource, success or error, but not on a challenge.
+const OF_RESOURCES: [(&str, &str); 5] = [
+    ("referrer-policy", "strict-origin-when-cross-origin"),
     ("strict-transport-security", "max-age=31536000; includeSubdomains;"),
-    ("vary", "Accept-Encoding"),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
+    ("x-permitted-cross-domain-policies", "none"),
 ];
+
+/// Recorded on errors and challenges, but on no success; none of the recorded ones was compressed.
+const VARY: (&str, &str) = ("vary", "Accept-Encoding");
 
 const UNAUTHORIZED: &str = r#"{
   "error" : 401,
@@ -33,13 +39,26 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// An answer that does not come from Atlas, or does not seem to.
     pub(super) fn new(outcome: &'static str, status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
         Answer { outcome, status, headers: vec![("content-type", content_type.to_owned())], body: body.into() }
     }
 
+    /// What a resource of the API says.
+    pub(super) fn of_resource(
+        outcome: &'static str,
+        status: u16,
+        content_type: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> Answer {
+        let answer = Answer::new(outcome, status, content_type, body).with(SERVER.0, SERVER.1);
+        OF_RESOURCES.into_iter().fold(answer, |answer, (name, value)| answer.with(name, value))
+    }
+
     /// The recorded answer to missing, old and wrong credentials alike.
     pub(super) fn unauthorized(outcome: &'static str, challenge: String) -> Answer {
-        Answer::new(outcome, 401, "application/json", UNAUTHORIZED).with("www-authenticate", challenge)
+        let answer = Answer::new(outcome, 401, "application/json", UNAUTHORIZED).with(SERVER.0, SERVER.1);
+        answer.varying().with("www-authenticate", challenge)
     }
 
     /// The page of a load balancer that finds no server.
@@ -52,11 +71,16 @@ impl Answer {
         self
     }
 
+    /// The same with the header of an answer that may be compressed.
+    pub(super) fn varying(self) -> Answer {
+        self.with(VARY.0, VARY.1)
+    }
+
     /// The same, compressed; as it is where compression fails.
     pub(super) fn compressed(self) -> Answer {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         match encoder.write_all(&self.body).and_then(|()| encoder.finish()) {
-            Ok(body) => Answer { body, ..self }.with("content-encoding", "gzip"),
+            Ok(body) => Answer { body, ..self }.varying().with("content-encoding", "gzip"),
             Err(_) => self,
         }
     }

@@ -66,7 +66,7 @@ fn usual(state: &mut State, asked: &Asked, verdict: Verdict, endless: Option<End
 }
 
 fn disturb(state: &mut State, asked: &Asked, verdict: Verdict, effect: Effect, now: Instant) -> Reply {
-    let json = |body: &str| Answer::new("fault", 200, resource::content_type(asked), body);
+    let json = |body: &str| Answer::of_resource("fault", 200, resource::content_type(asked), body);
     let mut usual = |endless| usual(state, asked, verdict, endless, now);
     let (answer, delivery) = match effect {
         Effect::Close => return Reply::Close,
@@ -85,15 +85,16 @@ fn disturb(state: &mut State, asked: &Asked, verdict: Verdict, effect: Effect, n
 
 fn error(state: &mut State, asked: &Asked, fault: StatusFault, now: Instant) -> Answer {
     let answer = match fault {
-        StatusFault { body: Some(body), code, .. } => Answer::new("fault", code, "application/json", body),
+        StatusFault { body: Some(body), code, .. } => Answer::of_resource("fault", code, "application/json", body),
         StatusFault { html: true, code, .. } => Answer::html(code),
         StatusFault { code: 401, error_code: None, .. } => {
             Answer::unauthorized("fault", state.digest.challenge(false, now))
         }
         StatusFault { code, error_code, .. } => {
-            let mut error = ApiError::usual(code, &asked.path);
+            let limit = resource::limit(state, asked);
+            let mut error = ApiError::usual(code, &asked.path, fault.retry_after, limit);
             error.code = error_code.unwrap_or(error.code);
-            error.into_answer()
+            if code == 429 { resource::counted(error.into_answer(), limit, 0) } else { error.into_answer() }
         }
     };
     match fault.retry_after {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::Answer;
+use super::{RateLimit, answer::Answer};
 
 /// The documentation address 203.0.113.7 stands for the client's.
 const CLIENT_ADDRESS: &str = "203.0.113.7";
@@ -68,7 +68,8 @@ impl ApiError {
         ApiError::new(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST", "access_list", detail, parameters)
     }
 
-    pub(super) fn rate_limited(path: &str, retry_after: u64, capacity: u32, refill: u32) -> ApiError {
+    pub(super) fn rate_limited(path: &str, retry_after: u64, limit: RateLimit) -> ApiError {
+        let RateLimit { capacity, refill_per_minute: refill } = limit;
         let path = path.trim_start_matches('/');
         let detail = format!(
             "Rate limit exceeded for {path}. Please retry after {retry_after} seconds. \
@@ -79,8 +80,8 @@ impl ApiError {
         ApiError::new(429, "RATE_LIMITED_TOKEN_BUCKET", "rate_limited", detail, parameters)
     }
 
-    /// What Atlas usually means by a status.
-    pub(super) fn usual(status: u16, path: &str) -> ApiError {
+    /// What Atlas usually means by a status; where it is told to come back later, in so many seconds.
+    pub(super) fn usual(status: u16, path: &str, retry_after: Option<u64>, limit: RateLimit) -> ApiError {
         let plain = |code, detail: &str| ApiError::new(status, code, "fault", detail.to_owned(), Vec::new());
         match status {
             400 => plain("VALIDATION_ERROR", "Invalid attribute specified."),
@@ -90,7 +91,7 @@ impl ApiError {
             404 => ApiError::group_not_found(path.split('/').nth(5).unwrap_or_default()),
             406 => ApiError::version_date(""),
             410 => plain("VERSION_GONE", "This version of the resource is gone."),
-            429 => ApiError::rate_limited(path, 0, 2000, 1000),
+            429 => ApiError::rate_limited(path, retry_after.unwrap_or_default(), limit),
             503 => plain("SERVICE_UNAVAILABLE", "The service is unavailable."),
             _ => plain("UNEXPECTED_ERROR", "Unexpected error."),
         }
@@ -105,7 +106,9 @@ impl ApiError {
             "parameters": self.parameters,
             "reason": status.canonical_reason(),
         });
-        Answer::new(self.outcome, self.status, "application/json", body.to_string()).with("x-error-code", self.code)
+        Answer::of_resource(self.outcome, self.status, "application/json", body.to_string())
+            .varying()
+            .with("x-error-code", self.code)
     }
 }
 
@@ -128,7 +131,7 @@ mod tests {
     #[test]
     fn an_exceeded_limit_reads_as_recorded() {
         assert_eq!(
-            text(ApiError::rate_limited("/api/atlas/v2/groups/g/peers", 0, 2000, 1000)),
+            text(ApiError::rate_limited("/api/atlas/v2/groups/g/peers", 0, RateLimit::default())),
             r#"{"detail":"Rate limit exceeded for api/atlas/v2/groups/g/peers. Please retry after 0 seconds. Request capacity: 2000. Refill rate: 1000 per 60 seconds. For more information, see: http://dochub.mongodb.org/core/atlas-api-rate-limit.","error":429,"errorCode":"RATE_LIMITED_TOKEN_BUCKET","parameters":["api/atlas/v2/groups/g/peers",0,2000,1000,60],"reason":"Too Many Requests"}"#
         );
     }

@@ -13,8 +13,8 @@ pub(super) struct Asked {
     pub(super) uri: String,
     pub(super) version: String,
     pub(super) route: Route,
-    /// The query as a listing understands it.
-    pub(super) listing: Result<Query, ApiError>,
+    /// The query as the resource understands it.
+    pub(super) parameters: Result<Query, ApiError>,
     /// The kind of credentials.
     pub(super) credentials: &'static str,
     pub(super) authorization: Option<Authorization>,
@@ -40,14 +40,18 @@ impl Asked {
         let path = request.uri().path();
         let query = request.uri().query().unwrap_or_default();
         let authorization = header(AUTHORIZATION);
+        let route = Route::of(path);
         Asked {
             method: request.method().to_string(),
             path: path.to_owned(),
             query: query.to_owned(),
             uri: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
             version: format!("{:?}", request.version()),
-            route: Route::of(path),
-            listing: Query::parse(query),
+            parameters: match route {
+                Route::Group { .. } => Query::parse_form(query),
+                Route::Peers { .. } | Route::Unknown => Query::parse(query),
+            },
+            route,
             credentials: kind(authorization.as_deref()),
             authorization: authorization.as_deref().and_then(Authorization::parse),
             accept: header(ACCEPT),
@@ -69,8 +73,11 @@ impl Asked {
 
     /// The query, if this asks for a listing and can be understood.
     pub(super) fn listing(&self) -> Option<&Query> {
-        let is_listing = matches!(self.route, Route::Peers { .. });
-        self.listing.as_ref().ok().filter(|_| is_listing)
+        self.parameters.as_ref().ok().filter(|_| self.is_listing())
+    }
+
+    pub(super) fn is_listing(&self) -> bool {
+        matches!(self.route, Route::Peers { .. })
     }
 
     pub(super) fn accepts_gzip(&self) -> bool {

@@ -15,7 +15,7 @@ use hyper::{
 };
 use tokio::time::{Sleep, sleep};
 
-use super::answer::{Answer, HEADERS};
+use super::answer::Answer;
 
 static CHUNK: [u8; 64 * 1024] = [b'x'; 64 * 1024];
 
@@ -59,9 +59,6 @@ pub(super) fn deliver(answer: Answer, delivery: Delivery) -> Response<Script> {
     let mut response = Response::new(Script::new(answer.body, delivery));
     *response.status_mut() = hyper::StatusCode::from_u16(answer.status).unwrap_or_default();
     let headers = response.headers_mut();
-    for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
     for (name, value) in answer.headers {
         // What a fault was told to say may be no valid header: then it stays out.
         if let Ok(value) = HeaderValue::from_str(&value) {

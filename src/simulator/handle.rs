@@ -36,7 +36,10 @@ pub(super) struct State {
     /// The group and the id or name of every peering that the timeline changes, now or later.
     planned: HashSet<(String, String)>,
     pub(super) digest: Digest,
+    /// Of the listings of each group.
     pub(super) buckets: HashMap<String, Bucket>,
+    /// Of the other requests about each group.
+    pub(super) group_buckets: HashMap<String, Bucket>,
     pub(super) faults: Faults,
     pub(super) log: Log,
 }
@@ -77,6 +80,7 @@ impl Simulator {
             settings: scenario,
             groups,
             buckets: HashMap::new(),
+            group_buckets: HashMap::new(),
             faults: Faults::default(),
             log: Log::default(),
         };

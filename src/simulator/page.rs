@@ -28,9 +28,8 @@ impl Page<'_> {
         if self.query.envelope {
             body.insert("status".to_owned(), 200.into());
         }
-        let body = Value::Object(body);
-        let text = if self.query.pretty { format!("{body:#}") } else { body.to_string() };
-        Answer::new("ok", 200, self.content_type, text)
+        let text = self.query.written(&Value::Object(body));
+        Answer::of_resource("ok", 200, self.content_type, text)
     }
 
     fn links(&self) -> Value {
@@ -64,6 +63,10 @@ mod tests {
     use super::*;
 
     fn body(query: &str, has_next: bool) -> Value {
+        serde_json::from_str(&text(query, has_next)).unwrap()
+    }
+
+    fn text(query: &str, has_next: bool) -> String {
         let page = Page {
             path: "/api/atlas/v2/groups/g/peers",
             query: Query::parse(query).unwrap(),
@@ -72,7 +75,7 @@ mod tests {
             has_next,
             content_type: "application/json",
         };
-        serde_json::from_slice(&page.into_answer().body).unwrap()
+        String::from_utf8(page.into_answer().body).unwrap()
     }
 
     fn rels(body: &Value) -> Vec<&str> {
@@ -103,5 +106,13 @@ mod tests {
         assert_eq!(body("", false).get("status"), None);
         assert_eq!(body("includeCount=false", false).get("totalCount"), None);
         assert_eq!(body("envelope=true", false)["status"], 200);
+    }
+
+    #[test]
+    fn a_pretty_body_is_the_same_but_indented() {
+        let (plain, pretty) = (text("", true), text("pretty=true", true));
+        assert!(pretty.starts_with("{\n  \"links\": [\n    {\n"), "{pretty}");
+        assert!(!plain.contains('\n') && !plain.contains(": "), "{plain}");
+        assert_eq!(body("", true), body("pretty=true", true));
     }
 }

@@ -1,4 +1,6 @@
-//! The query parameters of a list.
+//! The query parameters of a list, and the two of them that everything takes.
+
+use serde_json::Value;
 
 use super::{Provider, api_error::ApiError};
 
@@ -30,6 +32,20 @@ impl Query {
             query.set(&name, &value)?;
         }
         Ok(query)
+    }
+
+    /// Reads the parameters of what is not a list: only the form of the answer can be chosen.
+    pub(super) fn parse_form(text: &str) -> Result<Query, ApiError> {
+        let mut names = url::form_urlencoded::parse(text.as_bytes()).map(|(name, _)| name);
+        match names.find(|name| !["pretty", "envelope"].contains(&name.as_ref())) {
+            Some(unknown) => Err(ApiError::query_parameter(&unknown)),
+            None => Query::parse(text),
+        }
+    }
+
+    /// A body in the form that was chosen.
+    pub(super) fn written(self, body: &Value) -> String {
+        if self.pretty { format!("{body:#}") } else { body.to_string() }
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), ApiError> {

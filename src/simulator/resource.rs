@@ -20,6 +20,9 @@ use super::{
 
 const V2: &str = "application/vnd.atlas.2023-01-01+json;charset=utf-8";
 
+/// What the reference says of `GET /groups/{id}`, which no scenario changes.
+const GROUP_LIMIT: RateLimit = RateLimit { capacity: 1200, refill_per_minute: 500 };
+
 /// A list that never ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endless {
@@ -30,10 +33,9 @@ pub(super) enum Endless {
 }
 
 pub(super) fn answer(state: &mut State, asked: &Asked, endless: Option<Endless>, now: Instant) -> Answer {
-    let answer = allowed(state, asked).and_then(|()| match &asked.route {
-        Route::Peers { group, .. } => peers(state, asked, group, endless, now),
-        Route::Group { group, .. } => Ok(group_answer(state, asked, find(state, asked, group)?)),
-        Route::Unknown => Err(ApiError::resource_not_found(&asked.path)),
+    let answer = allowed(state, asked).and_then(|()| match asked.group() {
+        Some(group) => metered(state, asked, group, endless, now),
+        None => Err(ApiError::resource_not_found(&asked.path)),
     });
     answer.unwrap_or_else(ApiError::into_answer)
 }
@@ -69,7 +71,8 @@ fn find<'a>(state: &'a State, asked: &Asked, id: &str) -> Result<&'a Inhabited, 
     }
 }
 
-fn peers(
+/// Answers for a token of the group's bucket.
+fn metered(
     state: &mut State,
     asked: &Asked,
     id: &str,
@@ -77,27 +80,36 @@ fn peers(
     now: Instant,
 ) -> Result<Answer, ApiError> {
     find(state, asked, id)?;
-    let limit = state.settings.rate_limit;
-    let bucket = state.buckets.entry(id.to_owned());
-    let left = match bucket.or_insert_with(|| Bucket::full(limit, now)).take(now) {
+    let limit = limit(state, asked);
+    let buckets = if asked.is_listing() { &mut state.buckets } else { &mut state.group_buckets };
+    let bucket = buckets.entry(id.to_owned()).or_insert_with(|| Bucket::full(limit, now));
+    let left = match bucket.take(now) {
         Ok(left) => left,
-        Err(exceeded) => return Ok(limited(asked, limit, &exceeded)),
+        Err(Exceeded { retry_after }) => {
+            let answer = ApiError::rate_limited(&asked.path, retry_after, limit).into_answer();
+            return Ok(counted(answer.with("retry-after", retry_after.to_string()), limit, 0));
+        }
     };
-    let answer = match &asked.listing {
-        Ok(query) => page(state, asked, *query, find(state, asked, id)?, endless).into_answer(),
+    let group = find(state, asked, id)?;
+    let answer = match &asked.parameters {
         Err(error) => error.clone().into_answer(),
+        Ok(query) if asked.is_listing() => page(state, asked, *query, group, endless).into_answer(),
+        Ok(query) => group_answer(state, asked, *query, group),
     };
-    let answer = answer.with("ratelimit-remaining", left.to_string());
-    Ok(answer.with("ratelimit-limit", limit.capacity.to_string()))
+    Ok(counted(answer, limit, left))
 }
 
-fn limited(asked: &Asked, limit: RateLimit, exceeded: &Exceeded) -> Answer {
-    let seconds = exceeded.retry_after;
-    ApiError::rate_limited(&asked.path, seconds, limit.capacity, limit.refill_per_minute)
-        .into_answer()
-        .with("retry-after", seconds.to_string())
-        .with("ratelimit-remaining", "0")
-        .with("ratelimit-limit", limit.capacity.to_string())
+/// The size of the bucket that a request takes its token from.
+pub(super) fn limit(state: &State, asked: &Asked) -> RateLimit {
+    match asked.route {
+        Route::Group { .. } => GROUP_LIMIT,
+        Route::Peers { .. } | Route::Unknown => state.settings.rate_limit,
+    }
+}
+
+/// The same with the headers that say how full the bucket is.
+pub(super) fn counted(answer: Answer, limit: RateLimit, left: u64) -> Answer {
+    answer.with("ratelimit-limit", limit.capacity.to_string()).with("ratelimit-remaining", left.to_string())
 }
 
 fn page<'a>(state: &State, asked: &'a Asked, query: Query, group: &Inhabited, endless: Option<Endless>) -> Page<'a> {
@@ -132,7 +144,7 @@ fn fresh(query: Query, shape: Shape) -> Vec<Value> {
     ids.map(|id| peering.body(&id, shape)).collect()
 }
 
-fn group_answer(state: &State, asked: &Asked, group: &Inhabited) -> Answer {
+fn group_answer(state: &State, asked: &Asked, query: Query, group: &Inhabited) -> Answer {
     let body = json!({
         "clusterCount": 0,
         "created": "2024-01-01T00:00:00Z",
@@ -143,5 +155,6 @@ fn group_answer(state: &State, asked: &Asked, group: &Inhabited) -> Answer {
         "tags": [],
         "withDefaultAlertsSettings": true,
     });
-    Answer::new("ok", 200, content_type(asked), body.to_string())
+    let body = if query.envelope { json!({"status": 200, "content": body}) } else { body };
+    Answer::of_resource("ok", 200, content_type(asked), query.written(&body))
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{PEERS, SCENARIO, Served, V2, authorization};
 
+const GROUP: &str = "/api/atlas/v2/groups/5f3a556351db42631e16f301";
 const V1: &str = "/api/atlas/v1.0/groups/5f3a556351db42631e16f301/peers";
 
 #[test]
@@ -138,11 +139,54 @@ fn gzip_is_sent_to_those_who_accept_it() {
 }
 
 #[test]
-fn a_group_says_its_name_and_organization() {
+fn a_group_says_its_name_and_organization_in_any_form() {
     let served = Served::new(SCENARIO);
-    let group = served.get("/api/atlas/v2/groups/5f3a556351db42631e16f301", V2).json();
+    let group = served.get(GROUP, V2).json();
     assert_eq!(group["name"], "payments");
     assert_eq!(group["orgId"], "5f0000000000000000000001");
+    assert_eq!(served.get(&format!("{GROUP}?envelope=true"), V2).json(), json!({"status": 200, "content": group}));
+    for uri in [format!("{GROUP}?pretty=true"), format!("{PEERS}?pretty=true")] {
+        let body = String::from_utf8(served.get(&uri, V2).body).unwrap();
+        assert!(body.starts_with("{\n  \""), "{body}");
+    }
+    for parameter in ["providerName=AWS", "pretty=1", "color=red"] {
+        let response = served.get(&format!("{GROUP}?{parameter}"), V2);
+        assert_eq!((response.status, response.error_code().as_str()), (400, "INVALID_QUERY_PARAMETER"), "{parameter}");
+    }
+}
+
+#[test]
+fn a_group_has_a_bucket_of_its_own() {
+    let served = Served::new(&format!("rate_limit: {{capacity: 1, refill_per_minute: 1}}{SCENARIO}"));
+    assert_eq!(served.get(PEERS, V2).status, 200);
+    assert_eq!(served.get(PEERS, V2).status, 429);
+    let head = served.get(GROUP, V2).head;
+    assert!(head.contains("ratelimit-limit: 1200\r\n") && head.contains("ratelimit-remaining: 1199\r\n"), "{head}");
+}
+
+#[test]
+fn answers_carry_the_recorded_headers_and_no_other() {
+    let served = Served::new(SCENARIO);
+    let names = |response: &super::Response| {
+        let lines = response.head.lines().skip(1).map(|line| line.split(':').next().unwrap().to_owned());
+        let mut names: Vec<_> = lines.filter(|name| name != "connection").collect();
+        names.sort();
+        names.join(" ")
+    };
+    let (success, error) = (served.get(PEERS, V2), served.get("/api/atlas/v2/groups/111111111111111111111111", V2));
+    assert_eq!(
+        names(&success),
+        "content-length content-type date ratelimit-limit ratelimit-remaining referrer-policy server \
+         strict-transport-security x-content-type-options x-frame-options x-permitted-cross-domain-policies"
+    );
+    assert_eq!(
+        names(&error),
+        "content-length content-type date referrer-policy server strict-transport-security vary \
+         x-content-type-options x-error-code x-frame-options x-permitted-cross-domain-policies"
+    );
+    let challenge = served.ask("GET", PEERS, V2, "");
+    assert_eq!(names(&challenge), "content-length content-type date server vary www-authenticate");
+    assert!(success.head.contains("referrer-policy: strict-origin-when-cross-origin\r\n"), "{}", success.head);
 }
 
 #[test]

@@ -52,6 +52,20 @@ fn an_error_can_be_html_and_say_when_to_come_back() {
 }
 
 #[test]
+fn an_exceeded_limit_says_the_same_in_header_and_body() {
+    for (retry_after, seconds) in [(Some(7), 7), (None, 0)] {
+        let fault = StatusFault { code: 429, retry_after, ..StatusFault::default() };
+        let response = served(Fault::new(Effect::Status(fault))).get(PEERS, V2);
+        let body = response.json();
+        assert_eq!(body["parameters"][1], seconds);
+        let sentence = format!("Please retry after {seconds} seconds. Request capacity: 2000.");
+        assert!(body["detail"].as_str().unwrap().contains(&sentence), "{body}");
+        assert_eq!(response.head.contains(&format!("retry-after: {seconds}\r\n")), retry_after.is_some());
+        assert!(response.head.contains("ratelimit-remaining: 0\r\n"), "{}", response.head);
+    }
+}
+
+#[test]
 fn a_cut_answer_ends_in_the_middle_of_its_body() {
     let response = served(Fault::new(Effect::Cut)).get(PEERS, V2);
     assert_eq!(response.status, 200);

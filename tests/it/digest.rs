@@ -8,7 +8,7 @@ use mongodbatlas_peering_exporter::{
     simulator::{Fault, Request},
 };
 
-use crate::rig::{Asker, Atlas, GROUP};
+use crate::rig::{Asker, Atlas, GROUP, OTHER};
 
 /// 20 peerings and the given settings.
 async fn atlas(settings: &str) -> Atlas {
@@ -114,4 +114,29 @@ async fn a_poll_cut_off_in_the_middle_leaves_the_counter_right() {
     atlas.asked();
     asker.list(Provider::Aws).await.unwrap();
     assert!(refused(&atlas.asked()).is_empty());
+}
+
+#[tokio::test]
+async fn a_request_that_the_deadline_cuts_off_is_counted() {
+    let atlas = atlas("").await;
+    let asker = paged(&atlas, 10);
+    atlas.simulator.fail(Fault { page: Some(2), delay: Some(Duration::from_secs(5)), ..Fault::default() });
+    asker.list_within(Provider::Aws, Duration::from_millis(300)).await.unwrap_err();
+    assert_eq!(asker.codes(), ["401", "200", "timeout"]);
+    assert_eq!(atlas.asked().len(), 3, "as many as the server saw");
+}
+
+#[tokio::test]
+async fn a_group_without_a_role_keeps_the_nonce_for_the_others() {
+    let groups = format!("[{{id: {GROUP}, name: g}}, {{id: {OTHER}, name: closed, access: false}}]");
+    let atlas = Atlas::start(&format!("groups: {groups}")).await;
+    let asker = atlas.asker();
+    asker.list(Provider::Aws).await.unwrap();
+    for _ in 0..2 {
+        let error = asker.list_group(OTHER, Provider::Aws, Duration::from_secs(5)).await.unwrap_err();
+        assert_eq!(error.kind.reason(), Reason::Forbidden);
+        asker.codes();
+        asker.list(Provider::Aws).await.unwrap();
+        assert_eq!(asker.codes(), ["200"], "no challenge in between");
+    }
 }

@@ -4,7 +4,7 @@ use tracing::Level;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
-    fmt,
+    fmt::{self, writer::BoxMakeWriter},
     layer::SubscriberExt,
     registry,
     util::SubscriberInitExt,
@@ -12,9 +12,11 @@ use tracing_subscriber::{
 
 use crate::cli::{Command, LogFormat, LogLevel};
 
-/// Begins to log, until what it returns is dropped. What libraries have to say is logged from `warn` on; what the simulator was asked is the main
-/// thing in `simulate` only. Lines go through a queue: if nobody reads the log, lines are lost, and nothing waits.
-pub fn begin(command: Command, level: LogLevel, format: LogFormat) -> WorkerGuard {
+/// Begins to log, until what it returns is dropped. What libraries have to say is logged from `warn` on; what the
+/// simulator was asked is the main thing in `simulate` only.
+///
+/// Where something serves, lines go through a queue: if nobody reads the log, lines are lost, and nothing waits.
+pub fn begin(command: Command, level: LogLevel, format: LogFormat) -> Option<WorkerGuard> {
     let level = match level {
         LogLevel::Debug => Level::DEBUG,
         LogLevel::Info => Level::INFO,
@@ -26,7 +28,13 @@ pub fn begin(command: Command, level: LogLevel, format: LogFormat) -> WorkerGuar
         .with_target("mongodbatlas_peering_exporter", level)
         .with_target("mongodbatlas_peering_exporter::simulator", simulator)
         .with_default(LevelFilter::WARN);
-    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let (writer, guard) = match command {
+        Command::Serve | Command::Simulate | Command::Demo => {
+            let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+            (BoxMakeWriter::new(writer), Some(guard))
+        }
+        Command::CheckConfig | Command::Once | Command::Healthcheck => (BoxMakeWriter::new(std::io::stderr), None),
+    };
     let layer = fmt::layer().with_writer(writer).with_target(false);
     match format {
         LogFormat::Text => registry().with(layer.with_ansi(false)).with(filter).init(),

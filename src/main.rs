@@ -16,6 +16,7 @@ use mongodbatlas_peering_exporter::{
 };
 use tokio::{
     net::TcpListener,
+    runtime::Runtime,
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
@@ -27,11 +28,10 @@ const EX_USAGE: u8 = 64;
 /// Someone did not want to wait for the end; shells have 128 and more for signals.
 const KILLED: u8 = 130;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let args = Args::parse();
     let _log = logging::begin(args.command(), args.log_level, args.log_format);
-    match execute(&args).await {
+    match run_to_the_end(&args) {
         Ok(code) => code,
         Err(error) => match error.downcast_ref::<ConfigError>() {
             Some(config) => report(&args, config),
@@ -41,6 +41,14 @@ async fn main() -> ExitCode {
             }
         },
     }
+}
+
+fn run_to_the_end(args: &Args) -> anyhow::Result<ExitCode> {
+    let runtime = Runtime::new().context("start the runtime")?;
+    let ended = runtime.block_on(execute(args));
+    // Not waited for: the system may take many seconds to resolve a name that nobody asks for any more.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn execute(args: &Args) -> anyhow::Result<ExitCode> {

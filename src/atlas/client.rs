@@ -101,7 +101,7 @@ impl Client {
         let request = self.request(group, provider, number);
         let under_way = UnderWay::begin(group, &self.on_exchange);
         let sent = self.sessions.send(&request, &under_way).await;
-        let response = sent.inspect_err(|error| under_way.failed(error.reason()))?;
+        let response = sent.inspect_err(|error| under_way.failed(error))?;
         under_way.answered(&response);
         read(response).await
     }

@@ -106,8 +106,8 @@ impl DigestAuthCredentials for &Call<'_> {
 
     /// A challenge came: diqwest answers it with `nc=00000001`.
     fn store_context(&self, host: &str, www_authenticate: &str) -> DiqwestResult<()> {
-        self.under_way.refused();
         if let Ok(mut challenge) = digest_auth::parse(www_authenticate) {
+            self.under_way.refused();
             challenge.nc = 1;
             *lock(self.challenge) = Some(challenge);
         }

@@ -7,7 +7,7 @@ use std::{
 
 use reqwest::{Response, StatusCode, header::HeaderMap};
 
-use super::{GroupId, Reason, client::number};
+use super::{ErrorKind, GroupId, Reason, client::number};
 
 /// An HTTP request that left, and what came back.
 #[derive(Clone, Debug)]
@@ -59,8 +59,12 @@ impl<'a> UnderWay<'a> {
         self.report(response.status().as_str(), rate_limit(response.headers()));
     }
 
-    pub(super) fn failed(&self, reason: Reason) {
-        self.report(reason.as_str(), None);
+    pub(super) fn failed(&self, error: &ErrorKind) {
+        match error {
+            // There was an answer: a challenge that ends the exchange.
+            ErrorKind::Challenge(_) => self.report(StatusCode::UNAUTHORIZED.as_str(), None),
+            other => self.report(other.reason().as_str(), None),
+        }
     }
 
     fn report(&self, code: &str, rate_limit: Option<RateLimit>) {
@@ -77,7 +81,7 @@ impl<'a> UnderWay<'a> {
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.failed(Reason::Timeout);
+        self.report(Reason::Timeout.as_str(), None);
     }
 }
 

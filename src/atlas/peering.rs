@@ -127,10 +127,11 @@ impl WirePeering {
     /// As far as it says: v1.0 leaves `providerName` out, but the name of the network is the provider's own.
     fn provider(&self) -> Option<Provider> {
         let said = self.provider_name.as_deref().and_then(|name| name.parse().ok());
-        said.or(match (&self.vpc_id, &self.vnet_name, &self.network_name) {
-            (Some(_), None, None) => Some(Provider::Aws),
-            (None, Some(_), None) => Some(Provider::Azure),
-            (None, None, Some(_)) => Some(Provider::Gcp),
+        let has = |name: &Option<String>| name.as_deref().is_some_and(|name| !name.is_empty());
+        said.or(match (has(&self.vpc_id), has(&self.vnet_name), has(&self.network_name)) {
+            (true, false, false) => Some(Provider::Aws),
+            (false, true, false) => Some(Provider::Azure),
+            (false, false, true) => Some(Provider::Gcp),
             _ => None,
         })
     }

@@ -172,7 +172,8 @@ impl Poller {
             Err(error) if error.kind.reason() == Reason::RateLimited => {
                 due.min(self.pause.begin(error.kind.retry_after(), self.pace.interval))
             }
-            _ => {
+            Err(_) => due,
+            Ok(_) => {
                 self.pause.end();
                 due
             }

@@ -47,7 +47,7 @@ impl Pause {
         limit.until
     }
 
-    /// Atlas answered the group.
+    /// A poll of the group succeeded.
     pub(super) fn end(&self) {
         let mut limit = self.limit();
         if limit.until <= Instant::now() {

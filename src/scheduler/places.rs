@@ -23,7 +23,7 @@ impl Places {
         Self { all: Semaphore::new(concurrency), slow: Semaphore::new((concurrency / SLOW_SHARE).max(1)) }
     }
 
-    /// Waits for a place; `is_slow` tells whether the target's last poll failed.
+    /// Waits for a place; `is_slow` tells whether the target's last poll ran out of time.
     pub(super) async fn take(&self, is_slow: bool) -> Place<'_> {
         // Neither semaphore is ever closed, so neither of these fails.
         let slow = if is_slow { self.slow.acquire().await.ok() } else { None };

@@ -106,6 +106,24 @@ async fn a_deadline_tells_what_went_wrong_before_it() {
 }
 
 #[tokio::test]
+async fn a_challenge_that_cannot_be_answered_is_counted_once() {
+    let atlas = Atlas::start(&scenario()).await;
+    for challenge in [
+        b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nwww-authenticate: Basic realm=\"x\"\r\n\r\n".as_slice(),
+        b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nwww-authenticate: Digest realm=\"x\"\r\n\r\n",
+        b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nwww-authenticate: \xff\r\n\r\n",
+        b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n",
+    ] {
+        let mut settings = atlas.settings();
+        settings.base_url = format!("http://127.0.0.1:{}", server(challenge).await).parse().unwrap();
+        let asker = Asker::new(settings);
+        let error = asker.list(Provider::Aws).await.unwrap_err();
+        assert_eq!(error.kind.reason(), Reason::Unauthorized, "{}", error.sentence());
+        assert_eq!(asker.codes(), ["401"], "{}", challenge.escape_ascii());
+    }
+}
+
+#[tokio::test]
 async fn a_truncated_error_body_does_not_hide_the_status() {
     let port = server(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 500\r\n\r\n{\"errorCode\"").await;
     let (reason, text) = failure_at(&format!("http://127.0.0.1:{port}")).await;

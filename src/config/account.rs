@@ -5,10 +5,7 @@ use std::{collections::HashSet, path::Path};
 use secrecy::SecretString;
 use url::Url;
 
-use super::{
-    Account, Group, read_text,
-    section::{Faults, Section},
-};
+use super::{Account, Group, read_text, section::Section};
 use crate::atlas::{ApiVersion, GroupId, Provider};
 
 /// Larger files are no secrets.
@@ -30,23 +27,17 @@ struct Seen {
 }
 
 /// Parses the list of accounts. What it returns is whole only if no fault was noted.
-pub(super) fn parse_all(
-    top: &mut Section<'_>,
-    faults: &Faults,
-    folder: &Path,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Vec<Account> {
+pub(super) fn parse_all(top: &mut Section<'_>, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Vec<Account> {
     let sources = Sources { folder, env };
     let mut seen = Seen::default();
-    let items = top.items("accounts");
-    if items.is_empty() {
+    let sections = top.sections("accounts");
+    if sections.is_empty() {
         top.fault("accounts", "at least one account is needed");
     }
-    let sections = items.into_iter().map(|(path, item)| Section::new(item, path, faults));
-    sections.filter_map(|section| parse(section, faults, &sources, &mut seen)).collect()
+    sections.into_iter().filter_map(|section| parse(section, &sources, &mut seen)).collect()
 }
 
-fn parse(mut section: Section<'_>, faults: &Faults, sources: &Sources<'_>, seen: &mut Seen) -> Option<Account> {
+fn parse(mut section: Section<'_>, sources: &Sources<'_>, seen: &mut Seen) -> Option<Account> {
     let name = section.text("name").unwrap_or_else(|| "default".to_owned());
     if !seen.accounts.insert(name.clone()) {
         section.fault("name", format!("another account is named `{name}` too"));
@@ -55,7 +46,7 @@ fn parse(mut section: Section<'_>, faults: &Faults, sources: &Sources<'_>, seen:
     let api_version = api_version(&mut section);
     let public_key = secret(&mut section, sources, ["public_key_file", "public_key_env"], Some("public_key"));
     let private_key = secret(&mut section, sources, ["private_key_file", "private_key_env"], None);
-    let groups = groups(&mut section, faults, seen);
+    let groups = groups(&mut section, seen);
     section.end();
     Some(Account {
         name,
@@ -156,12 +147,12 @@ fn usable(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn groups(section: &mut Section<'_>, faults: &Faults, seen: &mut Seen) -> Vec<Group> {
-    let items = section.items("groups");
-    if items.is_empty() {
+fn groups(section: &mut Section<'_>, seen: &mut Seen) -> Vec<Group> {
+    let sections = section.sections("groups");
+    if sections.is_empty() {
         section.fault("groups", "at least one group is needed");
     }
-    items.into_iter().filter_map(|(path, item)| group(Section::new(item, path, faults), seen)).collect()
+    sections.into_iter().filter_map(|section| group(section, seen)).collect()
 }
 
 fn group(mut section: Section<'_>, seen: &mut Seen) -> Option<Group> {
@@ -179,12 +170,12 @@ fn group(mut section: Section<'_>, seen: &mut Seen) -> Option<Group> {
 }
 
 fn providers(section: &mut Section<'_>) -> Vec<Provider> {
-    if !section.has("providers") {
-        section.items("providers");
+    let is_there = section.has("providers");
+    let items = section.items("providers");
+    if !is_there {
         return Provider::ALL.to_vec();
     }
     let mut providers = Vec::new();
-    let items = section.items("providers");
     for (_, item) in &items {
         match item.as_str().map(str::parse::<Provider>) {
             Some(Ok(provider)) if providers.contains(&provider) => {

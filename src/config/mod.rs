@@ -120,7 +120,7 @@ impl Config {
         let faults = Faults::default();
         let mut top = Section::new(value, String::new(), &faults);
         let poll = Poll::parse(top.section("poll"));
-        let accounts = account::parse_all(&mut top, &faults, folder, env);
+        let accounts = account::parse_all(&mut top, folder, env);
         top.end();
         let faults = faults.into_inner();
         if faults.is_empty() { Ok(Self { poll, accounts }) } else { Err(ConfigError { faults }) }

@@ -49,7 +49,13 @@ impl<'a> Section<'a> {
         Section::new(value, self.path_of(key), self.faults)
     }
 
-    /// The items of a list; none if it is not there.
+    /// The items of a list of mappings; none if it is not there.
+    pub(super) fn sections(&mut self, key: &'static str) -> Vec<Section<'a>> {
+        let faults = self.faults;
+        self.items(key).into_iter().map(|(path, item)| Section::new(item, path, faults)).collect()
+    }
+
+    /// The items of a list with their places; none if it is not there.
     pub(super) fn items(&mut self, key: &'static str) -> Vec<(String, Value)> {
         let path = self.path_of(key);
         match self.take(key) {

@@ -100,6 +100,7 @@ surplus: 1"
     accounts[1].name: another account is named `a` too
     accounts[1]: exactly one of public_key, public_key_file, public_key_env is needed
     accounts[1].private_key_env: the environment variable `MISSING` is not set
+    accounts[1].groups[4]: must be a mapping of keys to values, not a number
     accounts[1].groups[0].id: `xyz`: a group id is 24 hexadecimal digits, as in the address of the group's page in Atlas
     accounts[1].groups[0].providers: AWS is there twice
     accounts[1].groups[0].providers: must be a list of `AWS`, `AZURE` and `GCP`
@@ -107,7 +108,6 @@ surplus: 1"
     accounts[1].groups[1].providers: must name at least one; leave it out for all three
     accounts[1].groups[2].colour: unknown key; known here: id, name, providers
     accounts[1].groups[3].id: the group is in the config already; its series would collide
-    accounts[1].groups[4]: must be a mapping of keys to values, not a number
     accounts[1].groups[4].id: is needed
     accounts[1].private_key: unknown key; known here: name, allow_http, base_url, api_version, public_key, public_key_file, public_key_env, private_key_file, private_key_env, groups
     surplus: unknown key; known here: poll, accounts

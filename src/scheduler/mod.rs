@@ -167,17 +167,14 @@ impl Poller {
         let outcome = self.client.list(group, *provider, self.pace.deadline, retries).await;
         drop(place);
         self.is_slow = outcome.as_ref().is_err_and(|error| error.kind.is_slow());
-        let due = started + self.pace.interval;
-        let due = match &outcome {
+        let mut due = started + self.pace.interval;
+        match &outcome {
+            Ok(_) => self.pause.end(),
             Err(error) if error.kind.reason() == Reason::RateLimited => {
-                due.min(self.pause.begin(error.kind.retry_after(), self.pace.interval))
+                due = due.min(self.pause.begin(error.kind.retry_after(), self.pace.interval));
             }
-            Err(_) => due,
-            Ok(_) => {
-                self.pause.end();
-                due
-            }
-        };
+            Err(_) => {}
+        }
         self.record(started, outcome.map_err(|error| failure(&error)));
         due
     }

@@ -10,6 +10,7 @@
 //! process    the families about this process
 //! server     HTTP: routes, limits, the end
 //! simulator  a simulated Atlas API for demo, drills and tests
+//! journal    what a client of Atlas tells, into the state and the log
 //! healthcheck asks a running exporter whether it is healthy
 //! demo       the exporter on top of the simulator
 //! cli        commands and flags
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod healthcheck;
+pub mod journal;
 pub mod logging;
 pub mod metrics;
 pub mod process;
@@ -36,16 +38,17 @@ use std::{
 };
 
 use anyhow::Context;
+use futures_util::future::join_all;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use self::{
-    atlas::Client,
+    atlas::{Client, CredentialKind},
     config::{Config, Poll},
-    scheduler::{Account, Pace},
+    scheduler::{Account, Discovery, Pace, Pauses},
     server::{Limits, Routes},
-    state::{Group, State, Target},
+    state::{AccountState, DiscoveryState, Group, State, Target, TokenState},
 };
 
 /// Polls and serves until `shutdown`.
@@ -60,14 +63,18 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let state = watch::Sender::new(initial_state(config));
     let accounts = accounts(config, &state)?;
+    let clients: Vec<_> = accounts.iter().map(|account| account.client.clone()).collect();
     let document = watch::Sender::new(telemetry::page(&state.subscribe())?);
     let routes = routes(telemetry_path, &state, document.subscribe());
     let targets = state.borrow().targets.len();
     info!(targets, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
     tokio::spawn(tell_when_ready(state.subscribe()));
     tokio::select! {
-        () = server::serve(listeners, routes, Limits::default(), shutdown) => Ok(()),
-        end = scheduler::poll_for_ever(accounts, pace(&config.poll), state.clone()) => end.context("a poll panicked"),
+        () = server::serve(listeners, routes, Limits::default(), shutdown) => {
+            close(&clients).await;
+            Ok(())
+        }
+        end = scheduler::poll_for_ever(accounts, pace(&config.poll), state.clone()) => match end.context("a poll panicked")? {},
         end = telemetry::keep_current(state.subscribe(), document) => end,
     }
 }
@@ -79,7 +86,9 @@ pub async fn run(
 pub async fn once(config: &Config) -> anyhow::Result<State> {
     let state = watch::Sender::new(initial_state(config));
     let accounts = accounts(config, &state)?;
+    let clients: Vec<_> = accounts.iter().map(|account| account.client.clone()).collect();
     scheduler::poll_once(accounts, pace(&config.poll), state.clone()).await.context("a poll panicked")?;
+    close(&clients).await;
     Ok(state.send_replace(initial_state(config)))
 }
 
@@ -89,13 +98,35 @@ pub fn render(state: &State) -> String {
     metrics::render(state, Instant::now())
 }
 
+/// Ends what Atlas would otherwise keep alive.
+async fn close(clients: &[Arc<Client>]) {
+    join_all(clients.iter().map(|client| client.close())).await;
+}
+
 fn initial_state(config: &Config) -> State {
+    let accounts = config.accounts.iter().map(|account| (account.name.clone(), account_state(account)));
     let groups = config.accounts.iter().flat_map(|account| {
-        let known = |group: &config::Group| Group { account: account.name.clone(), name: group.name.clone() };
-        account.groups.iter().map(move |group| (group.id.clone(), known(group)))
+        account.groups.iter().map(move |group| (group.id.clone(), Group::listed(&account.name, &group.name)))
     });
     let targets = config.accounts.iter().flat_map(targets);
-    State::new(config.poll.interval, config.poll.max_staleness, SystemTime::now(), groups.collect(), targets)
+    let config_read = SystemTime::now();
+    State::new(
+        config.poll.interval,
+        config.poll.max_staleness,
+        config_read,
+        accounts.collect(),
+        groups.collect(),
+        targets,
+    )
+}
+
+fn account_state(account: &config::Account) -> AccountState {
+    AccountState {
+        api_version: account.api_version.as_str(),
+        refused: false,
+        token: (account.credential.kind == CredentialKind::ServiceAccount).then(TokenState::default),
+        discovery: account.discover.as_ref().map(|discover| DiscoveryState::new(discover.interval)),
+    }
 }
 
 fn targets(account: &config::Account) -> impl Iterator<Item = Target> {
@@ -105,29 +136,40 @@ fn targets(account: &config::Account) -> impl Iterator<Item = Target> {
 }
 
 fn accounts(config: &Config, state: &watch::Sender<State>) -> anyhow::Result<Vec<Account>> {
-    let account = |account: &config::Account| {
-        let settings = atlas::Settings {
-            base_url: account.base_url.clone(),
-            api_version: account.api_version,
-            public_key: account.public_key.clone(),
-            private_key: account.private_key.clone(),
-            timeout: config.poll.timeout,
-            items_per_page: config.poll.items_per_page,
-        };
-        let (name, state) = (account.name.clone(), state.clone());
-        let client = Client::new(settings, move |exchange| {
-            let (group, code, took) = (exchange.group.as_str(), exchange.code.as_str(), exchange.duration);
-            debug!(account = name, group, endpoint = exchange.endpoint, code, ?took, "asked Atlas");
-            // Not worth a new page: the poll that it belongs to will be.
-            state.send_if_modified(|state| {
-                state.record_exchange(&name, exchange);
-                false
-            });
-        });
-        let client = client.context("make the HTTP client; are CA certificates installed?")?;
-        Ok(Account { name: account.name.clone(), client, targets: targets(account).collect() })
-    };
-    config.accounts.iter().map(account).collect()
+    config.accounts.iter().map(|account| watch_account(account, &config.poll, state)).collect()
+}
+
+fn watch_account(account: &config::Account, poll: &Poll, state: &watch::Sender<State>) -> anyhow::Result<Account> {
+    let pauses = Arc::new(Pauses::new(poll.interval));
+    let client =
+        Client::new(settings(account, poll), journal::keep(account.name.clone(), state.clone(), pauses.clone()));
+    let client = client.context("make the HTTP client; are CA certificates installed?")?;
+    let discovery = account.discover.clone().map(|discover| Discovery {
+        organization: discover.organization.clone(),
+        interval: discover.interval,
+        providers: discover.providers.clone(),
+        selects: Box::new(move |group| discover.selects(group)),
+    });
+    Ok(Account {
+        name: account.name.clone(),
+        client: Arc::new(client),
+        pauses,
+        discovery,
+        asks_for_containers: poll.containers,
+    })
+}
+
+fn settings(account: &config::Account, poll: &Poll) -> atlas::Settings {
+    atlas::Settings {
+        base_url: account.base_url.clone(),
+        api_version: account.api_version,
+        credential: account.credential.clone(),
+        proxy: account.proxy.clone(),
+        authorities: account.authorities.clone(),
+        timeout: poll.timeout,
+        items_per_page: poll.items_per_page,
+        interval: poll.interval,
+    }
 }
 
 fn pace(poll: &Poll) -> Pace {
@@ -149,14 +191,21 @@ fn routes(path: &str, state: &watch::Sender<State>, document: watch::Receiver<Ar
 async fn tell_when_ready(mut state: watch::Receiver<State>) {
     if let Ok(state) = state.wait_for(State::is_ready).await {
         let succeeded = state.targets.values().filter(|target| target.succeeded()).count();
-        match state.targets.len() {
-            targets if succeeded < targets => warn!(targets, succeeded, "every target was polled once, not all well"),
-            targets => info!(targets, "every target was polled once, all well"),
+        let targets = state.targets.len();
+        if state.all_succeeded() {
+            info!(targets, "every target was polled once, all well");
+        } else {
+            warn!(targets, succeeded, "every target was polled once, not all well");
         }
     }
 }
 
 fn missing(state: &State) -> Option<String> {
-    let unpolled = state.targets.values().filter(|target| target.polls == 0).count();
-    (unpolled > 0).then(|| format!("{unpolled} of {} targets were not polled yet", state.targets.len()))
+    if state.is_ready() {
+        return None;
+    }
+    Some(match state.pending() {
+        (0, targets) => format!("{targets} of {} targets were not polled yet", state.targets.len()),
+        (accounts, _) => format!("the groups of {accounts} of {} accounts are not known yet", state.accounts.len()),
+    })
 }

@@ -2,10 +2,14 @@
 
 use std::{fmt, time::Duration};
 
+use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Reason;
+use super::{ErrorKind, Reason, header};
+
+/// A body larger than this is refused. A page of 500 peerings has a quarter of a megabyte.
+const MAX_BODY: usize = 8 << 20;
 
 /// Longer words and sentences of an error body are cut here: they go into log lines.
 const MAX_TEXT: usize = 300;
@@ -58,6 +62,32 @@ impl Answer {
         }
     }
 
+    /// What to do about it, by the code if it is one that tells more than its reason.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self.code.as_deref().unwrap_or_default() {
+            "NOT_IN_GROUP" | "USER_CANNOT_ACCESS_GROUP" => {
+                "give the credential the role Project Read Only in this group, and check the group's id"
+            }
+            "USER_CANNOT_ACCESS_ORG" => {
+                "the credential has no role in this organization, or belongs to another one: check the organization's id"
+            }
+            "ORG_REQUIRES_ACCESS_LIST" | "ORG_REQUIRES_WHITELIST" => {
+                "the organization demands an access list: give the credential one, with the address this exporter calls from"
+            }
+            "PATH_PARAM_PARSE_ERROR" => "check the ids of groups and organizations in the config",
+            "invalid_client" => {
+                "check the client id and the client secret, and in Atlas whether the secret has expired"
+            }
+            "access_denied" => {
+                "the service account may have too many live tokens: see what else mints them, or wait until they end"
+            }
+            "VERSION_GONE" => "this version of the API has ended: set `api_version: v2`, or install a newer exporter",
+            _ if self.status == 402 => "Atlas suspended the organization: see to its billing",
+            _ => self.reason().advice(),
+        }
+    }
+
     /// What a failure with this answer is counted as.
     #[must_use]
     pub fn reason(&self) -> Reason {
@@ -72,6 +102,29 @@ impl Answer {
             _ => Reason::UnexpectedStatus,
         }
     }
+}
+
+/// Reads an answer to its end.
+pub(super) async fn read(mut response: Response) -> Result<Vec<u8>, ErrorKind> {
+    let status = response.status();
+    let retry_after = header::retry_after(response.headers());
+    let body = body(&mut response).await;
+    if status == StatusCode::OK {
+        return body;
+    }
+    // The status says enough where the body of an error is cut short.
+    Err(ErrorKind::Answer(Answer::new(status.as_u16(), &body.unwrap_or_default(), retry_after)))
+}
+
+async fn body(response: &mut Response) -> Result<Vec<u8>, ErrorKind> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(ErrorKind::http)? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(ErrorKind::TooLarge { limit: MAX_BODY });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 impl fmt::Display for Answer {

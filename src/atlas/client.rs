@@ -1,24 +1,14 @@
-//! One page of peerings: one HTTP exchange with Atlas.
+//! One page of whatever Atlas lists: one HTTP exchange.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use reqwest::{
-    RequestBuilder, Response, StatusCode,
-    header::{ACCEPT, HeaderMap, HeaderValue, RETRY_AFTER},
-    redirect::Policy,
-};
-use secrecy::SecretString;
+use reqwest::{Proxy, RequestBuilder, header::ACCEPT, redirect::Policy};
+use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
 use super::{
-    Answer, ErrorKind, Exchange, GroupId, Place, Provider,
-    digest::Sessions,
-    exchange::{OnExchange, UnderWay},
-    page::Page,
+    Authorities, Credential, ErrorKind, Place, ProxyUrl, Report, Resource, credential::Asker, gate::Gate, token::Tokens,
 };
-
-/// A body larger than this ends the listing. A page of 500 peerings has a quarter of a megabyte.
-const MAX_BODY: usize = 8 << 20;
 
 /// Atlas closes connections that idle for about a minute, at times without a word.
 const IDLE_CONNECTION: Duration = Duration::from_secs(30);
@@ -27,8 +17,9 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 /// only an unanswered ping tells; without one, every request would time out until the system gives up.
 const PING: Duration = Duration::from_secs(10);
 
-/// A longer `Retry-After` is taken as this: a bad header must not blind us for a day.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+/// While nobody knows whether the credential is good, requests wait for each other for so small a part of the timeout:
+/// Atlas answers in a tenth of a second or two.
+const TRIAL: u32 = 10;
 
 /// What a client needs to know about one Atlas account.
 pub struct Settings {
@@ -36,14 +27,18 @@ pub struct Settings {
     pub base_url: Url,
     /// Which version of the API to ask.
     pub api_version: ApiVersion,
-    /// The public half of the API key.
-    pub public_key: String,
-    /// The private half of the API key.
-    pub private_key: SecretString,
+    /// What Atlas knows the account by.
+    pub credential: Credential,
+    /// Where requests go out; if nothing is said, where the environment says.
+    pub proxy: Option<ProxyUrl>,
+    /// The only ones that are trusted to have signed Atlas's certificate; if there are none, those of the system.
+    pub authorities: Authorities,
     /// Bound on one HTTP request, body included.
     pub timeout: Duration,
     /// From 1 to 500.
     pub items_per_page: u16,
+    /// For how long a credential that was refused is left alone.
+    pub interval: Duration,
 }
 
 /// A version of the Administration API.
@@ -55,101 +50,122 @@ pub enum ApiVersion {
     V2,
 }
 
+impl ApiVersion {
+    /// What a resource's end is announced for: the label `version`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "v1.0",
+            Self::V2 => "2023-01-01",
+        }
+    }
+
+    pub(super) fn in_path(self) -> &'static str {
+        match self {
+            Self::V1 => "v1.0",
+            Self::V2 => "v2",
+        }
+    }
+
+    fn accept(self) -> &'static str {
+        match self {
+            Self::V1 => "application/json",
+            Self::V2 => "application/vnd.atlas.2023-01-01+json",
+        }
+    }
+}
+
 /// Asks one Atlas account.
 pub struct Client {
     http: reqwest::Client,
-    sessions: Sessions,
+    asker: Asker,
     base_url: Url,
     api_version: ApiVersion,
     pub(super) items_per_page: u16,
-    on_exchange: OnExchange,
 }
 
 impl Client {
-    /// A client that reports each HTTP request it made to `on_exchange`.
+    /// A client that tells `reporter` what happens, every HTTP request above all.
     ///
     /// # Errors
     /// No usable CA certificates on this machine.
-    pub fn new(
-        settings: Settings,
-        on_exchange: impl Fn(Exchange) + Send + Sync + 'static,
-    ) -> Result<Self, reqwest::Error> {
-        let mut http = reqwest::Client::builder()
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-            .timeout(settings.timeout)
-            .pool_idle_timeout(IDLE_CONNECTION)
-            .http2_keep_alive_interval(PING)
-            .http2_keep_alive_timeout(PING)
-            .http2_keep_alive_while_idle(true)
-            // A redirect would carry the proof of the key to wherever it points.
-            .redirect(Policy::none());
-        if is_loopback(&settings.base_url) {
-            http = http.no_proxy();
-        }
+    pub fn new(settings: Settings, reporter: impl Fn(Report) + Send + Sync + 'static) -> Result<Self, reqwest::Error> {
+        let reporter = Arc::new(reporter);
+        let http = http(&settings)?;
+        let oauth = below(&settings.base_url, "/api/oauth");
+        let interval = settings.interval;
+        let gate = Gate::new(interval, settings.timeout / TRIAL);
+        let asker = Asker::new(settings.credential, gate, reporter.clone(), |pair| {
+            Tokens::new(http.clone(), oauth, pair, interval, reporter)
+        });
         Ok(Self {
-            http: http.build()?,
-            sessions: Sessions::new(settings.public_key, settings.private_key),
+            http,
+            asker,
             base_url: settings.base_url,
             api_version: settings.api_version,
             items_per_page: settings.items_per_page,
-            on_exchange: Box::new(on_exchange),
         })
     }
 
     /// Reads one page, numbered from 1.
-    pub(super) async fn page(&self, group: &GroupId, provider: Provider, number: u32) -> Result<Page, ErrorKind> {
-        let request = self.request(group, provider, number);
-        let under_way = UnderWay::begin(group, &self.on_exchange);
-        let sent = self.sessions.send(&request, &under_way).await;
-        let response = sent.inspect_err(|error| under_way.failed(error))?;
-        under_way.answered(&response);
-        read(response).await
-    }
-
-    fn request(&self, group: &GroupId, provider: Provider, number: u32) -> RequestBuilder {
-        let (version, accept) = match self.api_version {
-            ApiVersion::V1 => ("v1.0", "application/json"),
-            ApiVersion::V2 => ("v2", "application/vnd.atlas.2023-01-01+json"),
-        };
-        let mut url = self.base_url.clone();
-        let path = format!("{}/api/atlas/{version}/groups/{group}/peers", url.path().trim_end_matches('/'));
-        url.set_path(&path);
+    pub(super) async fn page<T: DeserializeOwned>(&self, resource: &Resource, number: u32) -> Result<T, ErrorKind> {
+        let mut url = self.url(resource);
+        if let Some(provider) = resource.provider() {
+            url.query_pairs_mut().append_pair("providerName", provider.as_str());
+        }
         url.query_pairs_mut()
-            .append_pair("providerName", provider.as_str())
             .append_pair("itemsPerPage", &self.items_per_page.to_string())
             .append_pair("pageNum", &number.to_string());
-        self.http.get(url).header(ACCEPT, accept)
+        self.get(url, resource).await
+    }
+
+    /// Reads what has no pages.
+    pub(super) async fn whole<T: DeserializeOwned>(&self, resource: &Resource) -> Result<T, ErrorKind> {
+        self.get(self.url(resource), resource).await
+    }
+
+    /// Ends what Atlas would otherwise keep alive. Takes a few seconds at most.
+    pub async fn close(&self) {
+        self.asker.close().await;
+    }
+
+    async fn get<T: DeserializeOwned>(&self, url: Url, resource: &Resource) -> Result<T, ErrorKind> {
+        let request: RequestBuilder = self.http.get(url).header(ACCEPT, self.api_version.accept());
+        let body = self.asker.ask(&request, resource).await?;
+        serde_json::from_slice(&body).map_err(|error| ErrorKind::Json(Place::of(&error)))
+    }
+
+    fn url(&self, resource: &Resource) -> Url {
+        below(&self.base_url, &resource.path(self.api_version))
     }
 }
 
-async fn read(mut response: Response) -> Result<Page, ErrorKind> {
-    let status = response.status();
-    let retry_after = retry_after(response.headers());
-    let body = body(&mut response).await;
-    if status != StatusCode::OK {
-        // The status says enough where the body of an error is cut short.
-        return Err(ErrorKind::Answer(Answer::new(status.as_u16(), &body.unwrap_or_default(), retry_after)));
+fn http(settings: &Settings) -> Result<reqwest::Client, reqwest::Error> {
+    let mut http = reqwest::Client::builder()
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .timeout(settings.timeout)
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .http2_keep_alive_interval(PING)
+        .http2_keep_alive_timeout(PING)
+        .http2_keep_alive_while_idle(true)
+        // A redirect would carry the proof of the credential to wherever it points.
+        .redirect(Policy::none());
+    http = match &settings.proxy {
+        Some(proxy) => http.proxy(Proxy::all(proxy.as_url().clone())?),
+        None if is_loopback(&settings.base_url) => http.no_proxy(),
+        None => http,
+    };
+    if !settings.authorities.0.is_empty() {
+        http = http.tls_certs_only(settings.authorities.0.clone());
     }
-    serde_json::from_slice(&body?).map_err(|error| ErrorKind::Json(Place::of(&error)))
+    http.build()
 }
 
-async fn body(response: &mut Response) -> Result<Vec<u8>, ErrorKind> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(ErrorKind::http)? {
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(ErrorKind::TooLarge { limit: MAX_BODY });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    number(headers.get(RETRY_AFTER)).map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
-}
-
-pub(super) fn number(value: Option<&HeaderValue>) -> Option<u64> {
-    value?.to_str().ok()?.trim().parse().ok()
+fn below(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    let path = format!("{}{path}", base.path().trim_end_matches('/'));
+    url.set_path(&path);
+    url
 }
 
 /// A proxy from the environment is for the way out, not for a simulator on this machine.

@@ -4,7 +4,7 @@
 //! `nc`, which a strict server takes for a replay. So a session here keeps the whole challenge and belongs to one
 //! request at a time; requests at the same time have a session each.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use digest_auth::{AuthContext, AuthorizationHeader, HttpMethod, WwwAuthenticateHeader};
 use diqwest::{
@@ -16,38 +16,50 @@ use reqwest::{
     RequestBuilder, Response, StatusCode,
     header::{HeaderMap, WWW_AUTHENTICATE},
 };
-use secrecy::{ExposeSecret, SecretString};
 
-use super::{ErrorKind, exchange::UnderWay};
+use super::{
+    ErrorKind, Resource, answer,
+    credential::Pair,
+    exchange::{Reporter, UnderWay},
+};
 
 /// An API key, and the nonces that Atlas gave out for it.
 pub(super) struct Sessions {
-    public_key: String,
-    private_key: SecretString,
+    key: Mutex<Arc<Pair>>,
     idle: Mutex<Vec<Session>>,
+    reporter: Reporter,
 }
 
 impl Sessions {
-    pub(super) fn new(public_key: String, private_key: SecretString) -> Self {
-        Self { public_key, private_key, idle: Mutex::default() }
+    pub(super) fn new(key: Pair, reporter: Reporter) -> Self {
+        Self { key: Mutex::new(Arc::new(key)), idle: Mutex::default(), reporter }
     }
 
-    /// Sends the request and returns the last answer.
+    /// From now on it is another key.
+    pub(super) fn rekey(&self, key: Pair) {
+        *lock(&self.key) = Arc::new(key);
+        lock(&self.idle).clear();
+    }
+
+    /// Sends the request and reads the last answer.
     /// One HTTP request where a nonce is at hand, two where none is, three where the one at hand meets a 401: diqwest
     /// cannot tell a nonce that ended from a group without a role, and asks for a new one.
-    pub(super) async fn send(&self, request: &RequestBuilder, under_way: &UnderWay<'_>) -> Result<Response, ErrorKind> {
-        let response = self.send_once(request, under_way).await?;
-        if !challenge(&response).is_some_and(|challenge| challenge.stale) {
-            return Ok(response);
+    pub(super) async fn ask(&self, request: &RequestBuilder, resource: &Resource) -> Result<Vec<u8>, ErrorKind> {
+        let under_way = UnderWay::begin(resource, &self.reporter);
+        let mut sent = self.send(request, &under_way).await;
+        if sent.as_ref().ok().and_then(challenge).is_some_and(|challenge| challenge.stale) {
+            // The nonce ended between the challenge and our answer: worth one more try, and only one.
+            under_way.refused();
+            sent = self.send(request, &under_way).await;
         }
-        // The nonce ended between the challenge and our answer: worth one more try, and only one.
-        under_way.refused();
-        self.send_once(request, under_way).await
+        under_way.ended(&sent);
+        answer::read(sent?).await
     }
 
-    async fn send_once(&self, request: &RequestBuilder, under_way: &UnderWay<'_>) -> Result<Response, ErrorKind> {
+    async fn send(&self, request: &RequestBuilder, under_way: &UnderWay<'_>) -> Result<Response, ErrorKind> {
         let session = lock(&self.idle).pop().unwrap_or_default();
-        let call = Call { key: self, challenge: &session.challenge, presence: &session.presence, under_way };
+        let key = lock(&self.key).clone();
+        let call = Call { key: &key, challenge: &session.challenge, presence: &session.presence, under_way };
         let response = request.send_digest_auth(&call).await.map_err(kind)?;
         // A last answer that challenges refuses the key; any other, even a 401 for want of a role, accepts it.
         if challenge(&response).is_none() {
@@ -85,7 +97,7 @@ impl Default for Session {
 
 /// One call of diqwest, which asks this for all it needs to know.
 struct Call<'a> {
-    key: &'a Sessions,
+    key: &'a Pair,
     challenge: &'a Mutex<Option<WwwAuthenticateHeader>>,
     presence: &'a DigestAuthSession,
     under_way: &'a UnderWay<'a>,
@@ -93,11 +105,11 @@ struct Call<'a> {
 
 impl DigestAuthCredentials for &Call<'_> {
     fn username(&self) -> &str {
-        &self.key.public_key
+        self.key.id.expose()
     }
 
     fn password(&self) -> &str {
-        self.key.private_key.expose_secret()
+        self.key.secret.expose()
     }
 
     fn cached_context<'h>(&self, host: &'h str) -> DiqwestResult<Option<CachedContextGuard<'_, 'h>>> {

@@ -1,22 +1,20 @@
 //! Why a listing failed.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde_json::error::Category;
 
-use super::{Answer, GroupId, Provider, Reason};
+use super::{Answer, Reason, Resource};
 
 /// Longer sentences are cut here: what libraries say may quote what a server sent.
 const MAX_SENTENCE: usize = 1000;
 
 /// A listing failed; nothing of it may be used.
 #[derive(Debug, thiserror::Error)]
-#[error("list {provider} peerings of group {group}, page {page}")]
+#[error("list {resource}, page {page}")]
 pub struct ListError {
-    /// The group that was asked for.
-    pub group: GroupId,
-    /// The provider that was asked for.
-    pub provider: Provider,
+    /// What was asked for.
+    pub resource: Resource,
     /// The page that failed, from 1.
     pub page: u32,
     /// What happened to it.
@@ -24,7 +22,7 @@ pub struct ListError {
     pub kind: ErrorKind,
 }
 
-/// What happened to a page.
+/// What happened to a request.
 #[derive(Debug, thiserror::Error)]
 pub enum ErrorKind {
     /// One HTTP request took longer than the timeout for it.
@@ -50,16 +48,35 @@ pub enum ErrorKind {
     /// The server demands a proof of the key that we cannot give.
     #[error("the server's challenge cannot be answered")]
     Challenge(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The credential was refused, and it is too early to try it again.
+    #[error("not asked for another {}: {said}", humantime::format_duration(whole_seconds(*left)))]
+    Refused {
+        /// Until it may be tried again.
+        left: Duration,
+        /// How it was refused.
+        said: String,
+    },
+    /// The service account has no access token, so nothing could be asked.
+    #[error("no access token")]
+    Token(#[source] Arc<ErrorKind>),
+    /// An access token is not minted because that was tried too often of late.
+    #[error("not minted for another {}: it was tried {tried} times within a minute", humantime::format_duration(whole_seconds(*left)))]
+    MintedTooOften {
+        /// Until it may be tried again.
+        left: Duration,
+        /// How often it was tried.
+        tried: usize,
+    },
     /// Atlas answered something else than 200.
     #[error("Atlas answered {0}")]
     Answer(Answer),
     /// A compressed body that cannot be unpacked.
     #[error("the body cannot be unpacked")]
     Unpack(#[source] reqwest::Error),
-    /// A body that is no page of peerings.
-    #[error("the body is not a page of peerings: {0}")]
+    /// A body that is not what was asked for.
+    #[error("the body is not what was asked for: {0}")]
     Json(Place),
-    /// A page whose peerings cannot be what they say.
+    /// A body whose content cannot be what it says.
     #[error("{0}")]
     Content(String),
     /// A body larger than any real page.
@@ -68,8 +85,8 @@ pub enum ErrorKind {
         /// In bytes, after unpacking.
         limit: usize,
     },
-    /// More peerings than any real group has.
-    #[error("there are more than {limit} peerings")]
+    /// More results than any real listing has.
+    #[error("there are more than {limit} results")]
     TooMany {
         /// In one listing.
         limit: usize,
@@ -105,7 +122,9 @@ impl ErrorKind {
             Self::Dns(_) => Reason::Dns,
             Self::Connect(_) => Reason::Connect,
             Self::Tls(_) => Reason::Tls,
-            Self::Challenge(_) => Reason::Unauthorized,
+            Self::Challenge(_) | Self::Refused { .. } => Reason::Unauthorized,
+            Self::Token(cause) => cause.reason(),
+            Self::MintedTooOften { .. } => Reason::RateLimited,
             Self::Answer(answer) => answer.reason(),
             Self::Unpack(_) | Self::Json(_) | Self::Content(_) => Reason::Decode,
             Self::TooLarge { .. } | Self::TooMany { .. } => Reason::TooLarge,
@@ -119,8 +138,31 @@ impl ErrorKind {
         match self {
             Self::Timeout(_) | Self::Dns(_) | Self::Connect(_) => true,
             Self::Answer(answer) => answer.reason() == Reason::Server,
+            Self::Token(cause) => cause.is_transient(),
             _ => false,
         }
+    }
+
+    /// Whether every request of the account fails for the same cause, so that one line of the log is enough for all.
+    #[must_use]
+    pub fn is_of_the_account(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Token(_))
+    }
+
+    /// What to do about it, for someone who was just woken up.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Answer(answer) => answer.advice(),
+            Self::Token(cause) => cause.advice(),
+            other => other.reason().advice(),
+        }
+    }
+
+    /// The failure and all its causes in one sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        sentence(self)
     }
 
     /// Whether time ran out, so that the next poll may well take as long.
@@ -129,7 +171,7 @@ impl ErrorKind {
         matches!(self, Self::Timeout(_) | Self::Deadline { .. })
     }
 
-    /// How long Atlas asks to wait, if it does.
+    /// How long Atlas asks to wait with the same request, if it does.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -194,6 +236,11 @@ fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| (**error).source());
     let whole = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     whole.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_SENTENCE).collect()
+}
+
+/// Fractions of a second help nobody; nothing left is a second.
+fn whole_seconds(left: Duration) -> Duration {
+    Duration::from_secs(left.as_secs().max(1))
 }
 
 struct Before<'a>(Option<&'a Passing>);

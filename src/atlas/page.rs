@@ -7,15 +7,14 @@ use serde::{
     de::{Error, SeqAccess, Visitor},
 };
 
-use super::peering::WirePeering;
-
 /// Twice as many as Atlas sends at most: a body with more is no page, and would swell in memory.
 const MAX_ITEMS: usize = 1000;
 
 /// One page. An error with status 200 lacks `results`, and must not pass for an empty listing.
 #[derive(Deserialize)]
-pub(super) struct Page {
-    results: Items<WirePeering>,
+#[serde(bound = "T: Deserialize<'de>")]
+pub(super) struct Page<T> {
+    results: Items<T>,
     links: Option<Items<Link>>,
 }
 
@@ -24,7 +23,7 @@ struct Link {
     rel: Option<String>,
 }
 
-impl Page {
+impl<T> Page<T> {
     /// Only a missing `next` ends a listing: Atlas calls `totalCount` an estimate. Where there are no links at all,
     /// not even one to the page itself, a full page is taken to have a successor.
     pub(super) fn is_last(&self, items_per_page: u16) -> bool {
@@ -34,7 +33,7 @@ impl Page {
         }
     }
 
-    pub(super) fn into_results(self) -> Vec<WirePeering> {
+    pub(super) fn into_results(self) -> Vec<T> {
         self.results.0
     }
 }
@@ -71,9 +70,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Bounded<T> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
-    fn page(results: usize) -> Result<Page, serde_json::Error> {
+    fn page(results: usize) -> Result<Page<Value>, serde_json::Error> {
         serde_json::from_str(&format!(r#"{{"results":[{}]}}"#, vec!["{}"; results].join(",")))
     }
 
@@ -87,7 +88,7 @@ mod tests {
     #[test]
     fn an_error_with_status_200_is_no_empty_listing() {
         for body in [r#"{"error":500,"errorCode":"UNEXPECTED_ERROR"}"#, r#"{"results":null}"#, "[]", "null"] {
-            assert!(serde_json::from_str::<Page>(body).is_err(), "{body}");
+            assert!(serde_json::from_str::<Page<Value>>(body).is_err(), "{body}");
         }
     }
 }

@@ -11,11 +11,11 @@ pub enum Reason {
     Connect,
     /// No trusted encryption.
     Tls,
-    /// The key is not accepted.
+    /// The credential is not accepted.
     Unauthorized,
-    /// The key is accepted, but lacks the role, or the organization is suspended.
+    /// The credential is accepted, but lacks the role, or the organization is suspended.
     Forbidden,
-    /// The address we call from is not on the key's access list.
+    /// The address we call from is not on the credential's access list.
     IpAccessList,
     /// No such group.
     NotFound,
@@ -81,15 +81,19 @@ impl Reason {
             Self::Dns => "check the account's `base_url` and the name servers of this machine",
             Self::Connect => "check the network, firewall and proxy between here and Atlas",
             Self::Tls => "check for a proxy that intercepts TLS, the system's CA certificates and its clock",
-            Self::Unauthorized => "Atlas does not accept the account's key: check both halves of it",
-            Self::Forbidden => "give the key the role Project Read Only in this group; check that billing is in order",
-            Self::IpAccessList => "put the address this exporter calls from on the access list of the API key",
-            Self::NotFound => "check the group's id; if the group was deleted, take it out of the config",
+            Self::Unauthorized => "Atlas does not accept the account's credential: check both halves of it",
+            Self::Forbidden => {
+                "give the credential the role Project Read Only in this group; check that billing is in order"
+            }
+            Self::IpAccessList => "put the address this exporter calls from on the access list of the credential",
+            Self::NotFound => {
+                "check the group's id; if the group was deleted, take it out of the config, where it is listed"
+            }
             Self::RateLimited => "something asks Atlas too often; raise `poll.interval` or find the other caller",
             Self::Server => "Atlas itself fails; see its status page",
             Self::UnexpectedStatus => "check `base_url` and `api_version`; an API version may have ended",
             Self::Decode => "the answer is not Atlas's; look for a proxy in between, else report it as a bug",
-            Self::TooLarge | Self::Pagination => "no real group has so many peerings; report it as a bug",
+            Self::TooLarge | Self::Pagination => "no real listing is so long; report it as a bug",
         }
     }
 }

@@ -2,14 +2,13 @@
 
 use std::{collections::HashSet, path::Path};
 
-use secrecy::SecretString;
 use url::Url;
 
-use super::{Account, Group, read_text, section::Section};
-use crate::atlas::{ApiVersion, GroupId, Provider};
+use super::{Account, Discover, Group, read_text, section::Section};
+use crate::atlas::{ApiVersion, Authorities, Credential, CredentialKind, GroupId, Pair, Provider, ProxyUrl, Secret};
 
-/// Larger files are no secrets.
-const MAX_SECRET: u64 = 4096;
+/// A larger list of certificates is refused unread; those of all public authorities have a fifth of it.
+const MAX_AUTHORITIES: u64 = 1 << 20;
 
 const ATLAS: &str = "https://cloud.mongodb.com";
 
@@ -44,18 +43,87 @@ fn parse(mut section: Section<'_>, sources: &Sources<'_>, seen: &mut Seen) -> Op
     }
     let base_url = base_url(&mut section);
     let api_version = api_version(&mut section);
-    let public_key = secret(&mut section, sources, ["public_key_file", "public_key_env"], Some("public_key"));
-    let private_key = secret(&mut section, sources, ["private_key_file", "private_key_env"], None);
-    let groups = groups(&mut section, seen);
+    let credential = credential(&mut section, sources);
+    let proxy = proxy(&mut section, sources);
+    let authorities = authorities(&mut section, sources);
+    let discover = section.switched_section("discover").map(Discover::parse);
+    // A credential and nothing else means everything that it may see.
+    let discover =
+        discover.or_else(|| (!section.was_there("discover") && !section.has("groups")).then(Discover::default));
+    let groups = groups(&mut section, discover.is_some(), seen);
     section.end();
     Some(Account {
         name,
         base_url: base_url?,
         api_version: api_version?,
-        public_key: public_key?,
-        private_key: SecretString::from(private_key?),
+        credential: credential?,
+        proxy: proxy?,
+        authorities: authorities?,
+        discover,
         groups,
     })
+}
+
+const API_KEY: [&str; 5] = ["public_key", "public_key_file", "public_key_env", "private_key_file", "private_key_env"];
+
+const SERVICE_ACCOUNT: [&str; 5] =
+    ["client_id", "client_id_file", "client_id_env", "client_secret_file", "client_secret_env"];
+
+/// An API key or a service account, whichever the keys speak of.
+fn credential(section: &mut Section<'_>, sources: &Sources<'_>) -> Option<Credential> {
+    section.know(&API_KEY);
+    section.know(&SERVICE_ACCOUNT);
+    let has = |section: &Section<'_>, keys: &[&str]| keys.iter().any(|key| section.has(key));
+    let (kind, id, secrets) = match (has(section, &API_KEY), has(section, &SERVICE_ACCOUNT)) {
+        (true, false) => (CredentialKind::ApiKey, &API_KEY[..3], &API_KEY[3..]),
+        (false, true) => (CredentialKind::ServiceAccount, &SERVICE_ACCOUNT[..3], &SERVICE_ACCOUNT[3..]),
+        (are_both, _) => {
+            let which = if are_both { "not both" } else { "there is neither" };
+            section.fault_here(format!(
+                "a service account (client_id, client_secret_file or client_secret_env) or an API key (public_key, \
+                 private_key_file or private_key_env) is needed; {which}"
+            ));
+            for key in API_KEY.into_iter().chain(SERVICE_ACCOUNT) {
+                section.text(key);
+            }
+            return None;
+        }
+    };
+    let id = secret(section, sources, &[id[1], id[2]], Some(id[0]));
+    let secret = secret(section, sources, secrets, None);
+    Some(Credential { kind, pair: Pair { id: id?, secret: secret? } })
+}
+
+/// Nothing is said, or the address of a proxy; an address with a password has no place in the config itself.
+#[allow(clippy::option_option, reason = "the outer one is a fault, as everywhere here")]
+fn proxy(section: &mut Section<'_>, sources: &Sources<'_>) -> Option<Option<ProxyUrl>> {
+    const KEYS: [&str; 3] = ["proxy_url", "proxy_url_file", "proxy_url_env"];
+    section.know(&KEYS);
+    if !KEYS.iter().any(|key| section.has(key)) {
+        return Some(None);
+    }
+    let is_inline = section.has(KEYS[0]);
+    let text = secret(section, sources, &KEYS[1..], Some(KEYS[0]))?;
+    let key = KEYS.into_iter().find(|key| section.was_there(key)).unwrap_or(KEYS[0]);
+    match text.expose().parse::<ProxyUrl>() {
+        Ok(proxy) if is_inline && proxy.has_password() => {
+            section.fault(key, "must hold no password; put the address into proxy_url_file or proxy_url_env");
+            None
+        }
+        Ok(proxy) => Some(Some(proxy)),
+        Err(error) => {
+            section.fault(key, error.to_string());
+            None
+        }
+    }
+}
+
+fn authorities(section: &mut Section<'_>, sources: &Sources<'_>) -> Option<Authorities> {
+    let Some(file) = section.text("ca_file") else { return Some(Authorities::default()) };
+    let text = read_text(&sources.folder.join(&file), MAX_AUTHORITIES);
+    let text = text.map_err(|error| format!("the file `{file}` cannot be read: {error}"));
+    let parsed = text.and_then(|text| Authorities::parse(&text).map_err(|error| error.to_string()));
+    parsed.map_err(|message| section.fault("ca_file", message)).ok()
 }
 
 fn base_url(section: &mut Section<'_>) -> Option<Url> {
@@ -101,9 +169,10 @@ fn api_version(section: &mut Section<'_>) -> Option<ApiVersion> {
 fn secret(
     section: &mut Section<'_>,
     sources: &Sources<'_>,
-    [file_key, env_key]: [&'static str; 2],
+    outside: &[&'static str],
     inline_key: Option<&'static str>,
-) -> Option<String> {
+) -> Option<Secret> {
+    let &[file_key, env_key] = outside else { return None };
     let mut keys: Vec<&str> = inline_key.into_iter().collect();
     keys.extend([file_key, env_key]);
     let inline = inline_key.and_then(|key| section.text(key));
@@ -111,23 +180,22 @@ fn secret(
     let env = section.text(env_key);
     // A path is not repeated in a message: someone may have put the secret itself there.
     let (key, found) = match (inline, file, env) {
-        (Some(text), None, None) => (keys[0], Ok(text)),
-        (None, Some(path), None) => (
-            file_key,
-            read_text(&sources.folder.join(&path), MAX_SECRET)
-                .map_err(|error| format!("the file cannot be read: {error}")),
-        ),
+        (Some(text), None, None) => (keys[0], Secret::fixed(&text).map_err(|error| error.to_string())),
+        (None, Some(path), None) => {
+            (file_key, Secret::file(&sources.folder.join(&path)).map_err(|error| error.to_string()))
+        }
         (None, None, Some(name)) => (
             env_key,
-            (sources.env)(&name).ok_or_else(|| format!("the environment variable {}is not set", shown(&name))),
+            (sources.env)(&name)
+                .ok_or_else(|| format!("the environment variable {}is not set", shown(&name)))
+                .and_then(|text| Secret::fixed(&text).map_err(|error| error.to_string())),
         ),
         _ => {
             section.fault_here(format!("exactly one of {} is needed", keys.join(", ")));
             return None;
         }
     };
-    let usable = found.and_then(|text| usable(text.trim_end_matches(['\r', '\n'])));
-    usable.map_err(|message| section.fault(key, message)).ok()
+    found.map_err(|message| section.fault(key, message)).ok()
 }
 
 /// The name in backticks, if it looks like one and not like a key.
@@ -136,21 +204,11 @@ fn shown(name: &str) -> String {
     if is_plain { format!("`{name}` ") } else { String::new() }
 }
 
-/// A key stands in an HTTP header, so it is of one line.
-fn usable(text: &str) -> Result<String, String> {
-    if text.is_empty() {
-        return Err("is empty".to_owned());
-    }
-    if text.chars().any(char::is_control) {
-        return Err("must be one line without control characters".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
-fn groups(section: &mut Section<'_>, seen: &mut Seen) -> Vec<Group> {
+fn groups(section: &mut Section<'_>, discovers: bool, seen: &mut Seen) -> Vec<Group> {
+    let is_there = section.has("groups");
     let sections = section.sections("groups");
-    if sections.is_empty() {
-        section.fault("groups", "at least one group is needed");
+    if sections.is_empty() && (is_there || !discovers) {
+        section.fault("groups", "at least one group is needed; leave it out for all that the credential may see");
     }
     sections.into_iter().filter_map(|section| group(section, seen)).collect()
 }
@@ -169,7 +227,7 @@ fn group(mut section: Section<'_>, seen: &mut Seen) -> Option<Group> {
     Some(Group { id: id?, name, providers })
 }
 
-fn providers(section: &mut Section<'_>) -> Vec<Provider> {
+pub(super) fn providers(section: &mut Section<'_>) -> Vec<Provider> {
     let is_there = section.has("providers");
     let items = section.items("providers");
     if !is_there {

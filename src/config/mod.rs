@@ -1,16 +1,17 @@
 //! The config: YAML text becomes validated types, or a list of everything that is wrong with it.
 
 mod account;
+mod discover;
 mod section;
 
 use std::{fmt, fs, io::Read, path::Path, time::Duration};
 
-use secrecy::SecretString;
 use serde_yaml::Value;
 use url::Url;
 
+pub use self::discover::Discover;
 use self::section::{Faults, Section};
-use crate::atlas::{ApiVersion, GroupId, Provider};
+use crate::atlas::{ApiVersion, Authorities, Credential, GroupId, Provider, ProxyUrl};
 
 /// A larger config is refused unread. A thousand groups have a tenth of it.
 const MAX_SIZE: u64 = 1 << 20;
@@ -37,8 +38,10 @@ pub struct Poll {
     pub max_staleness: Duration,
     /// Polls of one account at the same time; from 1 to 64.
     pub concurrency: usize,
-    /// Peerings asked for with one request; from 1 to 500.
+    /// Results asked for with one request; from 1 to 500.
     pub items_per_page: u16,
+    /// Whether Atlas is asked, rarely, where peerings end on its side.
+    pub containers: bool,
 }
 
 /// One Atlas credential and the groups to poll with it.
@@ -50,11 +53,15 @@ pub struct Account {
     pub base_url: Url,
     /// Which version of the API to ask.
     pub api_version: ApiVersion,
-    /// The public half of the API key.
-    pub public_key: String,
-    /// The private half of the API key.
-    pub private_key: SecretString,
-    /// The groups, each in one account only; at least one.
+    /// What Atlas knows the account by.
+    pub credential: Credential,
+    /// Where requests go out; if nothing is said, where the environment says.
+    pub proxy: Option<ProxyUrl>,
+    /// Who is trusted to sign Atlas's certificate.
+    pub authorities: Authorities,
+    /// How groups are found, if they are; always where none is listed.
+    pub discover: Option<Discover>,
+    /// The groups that are listed, each in one account only.
     pub groups: Vec<Group>,
 }
 
@@ -136,6 +143,7 @@ impl Default for Poll {
             max_staleness: Duration::from_secs(15 * 60),
             concurrency: 8,
             items_per_page: 500,
+            containers: true,
         }
     }
 }
@@ -154,8 +162,9 @@ impl Poll {
             section.duration("max_staleness", default.max_staleness.max(interval * 3), interval * 2..=day * 7);
         let concurrency = section.integer("concurrency", default.concurrency, 1..=64);
         let items_per_page = section.integer("items_per_page", default.items_per_page, 1..=500);
+        let containers = section.boolean("containers", default.containers);
         section.end();
-        Self { interval, timeout, deadline, max_staleness, concurrency, items_per_page }
+        Self { interval, timeout, deadline, max_staleness, concurrency, items_per_page, containers }
     }
 }
 

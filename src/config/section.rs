@@ -24,13 +24,14 @@ pub(super) struct Section<'a> {
     path: String,
     mapping: Mapping,
     known: Vec<&'static str>,
+    taken: Vec<&'static str>,
     faults: &'a Faults,
 }
 
 impl<'a> Section<'a> {
     /// Nothing in place of a mapping is one without keys, as YAML has it.
     pub(super) fn new(value: Value, path: String, faults: &'a Faults) -> Self {
-        let mut section = Self { path, mapping: Mapping::new(), known: Vec::new(), faults };
+        let mut section = Self { path, mapping: Mapping::new(), known: Vec::new(), taken: Vec::new(), faults };
         match value {
             Value::Mapping(mapping) => section.mapping = mapping,
             Value::Null => {}
@@ -47,6 +48,17 @@ impl<'a> Section<'a> {
     pub(super) fn section(&mut self, key: &'static str) -> Section<'a> {
         let value = self.take(key).unwrap_or(Value::Null);
         Section::new(value, self.path_of(key), self.faults)
+    }
+
+    /// A section that may be switched on with `true`, or with nothing behind its key, where no setting is needed.
+    pub(super) fn switched_section(&mut self, key: &'static str) -> Option<Section<'a>> {
+        let is_there = self.mapping.contains_key(key);
+        match self.take(key) {
+            None | Some(Value::Bool(true)) if is_there => Some(Value::Null),
+            None | Some(Value::Bool(false)) => None,
+            Some(value) => Some(value),
+        }
+        .map(|value| Section::new(value, self.path_of(key), self.faults))
     }
 
     /// The items of a list of mappings; none if it is not there.
@@ -82,6 +94,19 @@ impl<'a> Section<'a> {
     pub(super) fn parsed<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Option<T> {
         let text = self.text(key)?;
         text.parse().map_err(|error| self.fault(key, format!("`{text}`: {error}"))).ok()
+    }
+
+    /// A mapping of names to texts.
+    pub(super) fn texts(&mut self, key: &'static str) -> Vec<(String, String)> {
+        let section = self.section(key);
+        if self.was_there(key) && section.mapping.is_empty() {
+            self.fault(key, "must name at least one");
+        }
+        let pair = |(name, value): (&Value, &Value)| match (name.as_str(), value.as_str()) {
+            (Some(name), Some(value)) => Some((name.to_owned(), value.to_owned())),
+            _ => section.refuse(name.as_str().unwrap_or_default(), "must be a text; put it in quotes".to_owned()),
+        };
+        section.mapping.iter().filter_map(pair).collect()
     }
 
     pub(super) fn boolean(&mut self, key: &'static str, default: bool) -> bool {
@@ -133,15 +158,33 @@ impl<'a> Section<'a> {
 
     /// Every key that was not taken is unknown.
     pub(super) fn end(self) {
+        let mut known: Vec<&str> = Vec::new();
+        for key in &self.known {
+            if !known.contains(key) {
+                known.push(key);
+            }
+        }
         for key in self.mapping.keys() {
             let key = key.as_str().map_or_else(|| kind(key).to_owned(), |key| key.chars().take(80).collect());
-            self.fault(&key, format!("unknown key; known here: {}", self.known.join(", ")));
+            self.fault(&key, format!("unknown key; known here: {}", known.join(", ")));
         }
+    }
+
+    /// Names keys that may be there, whether or not they are taken.
+    pub(super) fn know(&mut self, keys: &[&'static str]) {
+        self.known.extend(keys);
+    }
+
+    /// Whether a key was taken that had a value.
+    pub(super) fn was_there(&self, key: &str) -> bool {
+        self.taken.contains(&key)
     }
 
     fn take(&mut self, key: &'static str) -> Option<Value> {
         self.known.push(key);
-        self.mapping.remove(key).filter(|value| !value.is_null())
+        let value = self.mapping.remove(key).filter(|value| !value.is_null())?;
+        self.taken.push(key);
+        Some(value)
     }
 
     fn refuse<T>(&self, key: &str, message: String) -> Option<T> {

@@ -1,8 +1,8 @@
 use insta::assert_snapshot;
 use proptest::prelude::*;
-use secrecy::ExposeSecret;
 
 use super::*;
+use crate::atlas::CredentialKind;
 
 fn env(name: &str) -> Option<String> {
     (name == "KEY").then(|| "hunter2\n".to_owned())
@@ -37,7 +37,8 @@ fn the_least_config_gets_every_default() {
 #[test]
 fn every_setting_is_taken() {
     let config = parse(
-        "poll: {interval: 5m, timeout: 20s, deadline: 2m, max_staleness: 1h, concurrency: 2, items_per_page: 7}
+        "poll: {interval: 5m, timeout: 20s, deadline: 2m, max_staleness: 1h, concurrency: 2, items_per_page: 7,
+            containers: false}
 accounts:
   - name: gov
     base_url: https://cloud.mongodbgov.com
@@ -50,9 +51,10 @@ accounts:
     let poll = &config.poll;
     assert_eq!((poll.interval.as_secs(), poll.timeout.as_secs(), poll.deadline.as_secs()), (300, 20, 120));
     assert_eq!((poll.max_staleness.as_secs(), poll.concurrency, poll.items_per_page), (3600, 2, 7));
+    assert!(!poll.containers);
     let account = &config.accounts[0];
     assert_eq!((account.name.as_str(), account.api_version), ("gov", ApiVersion::V1));
-    assert_eq!(account.public_key, "hunter2", "a line feed at the end is not part of a key");
+    assert_eq!(account.credential.pair.id.expose(), "hunter2", "a line feed at the end is not part of a key");
     assert_eq!((account.groups[0].id.as_str(), account.groups[0].name.as_str()), (GROUP, "a, \"b\""));
     assert_eq!(account.groups[0].providers, [Provider::Azure, Provider::Gcp]);
 }
@@ -92,16 +94,16 @@ surplus: 1"
     poll.timeout: must be a duration such as `60s` or `5m`, from 100ms to 45s
     poll.concurrency: must be a whole number from 1 to 64
     poll.items_per_page: must be a whole number from 1 to 500
-    poll.intervall: unknown key; known here: interval, deadline, timeout, max_staleness, concurrency, items_per_page
+    poll.intervall: unknown key; known here: interval, deadline, timeout, max_staleness, concurrency, items_per_page, containers
     accounts[0].base_url: must begin with `https://`; for a simulator, set `allow_http: true`
     accounts[0].api_version: must be `v2` or `v1.0`
     accounts[0]: exactly one of private_key_file, private_key_env is needed
-    accounts[0].groups: at least one group is needed
+    accounts[0].groups: at least one group is needed; leave it out for all that the credential may see
     accounts[1].name: another account is named `a` too
     accounts[1]: exactly one of public_key, public_key_file, public_key_env is needed
     accounts[1].private_key_env: the environment variable `MISSING` is not set
     accounts[1].groups[4]: must be a mapping of keys to values, not a number
-    accounts[1].groups[0].id: `xyz`: a group id is 24 hexadecimal digits, as in the address of the group's page in Atlas
+    accounts[1].groups[0].id: `xyz`: an id is 24 hexadecimal digits, as in the address of the page in Atlas
     accounts[1].groups[0].providers: AWS is there twice
     accounts[1].groups[0].providers: must be a list of `AWS`, `AZURE` and `GCP`
     accounts[1].groups[1].id: is needed
@@ -109,8 +111,148 @@ surplus: 1"
     accounts[1].groups[2].colour: unknown key; known here: id, name, providers
     accounts[1].groups[3].id: the group is in the config already; its series would collide
     accounts[1].groups[4].id: is needed
-    accounts[1].private_key: unknown key; known here: name, allow_http, base_url, api_version, public_key, public_key_file, public_key_env, private_key_file, private_key_env, groups
+    accounts[1].private_key: unknown key; known here: name, allow_http, base_url, api_version, public_key, public_key_file, public_key_env, private_key_file, private_key_env, client_id, client_id_file, client_id_env, client_secret_file, client_secret_env, proxy_url, proxy_url_file, proxy_url_env, ca_file, discover, groups
     surplus: unknown key; known here: poll, accounts
+    ");
+}
+
+/// A config with a credential and nothing else but these settings.
+fn bare(settings: &str) -> String {
+    format!("accounts: [{{client_id: mdb_sa_id_1, client_secret_env: KEY, {settings}}}]")
+}
+
+#[test]
+fn a_credential_and_nothing_else_means_every_group() {
+    let config = parse(&bare("")).unwrap();
+    let account = &config.accounts[0];
+    assert_eq!(account.credential.kind, CredentialKind::ServiceAccount);
+    assert_eq!(account.credential.pair.id.expose(), "mdb_sa_id_1");
+    let discover = account.discover.as_ref().unwrap();
+    assert_eq!((discover.interval.as_secs(), discover.providers.len()), (600, 3));
+    assert!(discover.organization.is_none() && account.groups.is_empty());
+}
+
+#[test]
+fn groups_are_listed_discovered_or_both() {
+    let discovers = |settings: &str| parse(&bare(settings)).unwrap().accounts[0].discover.is_some();
+    let groups = format!("groups: [{{id: {GROUP}}}]");
+    assert!(!discovers(&groups));
+    assert!(!discovers(&format!("discover: false, {groups}")));
+    for switched_on in ["true", "", "{}", "{interval: 1h}"] {
+        assert!(discovers(&format!("discover: {switched_on}, {groups}")), "{switched_on}");
+        assert!(discovers(&format!("discover: {switched_on}")), "{switched_on}");
+    }
+}
+
+#[test]
+fn every_setting_of_a_discovery_is_taken() {
+    let settings = "discover: {organization: 5F0000000000000000000001, interval: 2h, providers: [gcp],
+        include: [{name: 'a.*'}, {id: 5e57d85c854180642f784401}], exclude: [{tags: {env: test|dev}}]}";
+    let discover = parse(&bare(settings)).unwrap().accounts[0].discover.clone().unwrap();
+    assert_eq!(discover.organization.unwrap().as_str(), "5f0000000000000000000001");
+    assert_eq!((discover.interval.as_secs(), discover.providers), (7200, vec![Provider::Gcp]));
+}
+
+#[test]
+fn a_discovery_with_faults_is_told() {
+    let told = [
+        "discover: 7",
+        "discover: false",
+        "groups: []",
+        "discover: true, groups: []",
+        "discover: {interval: 1ms, organization: acme, providers: []}",
+        "discover: {include: [], exclude: [{}, {tags: {}}, {name: '['}, {tags: {env: 'a{9999}{9999}'}}, {tags: {env: 1}}]}",
+        "discover: {include: [{id: x, color: red}], groups: all}",
+    ]
+    .map(|settings| faults(&bare(settings)));
+    assert_snapshot!(told.join("\n"), @"
+    accounts[0].discover: must be a mapping of keys to values, not a number
+    accounts[0].groups: at least one group is needed; leave it out for all that the credential may see
+    accounts[0].groups: at least one group is needed; leave it out for all that the credential may see
+    accounts[0].groups: at least one group is needed; leave it out for all that the credential may see
+    accounts[0].discover.organization: `acme`: an id is 24 hexadecimal digits, as in the address of the page in Atlas
+    accounts[0].discover.interval: must be a duration such as `60s` or `5m`, from 1s to 1day
+    accounts[0].discover.providers: must name at least one; leave it out for all three
+    accounts[0].discover.include: must name at least one; leave it out where nothing is to be said
+    accounts[0].discover.exclude[0]: must have an `id`, a `name` or `tags`
+    accounts[0].discover.exclude[1].tags: must name at least one
+    accounts[0].discover.exclude[2].name: `[` is no pattern: unclosed character class
+    accounts[0].discover.exclude[3].tags.env: `a{9999}{9999}` is no pattern: Compiled regex exceeds size limit of 65536 bytes
+    accounts[0].discover.exclude[4].tags.env: must be a text; put it in quotes
+    accounts[0].discover.include[0].id: `x`: an id is 24 hexadecimal digits, as in the address of the page in Atlas
+    accounts[0].discover.include[0].color: unknown key; known here: id, name, tags
+    accounts[0].discover.groups: unknown key; known here: organization, interval, providers, include, exclude
+    ");
+}
+
+#[test]
+fn a_credential_is_an_api_key_or_a_service_account() {
+    let told = [
+        "",
+        "public_key: p, private_key_env: KEY, client_id: c, client_secret_env: KEY",
+        "public_key: p, client_secret_env: KEY",
+        "client_id: c",
+        "client_id: c, client_secret: hunter2",
+        "client_secret_env: KEY, client_id_env: MISSING",
+    ]
+    .map(|settings| faults(&format!("accounts: [{{{settings}}}]")));
+    assert_snapshot!(told.join("\n"), @"
+    accounts[0]: a service account (client_id, client_secret_file or client_secret_env) or an API key (public_key, private_key_file or private_key_env) is needed; there is neither
+    accounts[0]: a service account (client_id, client_secret_file or client_secret_env) or an API key (public_key, private_key_file or private_key_env) is needed; not both
+    accounts[0]: a service account (client_id, client_secret_file or client_secret_env) or an API key (public_key, private_key_file or private_key_env) is needed; not both
+    accounts[0]: exactly one of client_secret_file, client_secret_env is needed
+    accounts[0]: exactly one of client_secret_file, client_secret_env is needed
+    accounts[0].client_secret: unknown key; known here: name, allow_http, base_url, api_version, public_key, public_key_file, public_key_env, private_key_file, private_key_env, client_id, client_id_file, client_id_env, client_secret_file, client_secret_env, proxy_url, proxy_url_file, proxy_url_env, ca_file, discover, groups
+    accounts[0].client_id_env: the environment variable `MISSING` is not set
+    ");
+    assert!(!told.concat().contains("hunter2"));
+}
+
+#[test]
+fn a_proxy_is_an_address_and_its_password_has_no_place_in_the_config() {
+    let with = |settings: &str| parse(&bare(settings)).map(|config| config.accounts[0].proxy.clone());
+    assert!(with("").unwrap().is_none());
+    for proxy in ["http://proxy:3128", "https://proxy", "socks5h://[::1]:1080", "http://user@proxy:3128/"] {
+        assert!(with(&format!("proxy_url: '{proxy}'")).unwrap().is_some(), "{proxy}");
+    }
+    let env = |name: &str| Some(if name == "PROXY" { "http://u:hunter2@proxy:3128" } else { "k" }.to_owned());
+    let config = Config::parse(&bare("proxy_url_env: PROXY"), Path::new(""), &env).unwrap();
+    assert!(config.accounts[0].proxy.as_ref().unwrap().has_password());
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let told = [
+        "proxy_url: 'http://u:hunter2@proxy:3128'",
+        "proxy_url: 'hunter2'",
+        "proxy_url: 'ftp://hunter2'",
+        "proxy_url: 'http://proxy/hunter2'",
+        "proxy_url: 'http://proxy', proxy_url_env: KEY",
+        "proxy_url_env: KEY",
+    ]
+    .map(|settings| faults(&bare(settings)));
+    assert_snapshot!(told.join("\n"), @"
+    accounts[0].proxy_url: must hold no password; put the address into proxy_url_file or proxy_url_env
+    accounts[0].proxy_url: a proxy is an address such as `http://proxy.example:3128`; `https`, `socks5` and `socks5h` will do too
+    accounts[0].proxy_url: a proxy is an address such as `http://proxy.example:3128`; `https`, `socks5` and `socks5h` will do too
+    accounts[0].proxy_url: a proxy is an address such as `http://proxy.example:3128`; `https`, `socks5` and `socks5h` will do too
+    accounts[0]: exactly one of proxy_url, proxy_url_file, proxy_url_env is needed
+    accounts[0].proxy_url_env: a proxy is an address such as `http://proxy.example:3128`; `https`, `socks5` and `socks5h` will do too
+    ");
+    assert!(!told.concat().contains("hunter2"));
+}
+
+#[test]
+fn authorities_come_from_a_file_of_certificates() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = rcgen::generate_simple_self_signed(["atlas.example".to_owned()]).unwrap().cert.pem();
+    fs::write(folder.path().join("ca.pem"), &certificate).unwrap();
+    fs::write(folder.path().join("text.pem"), "hello").unwrap();
+    fs::write(folder.path().join("bad.pem"), certificate.replace("MII", "MIX")).unwrap();
+    let with = |file: &str| Config::parse(&bare(&format!("ca_file: {file}")), folder.path(), &env);
+    assert!(with("ca.pem").is_ok());
+    let told = ["text.pem", "bad.pem", "missing.pem"].map(|file| with(file).unwrap_err().to_string());
+    assert_snapshot!(told.join("\n"), @"
+    accounts[0].ca_file: is no list of certificates in the PEM format
+    accounts[0].ca_file: is no list of certificates in the PEM format
+    accounts[0].ca_file: the file `missing.pem` cannot be read: No such file or directory (os error 2)
     ");
 }
 
@@ -173,7 +315,7 @@ fn secrets_come_from_files_beside_the_config() {
         let text = account("").replace("private_key_env: KEY", &format!("private_key_file: {file}"));
         Config::parse(&text, &folder, &env)
     };
-    assert_eq!(with("key").unwrap().accounts[0].private_key.expose_secret(), "hunter2");
+    assert_eq!(with("key").unwrap().accounts[0].credential.pair.secret.expose(), "hunter2");
     let told: Vec<String> =
         ["missing", "empty", "lines", "large"].iter().map(|file| with(file).unwrap_err().to_string()).collect();
     fs::remove_dir_all(&folder).unwrap();
@@ -210,7 +352,8 @@ proptest! {
     fn no_value_makes_the_parser_panic(
         key in prop::sample::select(vec![
             "accounts", "poll", "interval", "concurrency", "name", "base_url", "groups", "id", "providers",
-            "public_key", "private_key_file", "allow_http", "api_version",
+            "public_key", "private_key_file", "allow_http", "api_version", "discover", "include", "exclude", "tags",
+            "organization", "client_id", "client_secret_env", "proxy_url", "ca_file", "containers",
         ]),
         value in r#"(|~|-?[0-9]{1,20}|[0-9]{0,9}(s|m|days)|true|\[[a-z, ]{0,9}\]|\{[a-z]{1,4}: x\}|"[^"\\]{0,9}"|!t x)"#,
     ) {
@@ -218,5 +361,7 @@ proptest! {
         let _ = parse(&format!("poll: {{{key}: {value}}}"));
         let _ = parse(&format!("accounts: [{{{key}: {value}}}]"));
         let _ = parse(&format!("accounts: [{{groups: [{{{key}: {value}}}]}}]"));
+        let _ = parse(&format!("accounts: [{{discover: {{{key}: {value}}}}}]"));
+        let _ = parse(&format!("accounts: [{{discover: {{include: [{{{key}: {value}}}]}}}}]"));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     exposition::{Labels, Page},
-    family,
+    family, unix_seconds,
 };
 use crate::state::{Histogram, State};
 
@@ -26,6 +26,7 @@ pub(super) fn write(page: &mut Page, state: &State) {
         durations.add_suffixed("_count", &labels, &[], api.durations.count);
     }
     write_rate_limits(page, state);
+    write_version_ends(page, state);
 }
 
 fn labels(account: &str, endpoint: &str) -> Labels {
@@ -36,10 +37,9 @@ fn write_rate_limits(page: &mut Page, state: &State) {
     let buckets: Vec<_> = state
         .rate_limits
         .iter()
-        .filter_map(|((endpoint, group), rate_limit)| {
-            let account = &state.groups.get(group)?.account;
-            let pairs = [("account", account.as_str()), ("endpoint", endpoint), ("group_id", group.as_str())];
-            Some((Labels::new(&pairs), rate_limit))
+        .map(|((account, endpoint, group), rate_limit)| {
+            let group = group.as_ref().map_or("", |group| group.as_str());
+            (Labels::new(&[("account", account), ("endpoint", endpoint), ("group_id", group)]), rate_limit)
         })
         .collect();
     let mut remaining = page.family(&family::RATE_LIMIT_REMAINING);
@@ -49,5 +49,25 @@ fn write_rate_limits(page: &mut Page, state: &State) {
     let mut limit = page.family(&family::RATE_LIMIT);
     for (labels, rate_limit) in &buckets {
         limit.add(labels, &[], rate_limit.limit);
+    }
+}
+
+/// Only what Atlas announces to end has series.
+fn write_version_ends(page: &mut Page, state: &State) {
+    let ends: Vec<_> = state
+        .version_ends
+        .iter()
+        .map(|((account, endpoint), ends)| {
+            let version = state.accounts.get(account).map_or("", |account| account.api_version);
+            (Labels::new(&[("account", account), ("endpoint", endpoint), ("version", version)]), ends)
+        })
+        .collect();
+    let mut deprecation = page.family(&family::API_DEPRECATION);
+    for (labels, time) in ends.iter().filter_map(|(labels, ends)| Some((labels, ends.deprecation?))) {
+        deprecation.add(labels, &[], unix_seconds(time));
+    }
+    let mut sunset = page.family(&family::API_SUNSET);
+    for (labels, time) in ends.iter().filter_map(|(labels, ends)| Some((labels, ends.sunset?))) {
+        sunset.add(labels, &[], unix_seconds(time));
     }
 }

@@ -58,14 +58,26 @@ families! {
     AVAILABLE = Gauge "mongodbatlas_network_peering_available" ["provider", "vpcId", "group_id", "peering_id"];
     /// When the peering was made, from its id; missing if the id is no ObjectId.
     CREATED = Gauge "mongodbatlas_network_peering_created_timestamp_seconds" ["provider", "vpcId", "group_id", "peering_id"];
-    /// What identifies the peering to people: its container in Atlas, AWS's connection id, and the user's network.
-    INFO = Gauge "mongodbatlas_network_peering_info" ["provider", "vpcId", "group_id", "peering_id", "container_id", "connection_id", "cloud_account", "resource_group", "accepter_region", "cidr_block"];
+    /// What identifies the peering to people: AWS's connection id, the user's network, and the container with the network on Atlas's side.
+    INFO = Gauge "mongodbatlas_network_peering_info" ["provider", "vpcId", "group_id", "peering_id", "container_id", "connection_id", "cloud_account", "resource_group", "accepter_region", "cidr_block", "atlas_region", "atlas_cidr_block"];
     /// 1 while Atlas reports an error for the peering; free text counts as OTHER and is in the log.
     ERROR_INFO = Gauge "mongodbatlas_network_peering_error_info" ["provider", "vpcId", "group_id", "peering_id", "reason"];
     /// How many peerings have the status; 0 for every documented status of the provider without one.
     PEERINGS = Gauge "mongodbatlas_network_peerings" ["group_id", "provider", "status"];
-    /// Names the group (an Atlas project) as the config does.
+    /// Names the group (an Atlas project) as the config does, else as Atlas does; and its organization, where groups are discovered.
     GROUP_INFO = Gauge "mongodbatlas_group_info" ["group_id", "group_name", "org_id", "account"];
+    /// How many groups are watched with the account; 0 before its groups are known.
+    ACCOUNT_GROUPS = Gauge "mongodbatlas_account_groups" ["account"];
+    /// 1 if Atlas listed the account's groups completely when it was last asked, and these are watched, else 0; 0 before the first time.
+    DISCOVERY_SUCCESS = Gauge "mongodbatlas_discovery_success" ["account"];
+    /// When Atlas last listed the account's groups completely; 0 before the first time.
+    DISCOVERY_LAST_SUCCESS = Gauge "mongodbatlas_discovery_last_success_timestamp_seconds" ["account"];
+    /// How often Atlas is asked for the account's groups.
+    DISCOVERY_INTERVAL = Gauge "mongodbatlas_discovery_interval_seconds" ["account"];
+    /// How often Atlas was asked for the account's groups.
+    DISCOVERIES = Counter "mongodbatlas_discoveries_total" ["account"];
+    /// Discoveries that failed; a reason appears with its first failure.
+    DISCOVERY_FAILURES = Counter "mongodbatlas_discovery_failures_total" ["account", "reason"];
     /// 1 if the last poll of the group and provider brought every page and is not too old, else 0; 0 before the first.
     POLL_SUCCESS = Gauge "mongodbatlas_peering_poll_success" ["group_id", "provider"];
     /// When a poll last succeeded; 0 before the first.
@@ -88,10 +100,22 @@ families! {
     API_REQUESTS = Counter "mongodbatlas_api_requests_total" ["account", "endpoint", "code"];
     /// Time from sending a request to Atlas to the headers of its answer.
     API_DURATION = Histogram "mongodbatlas_api_request_duration_seconds" ["account", "endpoint"];
-    /// Requests left in the group's token bucket when Atlas last told.
+    /// Requests left in a token bucket when Atlas last told; that of peers and containers is the group's, others have no group.
     RATE_LIMIT_REMAINING = Gauge "mongodbatlas_api_ratelimit_remaining" ["account", "endpoint", "group_id"];
-    /// Size of the group's token bucket when Atlas last told.
+    /// Size of that token bucket when Atlas last told.
     RATE_LIMIT = Gauge "mongodbatlas_api_ratelimit_limit" ["account", "endpoint", "group_id"];
+    /// From when on Atlas calls the API version in use deprecated; missing while it does not.
+    API_DEPRECATION = Gauge "mongodbatlas_api_deprecation_timestamp_seconds" ["account", "endpoint", "version"];
+    /// When the API version in use stops answering; missing while Atlas announces no end.
+    API_SUNSET = Gauge "mongodbatlas_api_sunset_timestamp_seconds" ["account", "endpoint", "version"];
+    /// 1 while Atlas refuses the account's credential, else 0.
+    CREDENTIAL_REFUSED = Gauge "mongodbatlas_api_credential_refused" ["account"];
+    /// When the service account's access token ends; it is renewed before. 0 before the first.
+    TOKEN_EXPIRY = Gauge "mongodbatlas_api_token_expiry_timestamp_seconds" ["account"];
+    /// Access tokens that were minted.
+    TOKEN_MINTS = Counter "mongodbatlas_api_token_mints_total" ["account"];
+    /// Access tokens that could not be minted.
+    TOKEN_MINT_FAILURES = Counter "mongodbatlas_api_token_mint_failures_total" ["account"];
     /// The version of this exporter.
     BUILD_INFO = Gauge "mongodbatlas_peering_exporter_build_info" ["version"];
     /// 1 if the config was read without faults when it was last read.

@@ -1,5 +1,6 @@
 //! The state as Prometheus's text: a function of the state and the time, with no memory and no I/O.
 
+mod accounts;
 mod api;
 mod exporter;
 mod exposition;
@@ -22,8 +23,10 @@ pub fn render(state: &State, now: Instant) -> String {
     let mut page = Page::default();
     peerings::write(&mut page, state, now);
     groups::write(&mut page, state);
+    accounts::write_groups(&mut page, state);
     polls::write(&mut page, state, now);
     api::write(&mut page, state);
+    accounts::write_credentials(&mut page, state);
     exporter::write(&mut page, state);
     page.into_text()
 }

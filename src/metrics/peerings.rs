@@ -7,9 +7,18 @@ use super::{
     family, unix_seconds,
 };
 use crate::{
-    atlas::{Listing, Peering},
+    atlas::{Container, Listing, Peering},
     state::{State, Target},
 };
+
+/// A peering on the page.
+struct Shown<'a> {
+    /// The labels that tell every peering from every other; `vpcId` alone does not.
+    identity: Labels,
+    peering: &'a Peering,
+    /// Atlas's side of it, once known.
+    container: Option<&'a Container>,
+}
 
 pub(super) fn write(page: &mut Page, state: &State, now: Instant) {
     let listings: Vec<(&Target, &Listing)> = state
@@ -17,10 +26,8 @@ pub(super) fn write(page: &mut Page, state: &State, now: Instant) {
         .iter()
         .filter_map(|(target, known)| Some((target, known.served(now, state.max_staleness)?)))
         .collect();
-    let peerings: Vec<(Labels, &Peering)> = listings
-        .iter()
-        .flat_map(|(target, listing)| listing.peerings.iter().map(|peering| (identity(target, peering), peering)))
-        .collect();
+    let peerings: Vec<Shown<'_>> =
+        listings.iter().flat_map(|(target, listing)| shown(state, target, listing)).collect();
     write_status(page, &peerings);
     write_created(page, &peerings);
     write_info(page, &peerings);
@@ -28,39 +35,43 @@ pub(super) fn write(page: &mut Page, state: &State, now: Instant) {
     write_counts(page, &listings);
 }
 
-/// The labels that tell every peering from every other; `vpcId` alone does not.
-fn identity(target: &Target, peering: &Peering) -> Labels {
-    Labels::new(&[
-        ("provider", target.provider.as_str()),
-        ("vpcId", &peering.vpc_id),
-        ("group_id", target.group.as_str()),
-        ("peering_id", &peering.id),
-    ])
+fn shown<'a>(state: &'a State, target: &Target, listing: &'a Listing) -> impl Iterator<Item = Shown<'a>> {
+    let containers = state.groups.get(&target.group).map(|group| &group.containers);
+    listing.peerings.iter().map(move |peering| Shown {
+        identity: Labels::new(&[
+            ("provider", target.provider.as_str()),
+            ("vpcId", &peering.vpc_id),
+            ("group_id", target.group.as_str()),
+            ("peering_id", &peering.id),
+        ]),
+        peering,
+        container: containers.and_then(|containers| containers.get(&peering.container_id)),
+    })
 }
 
-fn write_status(page: &mut Page, peerings: &[(Labels, &Peering)]) {
+fn write_status(page: &mut Page, peerings: &[Shown<'_>]) {
     let mut status = page.family(&family::STATUS);
-    for (identity, peering) in peerings {
+    for Shown { identity, peering, .. } in peerings {
         status.add(identity, &[("status", &peering.status)], 1);
     }
     let mut available = page.family(&family::AVAILABLE);
-    for (identity, peering) in peerings {
+    for Shown { identity, peering, .. } in peerings {
         available.add(identity, &[], u8::from(peering.is_available()));
     }
 }
 
-fn write_created(page: &mut Page, peerings: &[(Labels, &Peering)]) {
+fn write_created(page: &mut Page, peerings: &[Shown<'_>]) {
     let mut created = page.family(&family::CREATED);
-    for (identity, peering) in peerings {
+    for Shown { identity, peering, .. } in peerings {
         if let Some(time) = peering.created() {
             created.add(identity, &[], unix_seconds(time));
         }
     }
 }
 
-fn write_info(page: &mut Page, peerings: &[(Labels, &Peering)]) {
+fn write_info(page: &mut Page, peerings: &[Shown<'_>]) {
     let mut info = page.family(&family::INFO);
-    for (identity, peering) in peerings {
+    for Shown { identity, peering, container } in peerings {
         let more = [
             ("container_id", peering.container_id.as_str()),
             ("connection_id", &peering.connection_id),
@@ -68,14 +79,16 @@ fn write_info(page: &mut Page, peerings: &[(Labels, &Peering)]) {
             ("resource_group", &peering.resource_group),
             ("accepter_region", &peering.accepter_region),
             ("cidr_block", &peering.cidr_block),
+            ("atlas_region", container.map_or("", |container| &container.region)),
+            ("atlas_cidr_block", container.map_or("", |container| &container.cidr_block)),
         ];
         info.add(identity, &more, 1);
     }
 }
 
-fn write_errors(page: &mut Page, peerings: &[(Labels, &Peering)]) {
+fn write_errors(page: &mut Page, peerings: &[Shown<'_>]) {
     let mut errors = page.family(&family::ERROR_INFO);
-    for (identity, peering) in peerings {
+    for Shown { identity, peering, .. } in peerings {
         if let Some(reason) = peering.error_word() {
             errors.add(identity, &[("reason", reason)], 1);
         }

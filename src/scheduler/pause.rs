@@ -1,16 +1,72 @@
-//! The pause of a group that Atlas limits.
+//! The pauses of what Atlas limits: a group, or the list of groups; and nothing else.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::time::Instant;
 
+use crate::atlas::{Exchange, GroupId};
+
 /// Atlas may ask to wait for 0 seconds, or not say how long.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// Shared by the targets of one group: the bucket of requests is the group's.
+/// The pauses of one account, fed with everything that Atlas answers.
+pub struct Pauses {
+    longest: Duration,
+    pauses: Mutex<HashMap<Bucket, Arc<Pause>>>,
+}
+
+/// Whose requests share a token bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Bucket {
+    /// Peers and containers: it belongs to the group.
+    Group(GroupId),
+    /// The list of groups: it belongs to the user, or the organization.
+    Groups,
+}
+
+impl Pauses {
+    /// Where Atlas does not say for how long, no pause is longer than `longest`.
+    #[must_use]
+    pub fn new(longest: Duration) -> Self {
+        Self { longest, pauses: Mutex::default() }
+    }
+
+    /// Learns what an answer says about the bucket that it took its token from.
+    pub fn heed(&self, exchange: &Exchange) {
+        let bucket = match (exchange.endpoint, &exchange.group) {
+            ("peers" | "containers", Some(group)) => Bucket::Group(group.clone()),
+            ("groups" | "org_groups", _) => Bucket::Groups,
+            _ => return,
+        };
+        let pause = self.of(bucket);
+        match exchange.code.as_str() {
+            "429" => pause.begin(exchange.retry_after, self.longest),
+            // The next request would be refused.
+            _ if exchange.rate_limit.is_some_and(|limit| limit.remaining == 0) => pause.wait_a_little(),
+            "200" => pause.end(),
+            _ => {}
+        }
+    }
+
+    pub(super) fn of(&self, bucket: Bucket) -> Arc<Pause> {
+        self.pauses().entry(bucket).or_default().clone()
+    }
+
+    pub(super) fn forget(&self, group: &GroupId) {
+        self.pauses().remove(&Bucket::Group(group.clone()));
+    }
+
+    fn pauses(&self) -> MutexGuard<'_, HashMap<Bucket, Arc<Pause>>> {
+        // Nothing panics while it holds the lock.
+        self.pauses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Shared by all who take from one bucket.
 pub(super) struct Pause(Mutex<Limit>);
 
 struct Limit {
@@ -25,30 +81,36 @@ impl Default for Pause {
 }
 
 impl Pause {
-    /// How long the group must not be polled; nothing if it may.
+    /// For how long nothing must be asked; nothing if it may.
     pub(super) fn left(&self) -> Option<Duration> {
         let left = self.limit().until.saturating_duration_since(Instant::now());
         (!left.is_zero()).then_some(left)
     }
 
-    /// Atlas limited the group. Waits as long as Atlas asks, and each time in a row twice as long as before,
-    /// up to `longest`; then a little more, so that not all who were limited return in the same instant.
-    pub(super) fn begin(&self, asked: Option<Duration>, longest: Duration) -> Instant {
+    /// Atlas limits. Waits as long as Atlas asks, and each time in a row twice as long as before, up to `longest`; then
+    /// a little more, so that not all who were limited return in the same instant.
+    fn begin(&self, asked: Option<Duration>, longest: Duration) {
         let mut limit = self.limit();
         if limit.until > Instant::now() {
-            // Another target of the group was told the same.
-            return limit.until;
+            // Another request was told the same.
+            return;
         }
         let growing = SHORTEST.saturating_mul(1 << limit.times_in_a_row.min(16)).min(longest.max(SHORTEST));
         let wait = asked.unwrap_or_default().max(growing);
         let jitter = SHORTEST.mul_f64(fastrand::f64());
         limit.times_in_a_row += 1;
         limit.until = Instant::now() + wait + jitter;
-        limit.until
     }
 
-    /// A poll of the group succeeded.
-    pub(super) fn end(&self) {
+    /// The bucket is empty, but nothing was refused.
+    fn wait_a_little(&self) {
+        let until = Instant::now() + SHORTEST + SHORTEST.mul_f64(fastrand::f64());
+        let mut limit = self.limit();
+        limit.until = limit.until.max(until);
+    }
+
+    /// Something was answered.
+    fn end(&self) {
         let mut limit = self.limit();
         if limit.until <= Instant::now() {
             limit.times_in_a_row = 0;
@@ -64,12 +126,29 @@ impl Pause {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::atlas::RateLimit;
 
     const INTERVAL: Duration = Duration::from_secs(60);
 
     fn seconds(pause: &Pause, asked: Option<u64>) -> f64 {
-        let until = pause.begin(asked.map(Duration::from_secs), INTERVAL);
-        until.duration_since(Instant::now()).as_secs_f64()
+        pause.begin(asked.map(Duration::from_secs), INTERVAL);
+        pause.left().unwrap_or_default().as_secs_f64()
+    }
+
+    fn group(n: u8) -> GroupId {
+        format!("5e57d85c854180642f7844{n:02}").parse().unwrap()
+    }
+
+    fn exchange(endpoint: &'static str, group: Option<GroupId>, code: &str, remaining: u64) -> Exchange {
+        Exchange {
+            endpoint,
+            group,
+            code: code.to_owned(),
+            duration: Duration::ZERO,
+            rate_limit: Some(RateLimit { limit: 2000, remaining }),
+            retry_after: None,
+            ends: None,
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -101,5 +180,30 @@ mod tests {
         assert_eq!(pause.left(), None);
         pause.end();
         assert!(seconds(&pause, None) <= 2.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_shares_the_bucket_is_paused() {
+        let pauses = Pauses::new(INTERVAL);
+        let left = |bucket| pauses.of(bucket).left();
+        pauses.heed(&exchange("containers", Some(group(1)), "429", 0));
+        assert!(left(Bucket::Group(group(1))).is_some(), "containers take from the bucket of peers");
+        assert_eq!((left(Bucket::Group(group(2))), left(Bucket::Groups)), (None, None));
+        pauses.heed(&exchange("org_groups", None, "429", 0));
+        assert!(left(Bucket::Groups).is_some());
+        assert_eq!(left(Bucket::Group(group(2))), None);
+        pauses.heed(&exchange("token", None, "429", 0));
+        pauses.heed(&exchange("system", None, "429", 0));
+        assert_eq!(left(Bucket::Group(group(2))), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_empty_bucket_is_left_alone_before_atlas_refuses() {
+        let pauses = Pauses::new(INTERVAL);
+        let left = || pauses.of(Bucket::Group(group(1))).left();
+        pauses.heed(&exchange("peers", Some(group(1)), "200", 1));
+        assert_eq!(left(), None);
+        pauses.heed(&exchange("peers", Some(group(1)), "200", 0));
+        assert!((SHORTEST..=SHORTEST * 2).contains(&left().unwrap()));
     }
 }

@@ -1,29 +1,31 @@
-//! What a poll changed, as lines of the log.
+//! What polls and discoveries changed, as lines of the log.
 
-use tracing::{error, info, warn};
+use tokio::sync::watch;
+use tracing::{debug, error, info, warn};
 
 use crate::{
     atlas::Peering,
-    state::{Cause, Event, Target},
+    state::{Cause, DiscoveryEvent, Event, State, Target},
 };
 
-/// What the config calls the things that a line is about.
-pub(super) struct Names {
-    pub(super) account: String,
-    pub(super) group: String,
-}
+/// More groups than this that appear at once get one line together.
+const MANY: usize = 10;
 
 /// Logs a change with the names of what it is about. A failure is told when it begins and when it ends.
-pub(super) fn log(target: &Target, names: &Names, event: Event) {
-    let (account, group, group_name) = (names.account.as_str(), target.group.as_str(), names.group.as_str());
-    let provider = target.provider.as_str();
+pub(super) fn log(target: &Target, account: &str, group_name: &str, event: Event) {
+    let (group, provider) = (target.group.as_str(), target.provider.as_str());
     macro_rules! log {
         ($level:ident, $($rest:tt)+) => { $level!(account, group, group_name, provider, $($rest)+) };
     }
     match event {
         Event::Failing(failure) => {
-            let reason = failure.reason.as_str();
-            log!(warn, reason, "polls fail: {}; {}", failure.message, failure.reason.advice());
+            let (reason, advice) = (failure.reason.as_str(), failure.advice);
+            if failure.is_of_the_account {
+                // The account has a line of its own, and may have a thousand targets.
+                log!(debug, reason, "polls fail: {}; {advice}", failure.message);
+            } else {
+                log!(warn, reason, "polls fail: {}; {advice}", failure.message);
+            }
         }
         Event::Recovered { failed } => log!(info, "polls succeed again after {failed} that failed"),
         Event::Dropped { peerings, cause } => {
@@ -47,6 +49,45 @@ pub(super) fn log(target: &Target, names: &Names, event: Event) {
         Event::Changed { from, to } => {
             let Peering { vpc_id, id, status, error, .. } = to;
             log!(info, vpc_id, peering_id = id, from, to = status, error, "a peering changed");
+        }
+    }
+}
+
+/// Logs what a discovery changed.
+pub(super) fn log_discovery(account: &str, state: &watch::Sender<State>, events: Vec<DiscoveryEvent>) {
+    let appeared = events.iter().filter(|event| matches!(event, DiscoveryEvent::Appeared(_))).count();
+    if appeared > MANY {
+        info!(account, groups = appeared, "groups appeared, and are watched");
+    }
+    for event in events {
+        match event {
+            DiscoveryEvent::Failing(failure) => {
+                let (reason, advice) = (failure.reason.as_str(), failure.advice);
+                warn!(account, reason, "discovery fails, the groups stay as they are: {}; {advice}", failure.message);
+            }
+            DiscoveryEvent::Recovered { failed } => {
+                info!(account, "discovery succeeds again after {failed} that failed");
+            }
+            DiscoveryEvent::Appeared(_) if appeared > MANY => {}
+            DiscoveryEvent::Appeared(group) => {
+                let name = state.borrow().groups.get(&group).map(|group| group.name.clone());
+                info!(account, group = group.as_str(), group_name = name, "a group appeared, and is watched");
+            }
+            DiscoveryEvent::Left { group, name } => {
+                let group = group.as_str();
+                warn!(account, group, group_name = name, "a group is gone from Atlas's list, and is watched no more");
+            }
+            DiscoveryEvent::HeldBack { missing, known } => warn!(
+                account,
+                missing,
+                known,
+                "Atlas's list lacks more than half of the groups; they stay until the next discovery says the same"
+            ),
+            DiscoveryEvent::Nothing => error!(
+                account,
+                "there is no group to watch: the credential sees none, `discover` selects none, or another account \
+                 watches them"
+            ),
         }
     }
 }

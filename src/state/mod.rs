@@ -1,6 +1,8 @@
 //! What we know now: plain data, changed by polls and API exchanges, read by the metrics.
 
+mod account;
 mod api;
+mod group;
 mod poll;
 mod target;
 
@@ -10,11 +12,13 @@ use std::{
 };
 
 pub use self::{
+    account::{AccountState, CredentialChange, DiscoveryState, TokenState},
     api::{ApiState, Histogram},
+    group::{DiscoveryEvent, Group},
     poll::{Cause, Event, Failure, Poll},
     target::TargetState,
 };
-use crate::atlas::{Exchange, GroupId, Provider, RateLimit};
+use crate::atlas::{Container, Exchange, GroupId, Provider, RateLimit, VersionEnds};
 
 /// The unit that is polled: one group and one provider.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,15 +27,6 @@ pub struct Target {
     pub group: GroupId,
     /// The cloud.
     pub provider: Provider,
-}
-
-/// What is known of a group beside its peerings.
-#[derive(Clone, Debug)]
-pub struct Group {
-    /// The account that polls it, as the config names it.
-    pub account: String,
-    /// The name that the config gives it; may be empty.
-    pub name: String,
 }
 
 /// Everything that is known.
@@ -43,23 +38,30 @@ pub struct State {
     pub max_staleness: Duration,
     /// When the config was read.
     pub config_read: SystemTime,
+    /// Every account of the config.
+    pub accounts: BTreeMap<String, AccountState>,
     /// Every group that is watched.
     pub groups: BTreeMap<GroupId, Group>,
     /// Every target, polled or not.
     pub targets: BTreeMap<Target, TargetState>,
     /// Exchanges with Atlas by account and endpoint.
     pub api: BTreeMap<(String, &'static str), ApiState>,
-    /// The last word on each rate limit, by endpoint and group.
-    pub rate_limits: BTreeMap<(&'static str, GroupId), RateLimit>,
+    /// The last word on each rate limit, by account, endpoint and, where the bucket is a group's, group.
+    pub rate_limits: BTreeMap<(String, &'static str, Option<GroupId>), RateLimit>,
+    /// When the version of the API ends, by account and endpoint; only where Atlas announces it.
+    pub version_ends: BTreeMap<(String, &'static str), VersionEnds>,
+    /// Whether everything was asked for once; stays so, whatever appears later.
+    ready: bool,
 }
 
 impl State {
-    /// Knows the targets, and nothing of them yet.
+    /// Knows the accounts, groups and targets, and nothing of them yet.
     #[must_use]
     pub fn new(
         interval: Duration,
         max_staleness: Duration,
         config_read: SystemTime,
+        accounts: BTreeMap<String, AccountState>,
         groups: BTreeMap<GroupId, Group>,
         targets: impl IntoIterator<Item = Target>,
     ) -> Self {
@@ -68,23 +70,35 @@ impl State {
             interval,
             max_staleness,
             config_read,
+            accounts,
             groups,
             targets,
             api: BTreeMap::new(),
             rate_limits: BTreeMap::new(),
+            version_ends: BTreeMap::new(),
+            ready: false,
         }
     }
 
-    /// Whether every target was polled once, whatever came of it.
+    /// Whether every account was asked for its groups, and every target was polled, once, whatever came of it.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.targets.values().all(|target| target.polls > 0)
+        self.ready
     }
 
-    /// Whether the last poll of every target succeeded.
+    /// Whether the last discovery of every account and the last poll of every target succeeded.
     #[must_use]
     pub fn all_succeeded(&self) -> bool {
-        self.targets.values().all(TargetState::succeeded)
+        let mut discoveries = self.accounts.values().filter_map(|account| account.discovery.as_ref());
+        discoveries.all(DiscoveryState::succeeded) && self.targets.values().all(TargetState::succeeded)
+    }
+
+    /// The accounts whose groups nobody asked for yet, and the targets that were not polled yet.
+    #[must_use]
+    pub fn pending(&self) -> (usize, usize) {
+        let discoveries = self.accounts.values().filter_map(|account| account.discovery.as_ref());
+        let undiscovered = discoveries.filter(|discovery| discovery.discoveries == 0).count();
+        (undiscovered, self.targets.values().filter(|target| target.polls == 0).count())
     }
 
     /// When the next listing will become too old to be shown.
@@ -94,13 +108,39 @@ impl State {
         ends.filter(|end| *end >= now).min()
     }
 
-    /// Takes in an exchange with Atlas.
-    pub fn record_exchange(&mut self, account: &str, exchange: Exchange) {
-        let api = self.api.entry((account.to_owned(), exchange.endpoint)).or_default();
+    /// The targets of an account.
+    pub fn targets_of(&self, account: &str) -> impl Iterator<Item = &Target> {
+        self.targets.keys().filter(move |target| self.account_of(&target.group) == Some(account))
+    }
+
+    /// The account that polls a group.
+    #[must_use]
+    pub fn account_of(&self, group: &GroupId) -> Option<&str> {
+        Some(self.groups.get(group)?.account.as_str())
+    }
+
+    /// Takes in an exchange with Atlas. Tells when the version that was asked for ends, if that is news.
+    pub fn record_exchange(&mut self, account: &str, exchange: Exchange) -> Option<VersionEnds> {
+        let key = (account.to_owned(), exchange.endpoint);
+        let api = self.api.entry(key.clone()).or_default();
         *api.requests.entry(exchange.code).or_default() += 1;
         api.durations.observe(exchange.duration);
         if let Some(rate_limit) = exchange.rate_limit {
-            self.rate_limits.insert((exchange.endpoint, exchange.group), rate_limit);
+            self.rate_limits.insert((account.to_owned(), bucket(exchange.endpoint), exchange.group), rate_limit);
+        }
+        let ends = exchange.ends?;
+        let before = if ends == VersionEnds::default() {
+            self.version_ends.remove(&key)
+        } else {
+            self.version_ends.insert(key, ends)
+        };
+        (before.unwrap_or_default() != ends).then_some(ends)
+    }
+
+    /// Takes in Atlas's side of a group's peerings. A group that is watched no more stays unknown.
+    pub fn record_containers(&mut self, group: &GroupId, containers: Vec<Container>) {
+        if let Some(group) = self.groups.get_mut(group) {
+            group.containers = containers.into_iter().map(|container| (container.id.clone(), container)).collect();
         }
     }
 
@@ -109,11 +149,22 @@ impl State {
         let Some(state) = self.targets.get_mut(target) else { return Vec::new() };
         state.polls += 1;
         state.duration = poll.duration;
-        match poll.outcome {
+        let events = match poll.outcome {
             Ok(listing) => state.succeed(listing, poll.ended, poll.ended_at),
             Err(failure) => state.fail(failure, poll.ended, self.max_staleness),
-        }
+        };
+        self.update_ready();
+        events
     }
+
+    fn update_ready(&mut self) {
+        self.ready = self.ready || self.pending() == (0, 0);
+    }
+}
+
+/// Containers take their tokens from the bucket of peers.
+fn bucket(endpoint: &'static str) -> &'static str {
+    if endpoint == "containers" { "peers" } else { endpoint }
 }
 
 #[cfg(test)]

@@ -24,6 +24,10 @@ pub struct Failure {
     pub reason: Reason,
     /// The whole chain of causes as a sentence.
     pub message: String,
+    /// What to do about it.
+    pub advice: &'static str,
+    /// Whether everything of the account fails for the same cause.
+    pub is_of_the_account: bool,
 }
 
 /// A change that someone may want to read about in the log.

@@ -17,6 +17,7 @@ impl Fixture {
             MAX_STALENESS,
             SystemTime::UNIX_EPOCH,
             BTreeMap::new(),
+            BTreeMap::new(),
             [target.clone()],
         );
         Self { state, target, start: Instant::now() }
@@ -45,7 +46,7 @@ fn listing(peerings: &[(&str, &str)]) -> Listing {
 }
 
 fn failure(reason: Reason) -> Failure {
-    Failure { reason, message: reason.as_str().to_owned() }
+    Failure { reason, message: reason.as_str().to_owned(), advice: reason.advice(), is_of_the_account: false }
 }
 
 #[test]
@@ -145,17 +146,19 @@ fn exchanges_are_counted() {
     for code in ["401", "200", "200"] {
         let rate_limit = (code == "200").then_some(RateLimit { limit: 2000, remaining: 1999 });
         let exchange = Exchange {
-            group: fixture.target.group.clone(),
+            group: Some(fixture.target.group.clone()),
             endpoint: "peers",
             code: code.to_owned(),
             duration: Duration::from_millis(150),
             rate_limit,
+            retry_after: None,
+            ends: None,
         };
         fixture.state.record_exchange("main", exchange);
     }
     let api = &fixture.state.api[&("main".to_owned(), "peers")];
     assert_eq!(api.requests, BTreeMap::from([("200".to_owned(), 2), ("401".to_owned(), 1)]));
     assert_eq!(api.durations.counts, [0, 0, 3, 0, 0, 0, 0, 0, 0]);
-    let key = ("peers", fixture.target.group.clone());
+    let key = ("main".to_owned(), "peers", Some(fixture.target.group.clone()));
     assert_eq!(fixture.state.rate_limits[&key].remaining, 1999);
 }

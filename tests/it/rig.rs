@@ -8,7 +8,10 @@ use std::{
 };
 
 use mongodbatlas_peering_exporter::{
-    atlas::{ApiVersion, Client, Exchange, GroupId, ListError, Listing, Provider, Settings},
+    atlas::{
+        ApiVersion, Authorities, Client, Credential, CredentialKind, Exchange, GroupId, ListError, Listing, Pair,
+        Provider, Report, Secret, Settings,
+    },
     config::{Config, Poll},
     run,
     simulator::{Request, Scenario, Simulator},
@@ -51,10 +54,12 @@ impl Atlas {
         Settings {
             base_url: format!("http://{}", self.address).parse().unwrap(),
             api_version: ApiVersion::V2,
-            public_key: self.scenario.credentials.public_key.clone(),
-            private_key: self.scenario.credentials.private_key.clone().into(),
+            credential: key(&self.scenario.credentials.public_key, &self.scenario.credentials.private_key),
+            proxy: None,
+            authorities: Authorities::default(),
             timeout: Duration::from_secs(5),
             items_per_page: 500,
+            interval: Duration::from_secs(60),
         }
     }
 
@@ -99,6 +104,12 @@ impl Drop for Atlas {
     }
 }
 
+/// An API key that does not change.
+pub fn key(public_key: &str, private_key: &str) -> Credential {
+    let [id, secret] = [public_key, private_key].map(|text| Secret::fixed(text).unwrap());
+    Credential { kind: CredentialKind::ApiKey, pair: Pair { id, secret } }
+}
+
 /// A client that keeps what it reported.
 pub struct Asker {
     client: Client,
@@ -109,7 +120,12 @@ impl Asker {
     pub fn new(settings: Settings) -> Self {
         let exchanges = Arc::<Mutex<Vec<Exchange>>>::default();
         let log = exchanges.clone();
-        let client = Client::new(settings, move |exchange| log.lock().unwrap().push(exchange)).unwrap();
+        let client = Client::new(settings, move |report| {
+            if let Report::Exchange(exchange) = report {
+                log.lock().unwrap().push(exchange);
+            }
+        });
+        let client = client.unwrap();
         Self { client, exchanges }
     }
 

@@ -88,8 +88,13 @@ async fn a_limited_group_is_left_alone_for_as_long_as_atlas_asks() {
     let limited = StatusFault { code: 429, retry_after: Some(2), ..StatusFault::default() };
     rig.atlas.simulator.fail(Fault { times: Some(1), ..of_group(1, Fault::new(Effect::Status(limited))) });
     rig.until("the limit", |page| !page.all("mongodbatlas_peering_poll_failures_total", &[]).is_empty()).await;
-    let labels = [("group_id", GROUP), ("provider", "AWS")];
-    rig.until("a success", |page| page.value("mongodbatlas_peering_poll_success", &labels) == Some(1.0)).await;
+    for success in [0.0, 1.0] {
+        rig.until("a failure of all three targets, then a success", |page| {
+            let group = page.all("mongodbatlas_peering_poll_success", &[("group_id", GROUP)]);
+            group.iter().all(|target| target.value == success)
+        })
+        .await;
+    }
     rig.after_polls("AWS", 2).await;
     let asked = rig.atlas.asked();
     let longest = |n| times(&asked, n).windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);

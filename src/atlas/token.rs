@@ -1,0 +1,287 @@
+//! The access tokens of a service account: minted once however many requests want one, renewed before they end.
+//!
+//! Minting is one POST, and its answer's status and `Retry-After` matter, which the libraries for OAuth 2.0 hide; so
+//! it is written out here (RFC 6749, section 4.4).
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use reqwest::{
+    RequestBuilder,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use tokio::time::Instant;
+use url::{Url, form_urlencoded};
+
+use super::{
+    ErrorKind, Place, Reason, Report, Resource, answer,
+    credential::Pair,
+    exchange::{Reporter, UnderWay},
+};
+
+/// The endpoint allows ten a minute at least, to one address and client; replicas may share both.
+const MINTS: usize = 3;
+
+/// In which no more than [`MINTS`] are tried.
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// The first pause after a mint that failed; the next are twice as long each, up to the interval.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+
+/// A sixth before its end a token is renewed: ten minutes of an hour.
+const RENEWED_BEFORE: u32 = 6;
+
+/// What Atlas says when it says nothing else.
+const LIFETIME: Duration = Duration::from_secs(3600);
+
+/// A token cannot end so late that we lose count.
+const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+/// For the last request of all; the process ends meanwhile.
+const REVOKE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A service account and its access token.
+pub(super) struct Tokens {
+    http: reqwest::Client,
+    /// Ends with `/api/oauth`.
+    base: Url,
+    interval: Duration,
+    reporter: Reporter,
+    pair: Mutex<Pair>,
+    current: Mutex<Option<Arc<Token>>>,
+    brake: Mutex<Brake>,
+    /// One at a time.
+    minting: tokio::sync::Mutex<()>,
+}
+
+/// An access token, as Atlas gave it out.
+struct Token {
+    authorization: HeaderValue,
+    /// Needed to revoke it.
+    text: SecretString,
+    renew_at: Mutex<Instant>,
+    ends: Instant,
+}
+
+/// What keeps mints apart.
+#[derive(Default)]
+struct Brake {
+    tried: VecDeque<Instant>,
+    failed_in_a_row: u32,
+    failure: Option<(Instant, Arc<ErrorKind>)>,
+}
+
+#[derive(Deserialize)]
+struct Minted {
+    access_token: String,
+    expires_in: Option<u64>,
+}
+
+impl Tokens {
+    pub(super) fn new(http: reqwest::Client, base: Url, pair: Pair, interval: Duration, reporter: Reporter) -> Self {
+        Self {
+            http,
+            base,
+            interval,
+            reporter,
+            pair: Mutex::new(pair),
+            current: Mutex::default(),
+            brake: Mutex::default(),
+            minting: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The secret is another one now. The token stays good, but the next request renews it.
+    pub(super) fn rekey(&self, pair: Pair) {
+        *lock(&self.pair) = pair;
+        lock(&self.brake).failure = None;
+        if let Some(token) = &*lock(&self.current) {
+            *lock(&token.renew_at) = Instant::now();
+        }
+    }
+
+    /// Sends the request with a token and reads its answer. A token that ended early is replaced once.
+    pub(super) async fn ask(&self, request: &RequestBuilder, resource: &Resource) -> Result<Vec<u8>, ErrorKind> {
+        let token = self.token(None).await?;
+        match self.ask_with(&token, request, resource).await {
+            Err(refusal) if refusal.reason() == Reason::Unauthorized => match self.token(Some(&token)).await {
+                Ok(fresh) => self.ask_with(&fresh, request, resource).await,
+                Err(error) if error.reason() == Reason::Unauthorized => Err(error),
+                Err(_) => Err(refusal),
+            },
+            outcome => outcome,
+        }
+    }
+
+    /// Ends the token, so that it does not count among the hundred that may live.
+    pub(super) async fn revoke(&self) {
+        let Some(token) = lock(&self.current).take() else { return };
+        let body = form_urlencoded::Serializer::new(String::new())
+            .append_pair("token", token.text.expose_secret())
+            .append_pair("token_type_hint", "access_token")
+            .finish();
+        // The token ends by itself, if not now.
+        let _ = self.post("revoke", body).await;
+    }
+
+    async fn ask_with(
+        &self,
+        token: &Token,
+        request: &RequestBuilder,
+        resource: &Resource,
+    ) -> Result<Vec<u8>, ErrorKind> {
+        // A request without a body can always be copied.
+        let request = request.try_clone().ok_or(ErrorKind::Content("the request cannot be copied".to_owned()))?;
+        let under_way = UnderWay::begin(resource, &self.reporter);
+        let sent = request.header(AUTHORIZATION, token.authorization.clone()).send().await.map_err(ErrorKind::http);
+        under_way.ended(&sent);
+        answer::read(sent?).await
+    }
+
+    /// A token that may be used, other than the one that was refused.
+    async fn token(&self, refused: Option<&Arc<Token>>) -> Result<Arc<Token>, ErrorKind> {
+        let usable = || self.current().filter(|token| refused.is_none_or(|refused| !Arc::ptr_eq(token, refused)));
+        let known = usable();
+        let _turn = match &known {
+            Some(token) if !token.is_to_be_renewed() => return Ok(token.clone()),
+            // Someone renews it already, and it is still good.
+            Some(token) if token.ends > Instant::now() => match self.minting.try_lock() {
+                Ok(turn) => turn,
+                Err(_) => return Ok(token.clone()),
+            },
+            _ => self.minting.lock().await,
+        };
+        // Someone may have minted one while we waited.
+        if let Some(token) = usable().filter(|token| !token.is_to_be_renewed()) {
+            return Ok(token);
+        }
+        match (self.mint().await, usable()) {
+            (Ok(token), _) => Ok(token),
+            // Even past its end by our clock: Atlas may see it otherwise, and says so if not.
+            (Err(_), Some(token)) => Ok(token),
+            (Err(cause), None) => Err(ErrorKind::Token(cause)),
+        }
+    }
+
+    async fn mint(&self) -> Result<Arc<Token>, Arc<ErrorKind>> {
+        lock(&self.brake).try_again()?;
+        let minted = match self.post("token", "grant_type=client_credentials".to_owned()).await {
+            Ok(body) => Token::read(&body),
+            Err(error) => Err(error),
+        };
+        match minted {
+            Ok((token, lifetime)) => {
+                lock(&self.brake).succeeded();
+                let token = Arc::new(token);
+                *lock(&self.current) = Some(token.clone());
+                (self.reporter)(Report::Minted { ends: SystemTime::now() + lifetime });
+                Ok(token)
+            }
+            Err(error) => {
+                let error = lock(&self.brake).failed(error, self.interval);
+                let sentence = format!("{}; {}", error.sentence(), error.advice());
+                (self.reporter)(Report::MintFailed { reason: error.reason(), sentence });
+                Err(error)
+            }
+        }
+    }
+
+    async fn post(&self, endpoint: &'static str, body: String) -> Result<Vec<u8>, ErrorKind> {
+        let mut url = self.base.clone();
+        let path = format!("{}/{endpoint}", url.path());
+        url.set_path(&path);
+        let pair = lock(&self.pair).clone();
+        let request = self
+            .http
+            .post(url)
+            .basic_auth(encoded(pair.id.expose()), Some(encoded(pair.secret.expose())))
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body);
+        let request = if endpoint == "revoke" { request.timeout(REVOKE_TIMEOUT) } else { request };
+        let under_way = UnderWay::at(endpoint, &self.reporter);
+        let sent = request.send().await.map_err(ErrorKind::http);
+        under_way.ended(&sent);
+        answer::read(sent?).await
+    }
+
+    fn current(&self) -> Option<Arc<Token>> {
+        lock(&self.current).clone()
+    }
+}
+
+impl Token {
+    /// Reads it and how long it lives.
+    fn read(body: &[u8]) -> Result<(Self, Duration), ErrorKind> {
+        let minted: Minted = serde_json::from_slice(body).map_err(|error| ErrorKind::Json(Place::of(&error)))?;
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", minted.access_token))
+            .map_err(|_| ErrorKind::Content("the access token has characters that no header may have".to_owned()))?;
+        authorization.set_sensitive(true);
+        let lifetime = minted.expires_in.map_or(LIFETIME, Duration::from_secs).min(MAX_LIFETIME);
+        let now = Instant::now();
+        let renew_at = Mutex::new(now + lifetime - lifetime / RENEWED_BEFORE);
+        Ok((Self { authorization, text: minted.access_token.into(), renew_at, ends: now + lifetime }, lifetime))
+    }
+
+    fn is_to_be_renewed(&self) -> bool {
+        *lock(&self.renew_at) <= Instant::now()
+    }
+}
+
+impl Brake {
+    /// Notes that a mint is tried, unless it is too early for it.
+    fn try_again(&mut self) -> Result<(), Arc<ErrorKind>> {
+        let now = Instant::now();
+        if let Some((until, failure)) = &self.failure
+            && *until > now
+        {
+            return Err(failure.clone());
+        }
+        while self.tried.front().is_some_and(|tried| *tried + WINDOW <= now) {
+            self.tried.pop_front();
+        }
+        match self.tried.front() {
+            Some(first) if self.tried.len() >= MINTS => {
+                Err(Arc::new(ErrorKind::MintedTooOften { left: *first + WINDOW - now, tried: MINTS }))
+            }
+            _ => {
+                self.tried.push_back(now);
+                Ok(())
+            }
+        }
+    }
+
+    fn succeeded(&mut self) {
+        self.failed_in_a_row = 0;
+        self.failure = None;
+    }
+
+    /// Until the pause is over, everybody who wants a token is told of this failure.
+    fn failed(&mut self, error: ErrorKind, interval: Duration) -> Arc<ErrorKind> {
+        let growing = FIRST_PAUSE.saturating_mul(1 << self.failed_in_a_row.min(16)).min(interval.max(FIRST_PAUSE));
+        let pause = match error.reason() {
+            // It will not become right by itself; a change of its file lets it be tried at once.
+            Reason::Unauthorized => interval,
+            _ => growing.max(error.retry_after().unwrap_or_default()).mul_f64(1.0 + fastrand::f64() / 4.0),
+        };
+        self.failed_in_a_row += 1;
+        let error = Arc::new(error);
+        self.failure = Some((Instant::now() + pause, error.clone()));
+        error
+    }
+}
+
+/// As RFC 6749, section 2.3.1, wants both halves in front of the colon's encoding.
+fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// Nothing in this file panics while it holds a lock, so what a poisoned one guards is whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

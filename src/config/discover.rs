@@ -1,0 +1,183 @@
+//! Which of the groups that a credential may see are watched.
+
+use std::time::Duration;
+
+use regex::{Regex, RegexBuilder};
+
+use super::{account::providers, section::Section};
+use crate::atlas::{self, GroupId, OrgId, Provider};
+
+/// Groups come and go rarely, and all of them cost one request.
+const INTERVAL: Duration = Duration::from_secs(10 * 60);
+
+/// A longer pattern is refused by the library, as is one that would take much memory.
+const MAX_PATTERN: usize = 1 << 16;
+
+/// Groups are found by asking Atlas for them.
+#[derive(Clone, Debug)]
+pub struct Discover {
+    /// Only the groups of this organization; without it, all that the credential may see.
+    pub organization: Option<OrgId>,
+    /// From one time of asking to the next.
+    pub interval: Duration,
+    /// The providers to ask for in each group, each once; at least one.
+    pub providers: Vec<Provider>,
+    /// If there are any, only groups that one of them matches.
+    include: Vec<Selector>,
+    /// Not the groups that one of them matches.
+    exclude: Vec<Selector>,
+}
+
+/// What a group must be like; everything that is said must hold.
+#[derive(Clone, Debug)]
+struct Selector {
+    id: Option<GroupId>,
+    name: Option<Pattern>,
+    tags: Vec<(String, Pattern)>,
+}
+
+/// A regular expression for a whole text, as Prometheus has them.
+#[derive(Clone, Debug)]
+struct Pattern(Regex);
+
+impl Default for Discover {
+    fn default() -> Self {
+        Self {
+            organization: None,
+            interval: INTERVAL,
+            providers: Provider::ALL.to_vec(),
+            include: Vec::new(),
+            exclude: Vec::new(),
+        }
+    }
+}
+
+impl Discover {
+    pub(super) fn parse(mut section: Section<'_>) -> Self {
+        let range = Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60);
+        let discover = Self {
+            organization: section.parsed("organization"),
+            interval: section.duration("interval", INTERVAL, range),
+            providers: providers(&mut section),
+            include: selectors(&mut section, "include"),
+            exclude: selectors(&mut section, "exclude"),
+        };
+        section.end();
+        discover
+    }
+
+    /// Whether the group is to be watched.
+    #[must_use]
+    pub fn selects(&self, group: &atlas::Group) -> bool {
+        let any = |selectors: &[Selector]| selectors.iter().any(|selector| selector.matches(group));
+        (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
+    }
+}
+
+impl Selector {
+    fn matches(&self, group: &atlas::Group) -> bool {
+        self.id.as_ref().is_none_or(|id| *id == group.id)
+            && self.name.as_ref().is_none_or(|name| name.matches(&group.name))
+            && self.tags.iter().all(|(key, value)| group.tags.get(key).is_some_and(|tag| value.matches(tag)))
+    }
+}
+
+impl Pattern {
+    fn matches(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let build = |pattern: &str| RegexBuilder::new(pattern).size_limit(MAX_PATTERN).build();
+        // Alone first: `a)(b` is no pattern, though it would become one in parentheses.
+        let whole = build(text).and_then(|_| build(&format!("^(?s:{text})$")));
+        whole.map(Self).map_err(|error| last_line(&error.to_string()))
+    }
+}
+
+/// The library draws where the fault is, over several lines; the last says what.
+fn last_line(text: &str) -> String {
+    let line = text.lines().last().unwrap_or_default();
+    line.trim_start_matches("error: ").trim_end_matches('.').to_owned()
+}
+
+fn selectors(section: &mut Section<'_>, key: &'static str) -> Vec<Selector> {
+    let is_there = section.has(key);
+    let sections = section.sections(key);
+    if is_there && sections.is_empty() {
+        section.fault(key, "must name at least one; leave it out where nothing is to be said");
+    }
+    sections.into_iter().map(selector).collect()
+}
+
+fn selector(mut section: Section<'_>) -> Selector {
+    let id = section.parsed("id");
+    let name = section.text("name").and_then(|text| pattern(&section, "name", &text));
+    let tags = section.texts("tags").into_iter();
+    let tags: Vec<_> =
+        tags.filter_map(|(key, text)| Some((key.clone(), pattern(&section, &format!("tags.{key}"), &text)?))).collect();
+    if !["id", "name", "tags"].iter().any(|key| section.was_there(key)) {
+        section.fault_here("must have an `id`, a `name` or `tags`");
+    }
+    section.end();
+    Selector { id, name, tags }
+}
+
+fn pattern(section: &Section<'_>, key: &str, text: &str) -> Option<Pattern> {
+    Pattern::parse(text).map_err(|message| section.fault(key, format!("`{text}` is no pattern: {message}"))).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(name: &str, tags: &[(&str, &str)]) -> atlas::Group {
+        atlas::Group {
+            id: "5e57d85c854180642f784401".parse().unwrap(),
+            name: name.to_owned(),
+            org_id: String::new(),
+            tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        }
+    }
+
+    fn selects(yaml: &str, group: &atlas::Group) -> bool {
+        let faults = super::super::section::Faults::default();
+        let value = serde_yaml::from_str(yaml).unwrap();
+        let discover = Discover::parse(Section::new(value, String::new(), &faults));
+        assert_eq!(faults.into_inner(), []);
+        discover.selects(group)
+    }
+
+    #[test]
+    fn without_selectors_every_group_is_watched() {
+        assert!(selects("", &group("anything", &[])));
+    }
+
+    #[test]
+    fn a_name_is_matched_as_a_whole() {
+        let prod = "include: [{name: '.*-prod'}]";
+        assert!(selects(prod, &group("payments-prod", &[])));
+        assert!(!selects(prod, &group("payments-prod-old", &[])));
+        assert!(!selects("include: [{name: a|b}]", &group("ab", &[])));
+        assert!(!selects("include: [{name: a}]", &group("a\n", &[])));
+        assert!(Pattern::parse("a)(b").is_err());
+        assert!(selects("include: [{name: a|b}]", &group("b", &[])));
+    }
+
+    #[test]
+    fn one_selector_that_matches_is_enough_but_all_of_it_must() {
+        let yaml = "include: [{name: 'shop.*', tags: {env: production}}, {id: 5E57D85C854180642F784401, name: odd}]";
+        assert!(selects(yaml, &group("shop", &[("env", "production"), ("team", "x")])));
+        assert!(!selects(yaml, &group("shop", &[("env", "test")])));
+        assert!(!selects(yaml, &group("shop", &[])), "a tag that is not there matches nothing");
+        assert!(selects(yaml, &group("odd", &[])));
+    }
+
+    #[test]
+    fn what_is_excluded_is_excluded_whatever_includes_it() {
+        let yaml = "{include: [{name: '.*'}], exclude: [{tags: {peering: ignore|none}}, {name: sandbox-.*}]}";
+        assert!(selects(yaml, &group("shop", &[])));
+        assert!(!selects(yaml, &group("shop", &[("peering", "none")])));
+        assert!(!selects(yaml, &group("sandbox-1", &[])));
+    }
+}

@@ -1,0 +1,79 @@
+//! What a client of Atlas tells, into the state and the log.
+
+use std::{sync::Arc, time::SystemTime};
+
+use tokio::sync::watch;
+use tracing::{debug, error, info, warn};
+
+use crate::{
+    atlas::{Exchange, Report, VersionEnds},
+    scheduler::Pauses,
+    state::{CredentialChange, State},
+};
+
+/// Keeps what the client of one account tells.
+pub fn keep(
+    account: String,
+    state: watch::Sender<State>,
+    pauses: Arc<Pauses>,
+) -> impl Fn(Report) + Send + Sync + 'static {
+    move |report| match report {
+        Report::Exchange(exchange) => {
+            pauses.heed(&exchange);
+            keep_exchange(&account, &state, exchange);
+        }
+        Report::Minted { ends } => {
+            change(&account, &state, CredentialChange::Minted { ends });
+            info!(account, "minted an access token, good until {}", humantime::format_rfc3339_seconds(ends));
+        }
+        Report::MintFailed { reason, sentence } => {
+            if change(&account, &state, CredentialChange::MintFailed { reason }) {
+                error!(account, reason = reason.as_str(), "no access token can be minted: {sentence}");
+            }
+        }
+        Report::Refused { sentence } => {
+            if change(&account, &state, CredentialChange::Refused) {
+                error!(account, "the credential is refused, and all polls of the account fail: {sentence}");
+            }
+        }
+        Report::Accepted => {
+            change(&account, &state, CredentialChange::Accepted);
+            info!(account, "Atlas accepts the credential");
+        }
+        Report::SecretChanged => info!(account, "a file of the credential changed; what it holds now is in use"),
+        Report::SecretUnreadable { sentence } => {
+            warn!(account, "a file of the credential is of no use, what it held before stays in use: {sentence}");
+        }
+    }
+}
+
+/// Whether it is news.
+fn change(account: &str, state: &watch::Sender<State>, change: CredentialChange) -> bool {
+    let mut is_news = false;
+    state.send_modify(|state| {
+        is_news = state.accounts.get_mut(account).is_some_and(|account| account.record_credential(change));
+    });
+    is_news
+}
+
+fn keep_exchange(account: &str, state: &watch::Sender<State>, exchange: Exchange) {
+    let (group, code) = (exchange.group.as_ref().map(|group| group.as_str().to_owned()), exchange.code.clone());
+    let (endpoint, took) = (exchange.endpoint, exchange.duration);
+    debug!(account, group, endpoint, code, ?took, "asked Atlas");
+    let mut ends = None;
+    // Not worth a new page: the poll that it belongs to will be.
+    state.send_if_modified(|state| {
+        ends = state.record_exchange(account, exchange);
+        ends.is_some()
+    });
+    if let Some(VersionEnds { deprecation, sunset }) = ends {
+        let date = |time: Option<SystemTime>| time.map(|time| humantime::format_rfc3339_seconds(time).to_string());
+        warn!(
+            account,
+            endpoint,
+            deprecation = date(deprecation),
+            sunset = date(sunset),
+            "Atlas announces the end of the API version in use: set `api_version: v2`, or install a newer exporter"
+        );
+    }
+}

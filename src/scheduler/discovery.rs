@@ -1,0 +1,108 @@
+//! Asks Atlas which groups there are.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    Account, Pace, failure,
+    pause::{Bucket, Pause},
+    report,
+};
+use crate::{
+    atlas::{self, Client, OrgId, Provider, Reason},
+    state::{Failure, State},
+};
+
+/// How often a page is asked for again after a passing failure.
+const RETRIES: usize = 3;
+
+/// Each interval is longer or shorter by up to so much, so that no two programs ask together for ever.
+const JITTER: f64 = 0.1;
+
+/// How the groups of an account are found.
+pub struct Discovery {
+    /// Only those of this organization, if there is one.
+    pub organization: Option<OrgId>,
+    /// From one time of asking to the next.
+    pub interval: Duration,
+    /// What is asked for in a group that is found.
+    pub providers: Vec<Provider>,
+    /// Whether a group is to be watched.
+    pub selects: Box<dyn Fn(&atlas::Group) -> bool + Send + Sync>,
+}
+
+/// Finds the groups of one account.
+pub(super) struct Discoverer {
+    discovery: Discovery,
+    account: String,
+    client: Arc<Client>,
+    /// Of the list of groups.
+    pause: Arc<Pause>,
+    pace: Pace,
+    state: watch::Sender<State>,
+}
+
+impl Discoverer {
+    /// Nothing, if the account lists its groups only.
+    pub(super) fn new(account: Account, pace: Pace, state: watch::Sender<State>) -> Option<Self> {
+        let discovery = account.discovery?;
+        let pause = account.pauses.of(Bucket::Groups);
+        Some(Self { discovery, account: account.name, client: account.client, pause, pace, state })
+    }
+
+    /// Asks again and again, and tells when the groups may be others.
+    pub(super) async fn discover_for_ever(mut self, changed: Arc<Notify>) {
+        loop {
+            let started = Instant::now();
+            let is_limited = self.discover().await;
+            changed.notify_one();
+            let jitter = 1.0 - JITTER + 2.0 * JITTER * fastrand::f64();
+            let due = started + self.interval().mul_f64(jitter);
+            let left = self.pause.left().filter(|_| is_limited);
+            sleep_until(left.map_or(due, |left| due.min(Instant::now() + left))).await;
+        }
+    }
+
+    /// Until it succeeded once there may be nothing to poll, so it is repeated as soon as a poll would be.
+    fn interval(&self) -> Duration {
+        let state = self.state.borrow();
+        let discovery = state.accounts.get(&self.account).and_then(|account| account.discovery.as_ref());
+        match discovery.and_then(|discovery| discovery.last_success) {
+            Some(_) => self.discovery.interval,
+            None => self.discovery.interval.min(self.pace.interval),
+        }
+    }
+
+    /// Asks once; says whether Atlas limits it.
+    pub(super) async fn discover(&mut self) -> bool {
+        let outcome = match self.pause.left() {
+            None => {
+                let organization = self.discovery.organization.as_ref();
+                let found = self.client.groups(organization, self.pace.deadline, RETRIES).await;
+                found.map_err(|error| failure(&error))
+            }
+            Some(left) => {
+                let message = format!("not asked: Atlas limits the list of groups for another {} s", left.as_secs());
+                Err(Failure::of(Reason::RateLimited, message))
+            }
+        };
+        let is_limited = outcome.as_ref().is_err_and(|failure| failure.reason == Reason::RateLimited);
+        let selected = outcome.map(|mut groups| {
+            groups.retain(|group| (self.discovery.selects)(group));
+            groups
+        });
+        let mut events = Vec::new();
+        self.state.send_modify(|state| {
+            events = state.record_discovery(&self.account, selected, &self.discovery.providers, SystemTime::now());
+        });
+        report::log_discovery(&self.account, &self.state, events);
+        is_limited
+    }
+}

@@ -1,0 +1,114 @@
+//! What is known of an account: its credential, its token, and which groups it may see.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, SystemTime},
+};
+
+use super::Failure;
+use crate::atlas::{GroupId, Reason};
+
+/// What is known of an account.
+#[derive(Debug, Default)]
+pub struct AccountState {
+    /// The version of the API that is asked.
+    pub api_version: &'static str,
+    /// Whether Atlas refuses the credential.
+    pub refused: bool,
+    /// The access token, where the account is a service account.
+    pub token: Option<TokenState>,
+    /// What asking for groups brought, where the account does.
+    pub discovery: Option<DiscoveryState>,
+}
+
+/// What is known of the access token of a service account.
+#[derive(Debug, Default)]
+pub struct TokenState {
+    /// When it ends; nothing before the first.
+    pub ends: Option<SystemTime>,
+    /// How often one was minted.
+    pub mints: u64,
+    /// How often none could be minted.
+    pub mint_failures: u64,
+    /// Why none could be minted the last time, if so.
+    pub failing: Option<Reason>,
+}
+
+/// What asking for groups brought.
+#[derive(Debug, Default)]
+pub struct DiscoveryState {
+    /// How often Atlas is asked.
+    pub interval: Duration,
+    /// How often Atlas was asked.
+    pub discoveries: u64,
+    /// Those that failed, by reason.
+    pub failures: BTreeMap<Reason, u64>,
+    /// Why the last one failed, if it did.
+    pub failure: Option<Failure>,
+    /// When one last succeeded.
+    pub last_success: Option<SystemTime>,
+    /// Groups that were missing in a listing that is held back.
+    pub(super) held_back: Option<BTreeSet<GroupId>>,
+    /// Failures since the last success.
+    pub(super) failed_in_a_row: u32,
+}
+
+impl DiscoveryState {
+    /// Asks in such an interval, and did not yet.
+    #[must_use]
+    pub fn new(interval: Duration) -> Self {
+        Self { interval, ..Self::default() }
+    }
+
+    /// Whether the last one brought every group, and what it brought is what is watched.
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
+        self.discoveries > 0 && self.failure.is_none() && self.held_back.is_none()
+    }
+}
+
+impl AccountState {
+    /// Takes in a change of the credential, and tells whether it is news.
+    pub fn record_credential(&mut self, change: CredentialChange) -> bool {
+        match change {
+            CredentialChange::Refused => !std::mem::replace(&mut self.refused, true),
+            CredentialChange::Accepted => {
+                self.refused = false;
+                true
+            }
+            CredentialChange::Minted { ends } => {
+                self.refused = false;
+                let token = self.token.get_or_insert_default();
+                token.ends = Some(ends);
+                token.mints += 1;
+                token.failing = None;
+                true
+            }
+            CredentialChange::MintFailed { reason } => {
+                self.refused |= reason == Reason::Unauthorized;
+                let token = self.token.get_or_insert_default();
+                token.mint_failures += 1;
+                token.failing.replace(reason) != Some(reason)
+            }
+        }
+    }
+}
+
+/// What can happen to a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialChange {
+    /// Atlas refuses it.
+    Refused,
+    /// Atlas accepts it.
+    Accepted,
+    /// A token was minted.
+    Minted {
+        /// When it ends.
+        ends: SystemTime,
+    },
+    /// No token was minted.
+    MintFailed {
+        /// Why.
+        reason: Reason,
+    },
+}

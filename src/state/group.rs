@@ -1,0 +1,206 @@
+//! What is known of a group beside its peerings, and how discoveries change which groups are watched.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
+
+use super::{DiscoveryState, Failure, State, Target};
+use crate::atlas::{self, Container, GroupId, Provider};
+
+/// A group that so many listings in a row do not have is gone; one may lack it by mistake.
+const MISSING_ENDS_IT: u32 = 2;
+
+/// What is known of a group beside its peerings.
+#[derive(Clone, Debug, Default)]
+pub struct Group {
+    /// The account that polls it, as the config names it.
+    pub account: String,
+    /// The name that the config gives it, else that of Atlas; may be empty.
+    pub name: String,
+    /// The organization it belongs to; empty where nothing asked for it.
+    pub org_id: String,
+    /// How it comes to be watched.
+    listed: Listed,
+    /// Atlas's side of the peerings, by the container's id; as far as it was asked for.
+    pub containers: BTreeMap<String, Container>,
+    /// In how many discoveries in a row it was missing.
+    missing: u32,
+}
+
+/// How a group comes to be watched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Listed {
+    /// The config lists it with a name, which stays.
+    WithName,
+    /// The config lists it without a name.
+    WithoutName,
+    /// It was discovered.
+    #[default]
+    No,
+}
+
+impl Group {
+    /// A group of the config, whose name may be empty.
+    #[must_use]
+    pub fn listed(account: &str, name: &str) -> Self {
+        let listed = if name.is_empty() { Listed::WithoutName } else { Listed::WithName };
+        Self { account: account.to_owned(), name: name.to_owned(), listed, ..Self::default() }
+    }
+}
+
+/// What a discovery changed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum DiscoveryEvent {
+    /// Discoveries begin to fail, or fail for another reason than before.
+    Failing(Failure),
+    /// Discoveries succeed again.
+    Recovered {
+        /// How many failed in between.
+        failed: u32,
+    },
+    /// A group is watched from now on.
+    Appeared(GroupId),
+    /// A group is watched no more.
+    Left {
+        /// Which.
+        group: GroupId,
+        /// What it was called.
+        name: String,
+    },
+    /// More than half of the groups are missing: nothing changes until the next discovery says the same.
+    HeldBack {
+        /// How many are missing.
+        missing: usize,
+        /// Of how many.
+        known: usize,
+    },
+    /// There is no group to watch.
+    Nothing,
+}
+
+impl State {
+    /// Takes in the groups of an account that are to be watched, or why they could not be had, and tells what changed.
+    /// `providers` are those that are asked for in a new group.
+    pub fn record_discovery(
+        &mut self,
+        account: &str,
+        outcome: Result<Vec<atlas::Group>, Failure>,
+        providers: &[Provider],
+        ended_at: SystemTime,
+    ) -> Vec<DiscoveryEvent> {
+        let Some(discovery) = self.accounts.get_mut(account).and_then(|account| account.discovery.as_mut()) else {
+            return Vec::new();
+        };
+        discovery.discoveries += 1;
+        let events = match outcome {
+            Err(failure) => discovery.fail(failure),
+            Ok(found) => {
+                let mut events = discovery.succeed();
+                events.extend(self.watch(account, found, providers, ended_at));
+                events
+            }
+        };
+        self.update_ready();
+        events
+    }
+
+    /// Makes the groups of the account those that were found.
+    fn watch(
+        &mut self,
+        account: &str,
+        found: Vec<atlas::Group>,
+        providers: &[Provider],
+        ended_at: SystemTime,
+    ) -> Vec<DiscoveryEvent> {
+        let here: BTreeSet<&GroupId> = found.iter().map(|group| &group.id).collect();
+        let is_discovered = |group: &Group| group.account == account && group.listed == Listed::No;
+        let known = self.groups.iter().filter(|(_, group)| is_discovered(group)).count();
+        let missing = self.groups.iter().filter(|(id, group)| is_discovered(group) && !here.contains(id));
+        let missing: BTreeSet<GroupId> = missing.map(|(id, _)| id.clone()).collect();
+        let Some(discovery) = self.accounts.get_mut(account).and_then(|account| account.discovery.as_mut()) else {
+            return Vec::new();
+        };
+        let held_back = discovery.held_back.take();
+        if missing.len() * 2 > known && held_back.is_none() {
+            let event = DiscoveryEvent::HeldBack { missing: missing.len(), known };
+            discovery.held_back = Some(missing);
+            return vec![event];
+        }
+        let is_first = discovery.last_success.replace(ended_at).is_none();
+        // The listing that was held back counts, now that another says the same.
+        let held_back = held_back.filter(|_| missing.len() * 2 > known).unwrap_or_default();
+        let mut events = self.miss(missing, &held_back);
+        events.extend(self.find(account, found, providers));
+        let is_empty = !self.groups.values().any(|group| group.account == account);
+        if is_empty && (known > 0 || is_first) {
+            events.push(DiscoveryEvent::Nothing);
+        }
+        events
+    }
+
+    /// Counts that groups are missing, and drops those that are missing for long enough.
+    fn miss(&mut self, missing: BTreeSet<GroupId>, held_back: &BTreeSet<GroupId>) -> Vec<DiscoveryEvent> {
+        let mut events = Vec::new();
+        for id in missing {
+            let Some(group) = self.groups.get_mut(&id) else { continue };
+            group.missing += 1 + u32::from(held_back.contains(&id));
+            if group.missing < MISSING_ENDS_IT {
+                continue;
+            }
+            let name = std::mem::take(&mut group.name);
+            self.drop_group(&id);
+            events.push(DiscoveryEvent::Left { group: id, name });
+        }
+        events
+    }
+
+    fn find(&mut self, account: &str, found: Vec<atlas::Group>, providers: &[Provider]) -> Vec<DiscoveryEvent> {
+        let mut events = Vec::new();
+        for atlas::Group { id, name, org_id, .. } in found {
+            match self.groups.get_mut(&id) {
+                // Another account watches it already; two would have the same series.
+                Some(group) if group.account != account => {}
+                Some(group) => {
+                    group.missing = 0;
+                    group.org_id = org_id;
+                    if group.listed != Listed::WithName {
+                        group.name = name;
+                    }
+                }
+                None => {
+                    let group = Group { account: account.to_owned(), name, org_id, ..Group::default() };
+                    self.groups.insert(id.clone(), group);
+                    let targets = providers.iter().map(|provider| Target { group: id.clone(), provider: *provider });
+                    self.targets.extend(targets.map(|target| (target, super::TargetState::default())));
+                    events.push(DiscoveryEvent::Appeared(id));
+                }
+            }
+        }
+        events
+    }
+
+    fn drop_group(&mut self, id: &GroupId) {
+        self.groups.remove(id);
+        self.targets.retain(|target, _| target.group != *id);
+        self.rate_limits.retain(|(_, _, group), _| group.as_ref() != Some(id));
+    }
+}
+
+impl DiscoveryState {
+    fn succeed(&mut self) -> Vec<DiscoveryEvent> {
+        let failed = std::mem::take(&mut self.failed_in_a_row);
+        self.failure.take().map(|_| DiscoveryEvent::Recovered { failed }).into_iter().collect()
+    }
+
+    fn fail(&mut self, failure: Failure) -> Vec<DiscoveryEvent> {
+        *self.failures.entry(failure.reason).or_default() += 1;
+        self.failed_in_a_row += 1;
+        let before = self.failure.replace(failure.clone());
+        let is_new = before.is_none_or(|before| before.reason != failure.reason);
+        is_new.then_some(DiscoveryEvent::Failing(failure)).into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

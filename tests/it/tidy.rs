@@ -24,9 +24,10 @@ const MAY_USE: [(&str, &[&str]); 13] = [
 ];
 
 /// Where a library may be named; a folder stands for all its files.
-const MAY_NAME: [(&str, &[&str]); 30] = [
+const MAY_NAME: [(&str, &[&str]); 31] = [
     ("anyhow", &["lib.rs", "main.rs", "demo.rs", "healthcheck.rs", "telemetry.rs"]),
     ("backon", &["atlas/listing.rs"]),
+    ("base64", &["simulator/proof.rs"]),
     ("bytes", &["server", "simulator"]),
     ("clap", &["cli.rs", "main.rs"]),
     ("crc32fast", &["server/document.rs"]),

@@ -7,10 +7,16 @@ use super::percent::decode;
 pub(super) enum Place {
     Page,
     Groups,
-    Requests,
-    Faults,
+    Group { group: String },
     Peers { group: String },
     Peering { group: String, peering: String },
+    Requests,
+    Faults,
+    Credentials,
+    Client,
+    Tokens,
+    AccessList,
+    Sunset,
 }
 
 impl Place {
@@ -21,12 +27,18 @@ impl Place {
         let place = match segments.as_slice() {
             ["simulator"] => Place::Page,
             ["simulator", "groups"] => Place::Groups,
-            ["simulator", "requests"] => Place::Requests,
-            ["simulator", "faults"] => Place::Faults,
+            ["simulator", "groups", group] => Place::Group { group: (*group).to_owned() },
             ["simulator", "groups", group, "peers"] => Place::Peers { group: (*group).to_owned() },
             ["simulator", "groups", group, "peers", peering] => {
                 Place::Peering { group: (*group).to_owned(), peering: (*peering).to_owned() }
             }
+            ["simulator", "requests"] => Place::Requests,
+            ["simulator", "faults"] => Place::Faults,
+            ["simulator", "credentials"] => Place::Credentials,
+            ["simulator", "client"] => Place::Client,
+            ["simulator", "tokens"] => Place::Tokens,
+            ["simulator", "access-list"] => Place::AccessList,
+            ["simulator", "sunset"] => Place::Sunset,
             _ => return None,
         };
         Some(place)
@@ -35,12 +47,19 @@ impl Place {
     /// The value of `Allow`.
     pub(super) fn methods(&self) -> &'static str {
         match self {
-            Place::Page | Place::Groups => "GET, HEAD",
-            Place::Requests => "GET, HEAD, DELETE",
+            Place::Page => "GET, HEAD",
+            Place::Groups => "GET, HEAD, POST",
+            Place::Group { .. } => "DELETE",
+            Place::Peers { .. } | Place::Credentials | Place::Client | Place::AccessList => "POST",
+            Place::Peering { .. } | Place::Sunset => "POST, DELETE",
+            Place::Requests | Place::Tokens => "GET, HEAD, DELETE",
             Place::Faults => "GET, HEAD, POST, DELETE",
-            Place::Peers { .. } => "POST",
-            Place::Peering { .. } => "POST, DELETE",
         }
+    }
+
+    /// Whether what is said here must not be logged.
+    pub(super) fn has_secret(&self) -> bool {
+        matches!(self, Place::Credentials | Place::Client)
     }
 }
 
@@ -63,7 +82,8 @@ mod tests {
     fn only_known_paths_lead_somewhere() {
         assert_eq!(Place::of("/simulator/"), Some(Place::Page));
         assert_eq!(Place::of("/simulator/groups/"), Some(Place::Groups));
-        for path in ["/", "", "/simulatorx", "/simulator//faults", "/simulator/nothing", "/simulator/groups/g"] {
+        for path in ["/", "", "/simulatorx", "/simulator//faults", "/simulator/nothing", "/simulator/groups/g/nothing"]
+        {
             assert_eq!(Place::of(path), None, "{path}");
         }
     }

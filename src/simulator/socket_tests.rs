@@ -3,6 +3,7 @@
 mod api;
 mod control;
 mod faults;
+mod replacing;
 mod resources;
 mod service_account;
 

@@ -163,6 +163,29 @@ fn the_demo_shows_every_documented_status_of_every_provider() {
 }
 
 #[test]
+fn every_peering_of_the_demo_has_its_container_and_every_group_its_environment() {
+    let demo = Scenario::demo();
+    let added = demo.timeline.iter().filter_map(|entry| match &entry.change {
+        Change::Add(peering) => Some((entry.group.as_str(), peering)),
+        _ => None,
+    });
+    let from_the_start = demo.groups.iter().flat_map(|group| group.peerings.iter().map(|one| (group.id.as_str(), one)));
+    for (group, peering) in from_the_start.chain(added) {
+        let group = demo.groups.iter().find(|known| known.id == group).unwrap();
+        let id = peering.fields["containerId"].as_str();
+        let container = group.containers.iter().find(|container| container.id.as_deref() == id);
+        assert_eq!(container.map(|container| container.provider), Some(peering.provider), "{} {id:?}", group.name);
+    }
+    for group in &demo.groups {
+        assert!(["production", "staging", "sandbox"].contains(&group.tags["env"].as_str()), "{}", group.name);
+        assert!(group.containers.iter().all(|one| one.fields.contains_key("atlasCidrBlock")), "{}", group.name);
+    }
+    let regions =
+        |field: &str| demo.groups.iter().flat_map(|group| &group.containers).any(|one| one.fields.contains_key(field));
+    assert!(regions("regionName") && regions("region") && !regions("regions"));
+}
+
+#[test]
 fn the_timeline_of_the_demo_breaks_peerings_and_mends_them_for_ever() {
     let demo = Scenario::demo();
     assert!(!demo.timeline.is_empty());

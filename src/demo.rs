@@ -3,14 +3,13 @@
 use std::{net::SocketAddr, path::Path};
 
 use anyhow::{Context, anyhow};
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::{
     config::Config,
-    simulator::{Group, Scenario, Simulator},
+    simulator::{Scenario, Simulator},
 };
 
 /// Simulates Atlas and exports its peerings until `shutdown`.
@@ -32,8 +31,11 @@ pub async fn run(
         info!("look at http://{address}{telemetry_path}");
     }
     info!("break a peering: see http://{address}/simulator/");
-    let simulator = tokio::spawn(Simulator::new(scenario).serve(atlas, shutdown.clone().cancelled_owned()));
+    // It outlives the exporter, whose last request ends its access token.
+    let end = CancellationToken::new();
+    let simulator = tokio::spawn(Simulator::new(scenario).serve(atlas, end.clone().cancelled_owned()));
     crate::run(&config, listeners, telemetry_path, shutdown).await?;
+    end.cancel();
     simulator.await.context("the simulator panicked")
 }
 
@@ -42,30 +44,24 @@ fn local(address: SocketAddr) -> String {
     if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
 }
 
-/// A config for every group of the scenario, polled often enough to watch it change.
+/// A config for a service account that discovers every group, polled often enough to watch it change.
 fn config(scenario: &Scenario, address: &str) -> anyhow::Result<Config> {
-    let group = |group: &Group| match group.name.as_str() {
-        "" => json!({"id": group.id}),
-        name => json!({"id": group.id, "name": name}),
-    };
-    let groups: Vec<_> = scenario.groups.iter().map(group).collect();
-    // JSON is YAML too, and quotes whatever a name may hold.
-    let groups = json!(groups);
     let text = format!(
         "poll: {{interval: 5s}}
 accounts:
   - name: demo
     base_url: http://{address}
     allow_http: true
-    public_key_env: PUBLIC
-    private_key_env: PRIVATE
-    groups: {groups}
+    client_id_env: ID
+    client_secret_env: SECRET
+    discover: {{interval: 10s}}
 "
     );
-    let key = |name: &str| match name {
-        "PUBLIC" => Some(scenario.credentials.public_key.clone()),
-        _ => Some(scenario.credentials.private_key.clone()),
+    let account = &scenario.service_account;
+    let secret = |name: &str| match name {
+        "ID" => Some(account.client_id.clone()),
+        _ => Some(account.client_secret.clone()),
     };
     // The config is ours, so a fault in it is not the user's config's.
-    Config::parse(&text, Path::new(""), &key).map_err(|error| anyhow!("the scenario cannot be polled: {error}"))
+    Config::parse(&text, Path::new(""), &secret).map_err(|error| anyhow!("the scenario cannot be polled: {error}"))
 }

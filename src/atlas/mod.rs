@@ -31,8 +31,8 @@ mod provider;
 mod proxy;
 mod reason;
 mod resource;
+mod root;
 mod secret;
-mod system;
 mod token;
 
 pub use answer::Answer;
@@ -50,5 +50,5 @@ pub use provider::{Provider, UnknownProvider};
 pub use proxy::{InvalidProxy, ProxyUrl};
 pub use reason::Reason;
 pub use resource::Resource;
+pub use root::Root;
 pub use secret::{Secret, SecretError};
-pub use system::System;

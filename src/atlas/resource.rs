@@ -27,7 +27,7 @@ pub enum Resource {
         org: OrgId,
     },
     /// Who the credential belongs to. The cheapest thing to ask for.
-    System,
+    Root,
 }
 
 impl Resource {
@@ -39,7 +39,7 @@ impl Resource {
             Self::Containers { .. } => "containers",
             Self::Groups => "groups",
             Self::OrgGroups { .. } => "org_groups",
-            Self::System => "system",
+            Self::Root => "root",
         }
     }
 
@@ -48,7 +48,7 @@ impl Resource {
     pub fn group(&self) -> Option<&GroupId> {
         match self {
             Self::Peers { group, .. } | Self::Containers { group } => Some(group),
-            Self::Groups | Self::OrgGroups { .. } | Self::System => None,
+            Self::Groups | Self::OrgGroups { .. } | Self::Root => None,
         }
     }
 
@@ -59,7 +59,7 @@ impl Resource {
             Self::Containers { group } => format!("/groups/{group}/containers/all"),
             Self::Groups => "/groups".to_owned(),
             Self::OrgGroups { org } => format!("/orgs/{org}/groups"),
-            Self::System => String::new(),
+            Self::Root => String::new(),
         };
         format!("/api/atlas/{}{rest}", version.in_path())
     }
@@ -79,7 +79,7 @@ impl fmt::Display for Resource {
             Self::Containers { group } => write!(f, "containers of group {group}"),
             Self::Groups => write!(f, "groups"),
             Self::OrgGroups { org } => write!(f, "groups of organization {org}"),
-            Self::System => write!(f, "system status"),
+            Self::Root => write!(f, "root of the API"),
         }
     }
 }

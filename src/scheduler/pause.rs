@@ -193,7 +193,7 @@ mod tests {
         assert!(left(Bucket::Groups).is_some());
         assert_eq!(left(Bucket::Group(group(2))), None);
         pauses.heed(&exchange("token", None, "429", 0));
-        pauses.heed(&exchange("system", None, "429", 0));
+        pauses.heed(&exchange("root", None, "429", 0));
         assert_eq!(left(Bucket::Group(group(2))), None);
     }
 

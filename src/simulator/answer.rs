@@ -34,6 +34,8 @@ pub(super) struct Answer {
     /// The word for it in the log.
     pub(super) outcome: &'static str,
     pub(super) status: u16,
+    /// Whether a resource of the API says it, rather than what stands before them.
+    pub(super) of_resource: bool,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Vec<u8>,
 }
@@ -41,7 +43,8 @@ pub(super) struct Answer {
 impl Answer {
     /// An answer that does not come from Atlas, or does not seem to.
     pub(super) fn new(outcome: &'static str, status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
-        Answer { outcome, status, headers: vec![("content-type", content_type.to_owned())], body: body.into() }
+        let headers = vec![("content-type", content_type.to_owned())];
+        Answer { outcome, status, of_resource: false, headers, body: body.into() }
     }
 
     /// What a resource of the API says.
@@ -52,13 +55,23 @@ impl Answer {
         body: impl Into<Vec<u8>>,
     ) -> Answer {
         let answer = Answer::new(outcome, status, content_type, body).with(SERVER.0, SERVER.1);
-        OF_RESOURCES.into_iter().fold(answer, |answer, (name, value)| answer.with(name, value))
+        let answer = OF_RESOURCES.into_iter().fold(answer, |answer, (name, value)| answer.with(name, value));
+        Answer { of_resource: true, ..answer }
     }
 
-    /// The recorded answer to missing, old and wrong credentials alike.
-    pub(super) fn unauthorized(outcome: &'static str, challenge: String) -> Answer {
-        let answer = Answer::new(outcome, 401, "application/json", UNAUTHORIZED).with(SERVER.0, SERVER.1);
-        answer.varying().with("www-authenticate", challenge)
+    /// What stands before the resources says, such as of a token.
+    pub(super) fn of_server(outcome: &'static str, status: u16, body: impl Into<Vec<u8>>) -> Answer {
+        Answer::new(outcome, status, "application/json", body).with(SERVER.0, SERVER.1)
+    }
+
+    /// The recorded answer to missing, old and wrong keys alike. Nothing is recorded about a bad token: it gets
+    /// the same, but no challenge, because there is none that a client could answer with a token.
+    pub(super) fn unauthorized(outcome: &'static str, challenge: Option<String>) -> Answer {
+        let answer = Answer::of_server(outcome, 401, UNAUTHORIZED).varying();
+        match challenge {
+            Some(challenge) => answer.with("www-authenticate", challenge),
+            None => answer,
+        }
     }
 
     /// The page of a load balancer that finds no server.
@@ -94,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_body_of_a_challenge_has_the_recorded_length() {
-        let answer = Answer::unauthorized("challenge", String::new());
+        let answer = Answer::unauthorized("challenge", None);
         assert_eq!(answer.body.len(), 142);
     }
 

@@ -3,14 +3,15 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Effect, StatusFault,
+    Effect,
     answer::Answer,
-    api_error::ApiError,
     asked::Asked,
+    caller::{Caller, Denial, judge},
     delivery::Delivery,
-    digest::Verdict,
-    handle::State,
-    resource::{self, Endless},
+    forced, oauth,
+    page::Endless,
+    resource,
+    state::State,
 };
 
 /// What happens to a request, and how much later.
@@ -30,12 +31,12 @@ pub(super) enum Reply {
 /// Decides and logs.
 pub(super) fn decide(state: &mut State, asked: &Asked, now: Instant) -> Decision {
     // Credentials are judged even where a fault makes them useless, so that no nonce count is missed.
-    let verdict = judge(state, asked, now);
-    let fault = state.faults.take(asked, verdict == Verdict::Accepted).unwrap_or_default();
+    let caller = judge(state, asked, now);
+    let fault = state.faults.take(asked, caller.is_ok()).unwrap_or_default();
     let disturbed = fault.effect.is_some();
     let reply = match fault.effect {
-        Some(effect) => disturb(state, asked, verdict, effect, now),
-        None => Reply::Answer(usual(state, asked, verdict, None, now), Delivery::Whole),
+        Some(effect) => disturb(state, asked, &caller, effect, now),
+        None => Reply::Answer(usual(state, asked, &caller, None, now), Delivery::Whole),
     };
     let (status, outcome) = match &reply {
         Reply::Answer(answer, _) if !disturbed => (Some(answer.status), answer.outcome),
@@ -45,29 +46,31 @@ pub(super) fn decide(state: &mut State, asked: &Asked, now: Instant) -> Decision
     state.log.record(asked, status, outcome);
     Decision {
         delay: state.latency().saturating_add(fault.delay.unwrap_or_default()),
-        reply: packed(reply, state.settings.gzip && asked.accepts_gzip()),
+        reply: packed(dated(reply, state, asked), state.settings.gzip && asked.accepts_gzip()),
     }
 }
 
-fn judge(state: &mut State, asked: &Asked, now: Instant) -> Verdict {
-    match &asked.authorization {
-        Some(answer) => state.digest.judge(&asked.method, &asked.uri, answer, now),
-        None if asked.credentials == "none" => Verdict::Missing,
-        None => Verdict::BadCredentials,
+fn usual(
+    state: &mut State,
+    asked: &Asked,
+    caller: &Result<Caller, Denial>,
+    endless: Option<Endless>,
+    now: Instant,
+) -> Answer {
+    match caller {
+        _ if asked.route.is_oauth() => oauth::answer(state, asked, caller, now),
+        Ok(caller) => resource::answer(state, asked, caller, endless, now),
+        Err(Denial::BadToken) => Answer::unauthorized(Denial::BadToken.outcome(), None),
+        Err(denial) => {
+            let challenge = state.digest.challenge(*denial == Denial::Stale, now);
+            Answer::unauthorized(denial.outcome(), Some(challenge))
+        }
     }
 }
 
-fn usual(state: &mut State, asked: &Asked, verdict: Verdict, endless: Option<Endless>, now: Instant) -> Answer {
-    if verdict != Verdict::Accepted {
-        let challenge = state.digest.challenge(verdict == Verdict::Stale, now);
-        return Answer::unauthorized(verdict.outcome(), challenge);
-    }
-    resource::answer(state, asked, endless, now)
-}
-
-fn disturb(state: &mut State, asked: &Asked, verdict: Verdict, effect: Effect, now: Instant) -> Reply {
+fn disturb(state: &mut State, asked: &Asked, caller: &Result<Caller, Denial>, effect: Effect, now: Instant) -> Reply {
     let json = |body: &str| Answer::of_resource("fault", 200, resource::content_type(asked), body);
-    let mut usual = |endless| usual(state, asked, verdict, endless, now);
+    let mut usual = |endless| usual(state, asked, caller, endless, now);
     let (answer, delivery) = match effect {
         Effect::Close => return Reply::Close,
         Effect::Never => return Reply::Never,
@@ -78,35 +81,29 @@ fn disturb(state: &mut State, asked: &Asked, verdict: Verdict, effect: Effect, n
         Effect::Endless { fresh: true } => (usual(Some(Endless::Fresh)), Delivery::Whole),
         Effect::Garbage => (json(r#"{"results": [<oops>"#), Delivery::Whole),
         Effect::Body(body) => (json(&body), Delivery::Whole),
-        Effect::Status(status) => (error(state, asked, status, now), Delivery::Whole),
+        Effect::Status(status) => (forced::answer(state, asked, status, now), Delivery::Whole),
     };
     Reply::Answer(answer, delivery)
 }
 
-fn error(state: &mut State, asked: &Asked, fault: StatusFault, now: Instant) -> Answer {
-    let answer = match fault {
-        StatusFault { body: Some(body), code, .. } => Answer::of_resource("fault", code, "application/json", body),
-        StatusFault { html: true, code, .. } => Answer::html(code),
-        StatusFault { code: 401, error_code: None, .. } => {
-            Answer::unauthorized("fault", state.digest.challenge(false, now))
+/// The same with the dates of a resource that Atlas will end; recorded on its successes and errors alike.
+fn dated(reply: Reply, state: &State, asked: &Asked) -> Reply {
+    match reply {
+        Reply::Answer(answer, delivery) if answer.of_resource && asked.route.resource().is_some() => {
+            let dates = [("deprecation", &state.settings.deprecation), ("sunset", &state.settings.sunset)];
+            let dates = dates.into_iter().filter_map(|(name, date)| date.as_deref().map(|date| (name, date)));
+            Reply::Answer(dates.fold(answer, |answer, (name, date)| answer.with(name, date)), delivery)
         }
-        StatusFault { code, error_code, .. } => {
-            let limit = resource::limit(state, asked);
-            let mut error = ApiError::usual(code, &asked.path, fault.retry_after, limit);
-            error.code = error_code.unwrap_or(error.code);
-            if code == 429 { resource::counted(error.into_answer(), limit, 0) } else { error.into_answer() }
-        }
-    };
-    match fault.retry_after {
-        Some(seconds) => answer.with("retry-after", seconds.to_string()),
-        None => answer,
+        other => other,
     }
 }
 
 fn packed(reply: Reply, gzip: bool) -> Reply {
     match reply {
-        // A padded body grows on its way out, which compressed bytes cannot.
-        Reply::Answer(answer, delivery) if gzip && answer.status == 200 && !matches!(delivery, Delivery::Padded(_)) => {
+        // A padded body grows on its way out, which compressed bytes cannot, and nothing cannot shrink.
+        Reply::Answer(answer, delivery)
+            if gzip && answer.status == 200 && !answer.body.is_empty() && !matches!(delivery, Delivery::Padded(_)) =>
+        {
             Reply::Answer(answer.compressed(), delivery)
         }
         other => other,

@@ -62,6 +62,11 @@ impl ApiError {
         ApiError::new(401, "NOT_IN_GROUP", "no_access", detail, Vec::new())
     }
 
+    pub(super) fn cannot_access_org() -> ApiError {
+        let detail = "The current user is not authorized to access the organization.".to_owned();
+        ApiError::new(401, "USER_CANNOT_ACCESS_ORG", "no_access", detail, Vec::new())
+    }
+
     pub(super) fn address_not_allowed() -> ApiError {
         let detail = format!("IP address {CLIENT_ADDRESS} is not allowed to access this resource.");
         let parameters = vec![CLIENT_ADDRESS.into()];
@@ -80,15 +85,28 @@ impl ApiError {
         ApiError::new(429, "RATE_LIMITED_TOKEN_BUCKET", "rate_limited", detail, parameters)
     }
 
+    /// The older form of the same, which the token endpoint still has.
+    pub(super) fn too_many_requests(path: &str, per_minute: u32) -> ApiError {
+        let detail = format!("Resource {path} is limited to {per_minute} requests every 1 minutes.");
+        let parameters = vec![path.into(), per_minute.into(), 1.into()];
+        ApiError::new(429, "RATE_LIMITED", "rate_limited", detail, parameters)
+    }
+
     /// What Atlas usually means by a status; where it is told to come back later, in so many seconds.
-    pub(super) fn usual(status: u16, path: &str, retry_after: Option<u64>, limit: RateLimit) -> ApiError {
+    pub(super) fn usual(
+        status: u16,
+        path: &str,
+        group: Option<&str>,
+        retry_after: Option<u64>,
+        limit: RateLimit,
+    ) -> ApiError {
         let plain = |code, detail: &str| ApiError::new(status, code, "fault", detail.to_owned(), Vec::new());
         match status {
             400 => plain("VALIDATION_ERROR", "Invalid attribute specified."),
             401 => plain("UNEXPECTED_ERROR", "You are not authorized for this resource."),
             402 => plain("ACCOUNT_SUSPENDED", "This account is suspended."),
             403 => ApiError::address_not_allowed(),
-            404 => ApiError::group_not_found(path.split('/').nth(5).unwrap_or_default()),
+            404 => group.map_or_else(|| ApiError::resource_not_found(path), ApiError::group_not_found),
             406 => ApiError::version_date(""),
             410 => plain("VERSION_GONE", "This version of the resource is gone."),
             429 => ApiError::rate_limited(path, retry_after.unwrap_or_default(), limit),
@@ -125,6 +143,14 @@ mod tests {
         assert_eq!(
             text(ApiError::group_not_found("111111111111111111111111")),
             r#"{"detail":"No group with ID 111111111111111111111111 exists.","error":404,"errorCode":"GROUP_NOT_FOUND","parameters":["111111111111111111111111"],"reason":"Not Found"}"#
+        );
+    }
+
+    #[test]
+    fn an_exceeded_limit_of_tokens_reads_as_recorded() {
+        assert_eq!(
+            text(ApiError::too_many_requests("/api/oauth/token", 50)),
+            r#"{"detail":"Resource /api/oauth/token is limited to 50 requests every 1 minutes.","error":429,"errorCode":"RATE_LIMITED","parameters":["/api/oauth/token",50,1],"reason":"Too Many Requests"}"#
         );
     }
 

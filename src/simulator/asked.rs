@@ -1,10 +1,16 @@
 //! A request of the API as the simulator understands it.
 
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderName, USER_AGENT};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderName, USER_AGENT};
 
-use super::{api_error::ApiError, authorization::Authorization, query::Query};
+use super::{
+    Endpoint,
+    api_error::ApiError,
+    proof::Proof,
+    query::{Part, Query},
+    route::Route,
+};
 
-#[derive(Debug)]
+/// It holds secrets, so it cannot be printed.
 pub(super) struct Asked {
     pub(super) method: String,
     pub(super) path: String,
@@ -15,20 +21,14 @@ pub(super) struct Asked {
     pub(super) route: Route,
     /// The query as the resource understands it.
     pub(super) parameters: Result<Query, ApiError>,
-    /// The kind of credentials.
-    pub(super) credentials: &'static str,
-    pub(super) authorization: Option<Authorization>,
+    pub(super) proof: Proof,
+    /// Whether the body is said to be a form.
+    has_form: bool,
+    /// The fields of the form.
+    form: Vec<(String, String)>,
     pub(super) accept: Option<String>,
     pub(super) accept_encoding: Option<String>,
     pub(super) user_agent: Option<String>,
-}
-
-/// What a path leads to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Route {
-    Peers { v2: bool, group: String },
-    Group { v2: bool, group: String },
-    Unknown,
 }
 
 impl Asked {
@@ -39,7 +39,6 @@ impl Asked {
         };
         let path = request.uri().path();
         let query = request.uri().query().unwrap_or_default();
-        let authorization = header(AUTHORIZATION);
         let route = Route::of(path);
         Asked {
             method: request.method().to_string(),
@@ -47,37 +46,41 @@ impl Asked {
             query: query.to_owned(),
             uri: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
             version: format!("{:?}", request.version()),
-            parameters: match route {
-                Route::Group { .. } => Query::parse_form(query),
-                Route::Peers { .. } | Route::Unknown => Query::parse(query),
-            },
+            parameters: Query::parse(route.endpoint(), query),
             route,
-            credentials: kind(authorization.as_deref()),
-            authorization: authorization.as_deref().and_then(Authorization::parse),
+            proof: Proof::read(header(AUTHORIZATION).as_deref()),
+            has_form: header(CONTENT_TYPE).is_some_and(|content_type| is_form(&content_type)),
+            form: Vec::new(),
             accept: header(ACCEPT),
             accept_encoding: header(ACCEPT_ENCODING),
             user_agent: header(USER_AGENT),
         }
     }
 
+    /// Whether there is a form to be read.
+    pub(super) fn wants_form(&self) -> bool {
+        self.route.is_oauth() && self.has_form
+    }
+
+    /// The same with the form that came with it.
+    pub(super) fn with_form(self, body: &[u8]) -> Asked {
+        Asked { form: url::form_urlencoded::parse(body).into_owned().collect(), ..self }
+    }
+
+    /// A field of the form; RFC 6749 forbids to name one twice.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        let mut values = self.form.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str());
+        values.next().filter(|_| values.next().is_none())
+    }
+
     pub(super) fn group(&self) -> Option<&str> {
-        match &self.route {
-            Route::Peers { group, .. } | Route::Group { group, .. } => Some(group),
-            Route::Unknown => None,
-        }
+        self.route.resource().and_then(|resource| resource.group())
     }
 
-    pub(super) fn is_v2(&self) -> bool {
-        matches!(self.route, Route::Peers { v2: true, .. } | Route::Group { v2: true, .. })
-    }
-
-    /// The query, if this asks for a listing and can be understood.
-    pub(super) fn listing(&self) -> Option<&Query> {
-        self.parameters.as_ref().ok().filter(|_| self.is_listing())
-    }
-
-    pub(super) fn is_listing(&self) -> bool {
-        matches!(self.route, Route::Peers { .. })
+    /// The part of a list, if this asks for one and can be understood.
+    pub(super) fn part(&self) -> Option<&Part> {
+        let is_list = self.route.endpoint().is_some_and(Endpoint::is_list);
+        self.parameters.as_ref().ok().filter(|_| is_list).map(|query| &query.part)
     }
 
     pub(super) fn accepts_gzip(&self) -> bool {
@@ -88,7 +91,7 @@ impl Asked {
         })
     }
 
-    /// The version date a client may ask for; the peers resource has had one version since 2023.
+    /// The version date a client may ask for; each of the resources has had one version since 2023.
     pub(super) fn accepts_known_version(&self) -> bool {
         let mut types = self.accept.iter().flat_map(|header| header.split(','));
         types.any(|media_type| {
@@ -96,22 +99,6 @@ impl Asked {
             let date = media_type.strip_prefix("application/vnd.atlas.");
             date.and_then(|date| date.strip_suffix("+json")).is_some_and(is_known_date)
         })
-    }
-}
-
-impl Route {
-    fn of(path: &str) -> Route {
-        let segments: Vec<_> = path.split('/').skip(1).collect();
-        let (version, rest) = match segments.as_slice() {
-            ["api", "atlas", version @ ("v2" | "v1.0"), "groups", rest @ ..] => (*version, rest),
-            _ => return Route::Unknown,
-        };
-        let v2 = version == "v2";
-        match rest {
-            [group, "peers"] => Route::Peers { v2, group: (*group).to_owned() },
-            [group] => Route::Group { v2, group: (*group).to_owned() },
-            _ => Route::Unknown,
-        }
     }
 }
 
@@ -126,12 +113,9 @@ fn is_known_date(date: &str) -> bool {
     lengths && number(year) >= 2023 && (1..=12).contains(&number(month)) && (1..=31).contains(&number(day))
 }
 
-fn kind(authorization: Option<&str>) -> &'static str {
-    match authorization.map(|header| header.split(' ').next().unwrap_or_default()) {
-        None => "none",
-        Some(scheme) if scheme.eq_ignore_ascii_case("digest") => "digest",
-        Some(_) => "other",
-    }
+fn is_form(content_type: &str) -> bool {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 #[cfg(test)]
@@ -162,13 +146,17 @@ mod tests {
     }
 
     #[test]
-    fn paths_of_both_versions_lead_to_a_group() {
-        let route = |path| asked(path, "accept", "*/*").route;
-        let group = || "g".to_owned();
-        assert_eq!(route("/api/atlas/v2/groups/g/peers"), Route::Peers { v2: true, group: group() });
-        assert_eq!(route("/api/atlas/v1.0/groups/g/peers"), Route::Peers { v2: false, group: group() });
-        assert_eq!(route("/api/atlas/v2/groups/g"), Route::Group { v2: true, group: group() });
-        assert_eq!(route("/api/atlas/v3/groups/g/peers"), Route::Unknown);
-        assert_eq!(route("/api/atlas/v2/groups/g/peers/p"), Route::Unknown);
+    fn a_form_is_read_where_one_is_expected_and_said_to_be() {
+        let form = |path, content_type| asked(path, "content-type", content_type).wants_form();
+        assert!(form("/api/oauth/token", "application/x-www-form-urlencoded"));
+        assert!(form("/api/oauth/revoke", "Application/X-WWW-Form-Urlencoded; charset=utf-8"));
+        assert!(!form("/api/oauth/token", "application/json"));
+        assert!(!form("/api/atlas/v2/groups", "application/x-www-form-urlencoded"));
+    }
+
+    #[test]
+    fn a_field_that_is_named_twice_is_none() {
+        let asked = asked("/api/oauth/token", "accept", "*/*").with_form(b"a=1+%2B&b=2&b=2");
+        assert_eq!((asked.field("a"), asked.field("b"), asked.field("c")), (Some("1 +"), None, None));
     }
 }

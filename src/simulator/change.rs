@@ -2,14 +2,17 @@
 
 use super::Peering;
 
-/// The most copies that one entry of a group can stand for from the start.
+/// The most peerings that a group can have from the start.
 pub(super) const MAX_REPEAT: u32 = 100_000;
 
-/// The most copies that one change can add.
+/// The most peerings that one change can add.
 pub(super) const MAX_ADDED: u32 = 1_000;
 
 /// A group with so many peerings takes no more.
 pub(super) const MAX_PEERINGS: usize = 100_000;
+
+/// With so many groups no other is added: forty times what an organization can have.
+pub(super) const MAX_GROUPS: usize = 10_000;
 
 /// What can happen to a peering.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,4 +71,23 @@ pub enum ChangeError {
     /// There are more peerings than anybody can mean.
     #[error("group `{0}` has {MAX_PEERINGS} peerings and takes no more")]
     Full(String),
+    /// A new group has more peerings than it can begin with.
+    #[error("group `{group}` would begin with more than {most} peerings")]
+    TooMany {
+        /// The new group.
+        group: String,
+        /// The most that is allowed here.
+        most: u32,
+    },
+    /// An id would stand for two containers.
+    #[error("two containers of group `{group}` would have the id `{container}`")]
+    ContainerTwice {
+        /// The group of both.
+        group: String,
+        /// The id that both would have.
+        container: String,
+    },
+    /// There are more groups than anybody can mean.
+    #[error("there are {MAX_GROUPS} groups, and no other is added")]
+    TooManyGroups,
 }

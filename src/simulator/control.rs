@@ -1,16 +1,18 @@
 //! The control API for drills: what Rust can do with a `Simulator`, over HTTP.
 
+mod act;
+
 use http_body_util::{BodyExt, Limited};
 use hyper::{
     Method,
     body::Incoming,
     header::{ALLOW, HOST},
 };
-use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tracing::info;
 
-use super::{ChangeError, Fault, Peering, Simulator, answer::Answer, place::Place};
+use self::act::act;
+use super::{ChangeError, Simulator, answer::Answer, place::Place};
 
 /// A longer body is refused: nothing one can say here needs it.
 const MAX_BODY: usize = 64 * 1024;
@@ -25,14 +27,6 @@ type Outcome = Result<Value, Refusal>;
 struct Refusal {
     status: u16,
     sentence: String,
-}
-
-/// The new status of a peering.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewStatus {
-    status: String,
-    error: Option<String>,
 }
 
 /// Answers any request under `/simulator`.
@@ -66,14 +60,14 @@ fn told(outcome: Outcome) -> Answer {
 /// Does what is asked and leaves a line in the log of everything that was changed.
 fn obey(simulator: &Simulator, method: &Method, path: &str, body: &[u8], place: &Place) -> Outcome {
     let done = act(simulator, method, place, body)?;
-    trace(method, path, body);
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        let body = if place.has_secret() { b"not shown" } else { body };
+        trace(method, path, body);
+    }
     Ok(done)
 }
 
 fn trace(method: &Method, path: &str, body: &[u8]) {
-    if matches!(*method, Method::GET | Method::HEAD) {
-        return;
-    }
     let text = String::from_utf8_lossy(body);
     let mut change: String = text.chars().take(MAX_LOGGED).collect();
     if change.len() < text.len() {
@@ -94,42 +88,6 @@ async fn read(request: hyper::Request<Incoming>) -> Result<Vec<u8>, Refusal> {
         Ok(body) => Ok(body.to_bytes().to_vec()),
         Err(error) => Err(Refusal::bad(format!("the body cannot be read: {error}"))),
     }
-}
-
-/// Does what is asked at a place that takes this method.
-fn act(simulator: &Simulator, method: &Method, place: &Place, body: &[u8]) -> Outcome {
-    let removes = *method == Method::DELETE;
-    match place {
-        Place::Page => {}
-        Place::Groups => return Ok(simulator.groups()),
-        Place::Requests if removes => simulator.clear_requests(),
-        Place::Requests => return Ok(json!(simulator.requests())),
-        Place::Faults if removes => simulator.clear_faults(),
-        Place::Faults if *method == Method::POST => simulator.fail(fault(body)?),
-        Place::Faults => return Ok(json!(simulator.faults())),
-        Place::Peers { group } => {
-            let ids = simulator.put_peering(group, parse::<Peering>(body)?)?;
-            return Ok(json!({"ids": ids}));
-        }
-        Place::Peering { group, peering } if removes => simulator.remove_peering(group, peering)?,
-        Place::Peering { group, peering } => {
-            let new: NewStatus = parse(body)?;
-            simulator.set_status(group, peering, &new.status, new.error.as_deref())?;
-        }
-    }
-    Ok(json!({"done": true}))
-}
-
-fn fault(body: &[u8]) -> Result<Fault, Refusal> {
-    let fault: Fault = parse(body)?;
-    match fault.lacks() {
-        Some(sentence) => Err(Refusal::bad(sentence.to_owned())),
-        None => Ok(fault),
-    }
-}
-
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::bad(format!("the body does not fit: {error}")))
 }
 
 impl Refusal {

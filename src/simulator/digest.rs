@@ -2,18 +2,11 @@
 
 use std::time::Instant;
 
-use super::{Credentials, DigestSettings, algorithm::expected, authorization::Authorization, nonces::Nonces};
+use super::{
+    Credentials, DigestSettings, algorithm::expected, authorization::Authorization, caller::Denial, nonces::Nonces,
+};
 
 const REALM: &str = "MMS Public API";
-/// What a request's `Authorization` is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Accepted,
-    Missing,
-    Stale,
-    BadCredentials,
-    ReplayedCount,
-}
 
 /// Makes nonces and remembers how far each was used.
 #[derive(Debug)]
@@ -21,19 +14,6 @@ pub(super) struct Digest {
     settings: DigestSettings,
     credentials: Credentials,
     nonces: Nonces,
-}
-
-impl Verdict {
-    /// The word for it in the log.
-    pub(super) fn outcome(self) -> &'static str {
-        match self {
-            Verdict::Accepted => "ok",
-            Verdict::Missing => "challenge",
-            Verdict::Stale => "stale",
-            Verdict::BadCredentials => "bad_credentials",
-            Verdict::ReplayedCount => "replayed_nc",
-        }
-    }
 }
 
 impl Digest {
@@ -50,16 +30,31 @@ impl Digest {
     }
 
     /// Judges an answer for a request with this method and this path and query.
-    pub(super) fn judge(&mut self, method: &str, uri: &str, answer: &Authorization, now: Instant) -> Verdict {
+    pub(super) fn judge(
+        &mut self,
+        method: &str,
+        uri: &str,
+        answer: &Authorization,
+        now: Instant,
+    ) -> Result<(), Denial> {
         if !self.is_well_formed(uri, answer) || !self.is_right(method, answer) {
-            return Verdict::BadCredentials;
+            return Err(Denial::BadCredentials);
         }
         let settings = &self.settings;
         let nonce = answer.get("nonce").and_then(|nonce| self.nonces.get_mut(nonce));
-        let Some(nonce) = nonce.filter(|nonce| nonce.is_fresh(settings, now)) else {
-            return Verdict::Stale;
-        };
-        if nonce.accept(settings, answer.nonce_count()) { Verdict::Accepted } else { Verdict::ReplayedCount }
+        let nonce = nonce.filter(|nonce| nonce.is_fresh(settings, now)).ok_or(Denial::Stale)?;
+        if nonce.accept(settings, answer.nonce_count()) { Ok(()) } else { Err(Denial::ReplayedCount) }
+    }
+
+    /// Accepts another key from now on; no nonce is left of the old one.
+    pub(super) fn replace(&mut self, credentials: Credentials) {
+        self.credentials = credentials;
+        self.nonces = Nonces::default();
+    }
+
+    /// The public half of the only key that is accepted.
+    pub(super) fn public_key(&self) -> &str {
+        &self.credentials.public_key
     }
 
     fn is_well_formed(&self, uri: &str, answer: &Authorization) -> bool {
@@ -103,7 +98,7 @@ mod tests {
             Client { server, nonce, now }
         }
 
-        fn ask(&mut self, nc: &str, password: &str, uri: &str) -> Verdict {
+        fn ask(&mut self, nc: &str, password: &str, uri: &str) -> Result<(), Denial> {
             let algorithm = self.server.settings.algorithm;
             let qop =
                 if self.server.settings.qop { format!(r#", qop=auth, nc={nc}, cnonce="c""#) } else { String::new() };
@@ -116,7 +111,7 @@ mod tests {
             self.server.judge("GET", "/peers?a=1", &Authorization::parse(&header).unwrap(), self.now)
         }
 
-        fn get(&mut self, nc: &str) -> Verdict {
+        fn get(&mut self, nc: &str) -> Result<(), Denial> {
             self.ask(nc, "demo", "/peers?a=1")
         }
     }
@@ -124,54 +119,54 @@ mod tests {
     #[test]
     fn the_count_starts_at_one_and_rises() {
         let mut client = Client::new(DigestSettings::default());
-        assert_eq!(client.get("00000000"), Verdict::ReplayedCount);
-        assert_eq!(client.get("00000002"), Verdict::ReplayedCount);
-        assert_eq!(client.get("00000001"), Verdict::Accepted);
-        assert_eq!(client.get("00000001"), Verdict::ReplayedCount);
-        assert_eq!(client.get("0000000a"), Verdict::Accepted);
-        assert_eq!(client.get("00000009"), Verdict::ReplayedCount);
-        assert_eq!(client.get("b"), Verdict::ReplayedCount);
+        assert_eq!(client.get("00000000"), Err(Denial::ReplayedCount));
+        assert_eq!(client.get("00000002"), Err(Denial::ReplayedCount));
+        assert_eq!(client.get("00000001"), Ok(()));
+        assert_eq!(client.get("00000001"), Err(Denial::ReplayedCount));
+        assert_eq!(client.get("0000000a"), Ok(()));
+        assert_eq!(client.get("00000009"), Err(Denial::ReplayedCount));
+        assert_eq!(client.get("b"), Err(Denial::ReplayedCount));
     }
 
     #[test]
     fn a_wrong_password_or_uri_is_never_stale() {
         let mut client = Client::new(DigestSettings::default());
-        assert_eq!(client.ask("00000001", "wrong", "/peers?a=1"), Verdict::BadCredentials);
-        assert_eq!(client.ask("00000001", "demo", "/peers"), Verdict::BadCredentials);
+        assert_eq!(client.ask("00000001", "wrong", "/peers?a=1"), Err(Denial::BadCredentials));
+        assert_eq!(client.ask("00000001", "demo", "/peers"), Err(Denial::BadCredentials));
         client.server.credentials.public_key = "other".to_owned();
-        assert_eq!(client.get("00000001"), Verdict::BadCredentials);
+        assert_eq!(client.get("00000001"), Err(Denial::BadCredentials));
     }
 
     #[test]
     fn a_nonce_is_stale_when_old_used_up_or_unknown() {
         let mut client = Client::new(DigestSettings { nonce_uses: Some(1), ..DigestSettings::default() });
-        assert_eq!(client.get("00000001"), Verdict::Accepted);
-        assert_eq!(client.get("00000002"), Verdict::Stale);
+        assert_eq!(client.get("00000001"), Ok(()));
+        assert_eq!(client.get("00000002"), Err(Denial::Stale));
 
         let mut client = Client::new(DigestSettings::default());
         client.now += Duration::from_secs(300);
-        assert_eq!(client.get("00000001"), Verdict::Stale);
+        assert_eq!(client.get("00000001"), Err(Denial::Stale));
         client.nonce = "unknown".to_owned();
-        assert_eq!(client.get("00000001"), Verdict::Stale);
+        assert_eq!(client.get("00000001"), Err(Denial::Stale));
     }
 
     #[test]
     fn sha_256_must_be_answered_with_sha_256() {
         let mut client = Client::new(DigestSettings { algorithm: Algorithm::Sha256, ..DigestSettings::default() });
-        assert_eq!(client.get("00000001"), Verdict::Accepted);
+        assert_eq!(client.get("00000001"), Ok(()));
         let md5 =
             format!(r#"Digest username="demo", realm="{REALM}", uri="/", nonce="n", qop=auth, nc=00000002, cnonce=c"#);
         let md5 = format!("{md5}, response={}", response(Algorithm::Md5, "demo", &md5));
         let answer = Authorization::parse(&md5).unwrap();
         let verdict = client.server.judge("GET", "/", &answer, client.now);
-        assert_eq!(verdict, Verdict::BadCredentials);
+        assert_eq!(verdict, Err(Denial::BadCredentials));
     }
 
     #[test]
     fn without_qop_there_is_no_count() {
         let mut client = Client::new(DigestSettings { qop: false, ..DigestSettings::default() });
-        assert_eq!(client.get(""), Verdict::Accepted);
-        assert_eq!(client.get(""), Verdict::Accepted);
+        assert_eq!(client.get(""), Ok(()));
+        assert_eq!(client.get(""), Ok(()));
         let challenge = client.server.challenge(false, client.now);
         assert!(challenge.ends_with("algorithm=MD5, stale=false"), "{challenge}");
     }

@@ -41,7 +41,8 @@ pub struct StatusFault {
     /// 200 to 599.
     #[serde(deserialize_with = "final_status")]
     pub code: u16,
-    /// Atlas's word for the error; without it the usual one for the status.
+    /// Atlas's word for the error; without it the usual one for the status. On the token endpoints a word in lower
+    /// case is one of OAuth's and comes in its shape, as do those for 401, 403 and 500 without a word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
     /// The header of that name, in seconds.

@@ -4,19 +4,22 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Provider, StatusFault, asked::Asked, period};
+use super::{Effect, Endpoint, Provider, StatusFault, asked::Asked, period};
 
 /// Something that goes wrong with the requests it matches.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fault {
+    /// Only for this endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
     /// Only for this group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// Only for listings of this provider.
+    /// Only for lists of the peerings of this provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<Provider>,
-    /// Only for this page of a listing.
+    /// Only for this page of any list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page: Option<u32>,
     /// For so many requests; without it until it is cleared.
@@ -57,11 +60,13 @@ impl Fault {
     fn matches(&self, asked: &Asked, authenticated: bool) -> bool {
         // A connection that dies does not wait for credentials.
         let at_once = self.before_auth || matches!(self.effect, Some(Effect::Close | Effect::Never));
-        let listing = asked.listing();
+        let part = asked.part();
+        let provider = part.and_then(|part| part.filter.provider());
         (authenticated || at_once)
             && self.group.as_deref().is_none_or(|group| asked.group() == Some(group))
-            && self.provider.is_none_or(|provider| listing.is_some_and(|query| query.provider == provider))
-            && self.page.is_none_or(|page| listing.is_some_and(|query| query.page_num == page))
+            && self.endpoint.is_none_or(|endpoint| asked.route.endpoint() == Some(endpoint))
+            && self.provider.is_none_or(|wanted| provider == Some(wanted))
+            && self.page.is_none_or(|page| part.is_some_and(|part| part.page_num == page))
     }
 }
 
@@ -147,6 +152,20 @@ mod tests {
             assert_eq!(faults.take(&asked(query), true), None, "{query}");
         }
         assert!(faults.take(&asked("providerName=GCP&pageNum=2"), true).is_some());
+    }
+
+    #[test]
+    fn a_fault_hits_only_its_endpoint_and_any_list_has_pages() {
+        let asked = |path: &str| Asked::read(&hyper::Request::get(path).body(()).unwrap());
+        let hits = |fault: Fault, path| fault.matches(&asked(path), true);
+        let groups = || Fault { endpoint: Some(Endpoint::Groups), page: Some(2), ..Fault::status(500) };
+        assert!(hits(groups(), "/api/atlas/v2/groups?pageNum=2"));
+        assert!(!hits(groups(), "/api/atlas/v2/groups"));
+        assert!(!hits(groups(), "/api/atlas/v2/orgs/5f3a556351db42631e16f301/groups?pageNum=2"));
+        assert!(hits(Fault { endpoint: Some(Endpoint::Token), ..Fault::status(500) }, "/api/oauth/token"));
+        for path in ["/api/oauth/revoke", "/api/atlas/v2", "/nowhere"] {
+            assert!(hits(Fault::status(500), path) && !hits(Fault { page: Some(1), ..Fault::status(500) }, path));
+        }
     }
 
     #[test]

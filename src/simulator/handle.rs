@@ -1,24 +1,16 @@
 //! The handle on a running simulator, for tests, the demo and the control API.
 
 use std::{
-    collections::{HashMap, HashSet},
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::{Instant, SystemTime},
 };
 
-use serde_json::{Value, json};
-use tracing::warn;
+use serde_json::Value;
 
 use super::{
-    Change, ChangeError, Fault, Group, Peering, Request, Scenario, TimelineEntry,
-    bucket::Bucket,
-    digest::Digest,
-    fault::Faults,
-    groups::{Groups, Placed},
-    log::Log,
-    peering::Shape,
-    timeline::Timeline,
+    AccessList, Change, ChangeError, Credentials, Fault, Group, Peering, Request, Scenario, change::MAX_REPEAT,
+    state::State, timeline::Timeline,
 };
 
 /// A simulated Atlas API; clones are handles on the same one.
@@ -27,64 +19,11 @@ pub struct Simulator {
     state: Arc<Mutex<State>>,
 }
 
-/// Everything that changes, under one lock that is never held while waiting.
-#[derive(Debug)]
-pub(super) struct State {
-    /// The scenario without its groups and timeline, which have lives of their own.
-    pub(super) settings: Scenario,
-    pub(super) groups: Groups,
-    /// The group and the id or name of every peering that the timeline changes, now or later.
-    planned: HashSet<(String, String)>,
-    pub(super) digest: Digest,
-    /// Of the listings of each group.
-    pub(super) buckets: HashMap<String, Bucket>,
-    /// Of the other requests about each group.
-    pub(super) group_buckets: HashMap<String, Bucket>,
-    pub(super) faults: Faults,
-    pub(super) log: Log,
-}
-
-impl State {
-    /// How long this answer takes.
-    pub(super) fn latency(&self) -> Duration {
-        self.settings.latency.saturating_add(self.settings.jitter.mul_f64(fastrand::f64()))
-    }
-
-    /// A peering as the control API shows it.
-    fn shown(&self, group: &str, placed: &Placed) -> Value {
-        let mut body = placed.peering.body(&placed.id, Shape { nulls: false, provider_name: true });
-        if let Some(name) = &placed.peering.name {
-            body["name"] = name.as_str().into();
-        }
-        if placed.keys().any(|key| self.planned.contains(&(group.to_owned(), key.to_owned()))) {
-            body["in_timeline"] = true.into();
-        }
-        body
-    }
-}
-
 impl Simulator {
     /// A simulator as the scenario describes it; what does not fit in is left out with a warning.
     #[must_use]
-    pub fn new(mut scenario: Scenario) -> Simulator {
-        let mut groups = Groups::default();
-        for group in mem::take(&mut scenario.groups) {
-            if let Err(error) = groups.add(&group, SystemTime::now()) {
-                warn!(group.id, "leave out a group: {error}");
-            }
-        }
-        let planned = scenario.timeline.iter().filter_map(TimelineEntry::peering);
-        let state = State {
-            planned: planned.map(|(group, peering)| (group.to_owned(), peering.to_owned())).collect(),
-            digest: Digest::new(scenario.digest.clone(), scenario.credentials.clone()),
-            settings: scenario,
-            groups,
-            buckets: HashMap::new(),
-            group_buckets: HashMap::new(),
-            faults: Faults::default(),
-            log: Log::default(),
-        };
-        Simulator { state: Arc::new(Mutex::new(state)) }
+    pub fn new(scenario: Scenario) -> Simulator {
+        Simulator { state: Arc::new(Mutex::new(State::new(scenario))) }
     }
 
     /// What it was asked since the last clear; the newest 100,000.
@@ -123,24 +62,51 @@ impl Simulator {
 
     /// Adds a group, or replaces the one with its id.
     pub fn add_group(&self, group: &Group) -> Result<(), ChangeError> {
-        self.state().groups.add(group, SystemTime::now())
+        self.state().groups.add(group, MAX_REPEAT, SystemTime::now())
     }
 
-    /// Removes a group with all its peerings.
+    /// Removes a group with all that is in it.
     pub fn remove_group(&self, id: &str) -> Result<(), ChangeError> {
         self.state().groups.remove(id)
     }
 
-    /// Every group with its peerings as v2 shows them, and what only the control API knows of them: the `name`,
-    /// and `in_timeline` for those that the scenario's timeline changes.
+    /// Every group with its containers and peerings as v2 shows them, and what only the control API knows: the
+    /// `name` of a peering, and `in_timeline` for those that the scenario's timeline changes.
     #[must_use]
     pub fn groups(&self) -> Value {
         let state = self.state();
-        let groups = state.groups.iter().map(|group| {
-            let peerings: Vec<_> = group.peerings.iter().map(|placed| state.shown(&group.id, placed)).collect();
-            json!({"id": group.id, "name": group.name, "access": group.access, "peerings": peerings})
-        });
-        groups.collect()
+        state.groups.iter().map(|group| state.shown(group)).collect()
+    }
+
+    /// Accepts this API key from now on and no other; nonces of the old one are worth nothing.
+    pub fn set_credentials(&self, credentials: Credentials) {
+        self.state().digest.replace(credentials);
+    }
+
+    /// Accepts this service account from now on and no other; live tokens stay valid, as in Atlas.
+    pub fn set_client(&self, client_id: &str, client_secret: &str) {
+        self.state().tokens.replace(client_id, client_secret);
+    }
+
+    /// Ends all tokens.
+    pub fn revoke_tokens(&self) {
+        self.state().tokens.revoke_all();
+    }
+
+    /// How many tokens are alive.
+    #[must_use]
+    pub fn live_tokens(&self) -> usize {
+        self.state().tokens.count_live(Instant::now())
+    }
+
+    /// Lets the client's address be on the access list or not.
+    pub fn set_access_list(&self, access_list: AccessList) {
+        self.state().settings.access_list = access_list;
+    }
+
+    /// Announces when the resources will be gone, or that they will not.
+    pub fn set_sunset(&self, sunset: Option<String>) {
+        self.state().settings.sunset = sunset;
     }
 
     /// Makes something go wrong from now on; the newest fault that matches a request wins.

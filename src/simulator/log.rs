@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::SystemTime};
 use serde::Serialize;
 use tracing::info;
 
-use super::{Provider, asked::Asked};
+use super::{Endpoint, Provider, asked::Asked, authorization::Authorization};
 
 /// Older requests are forgotten.
 const MAX_REQUESTS: usize = 100_000;
@@ -19,13 +19,16 @@ pub struct Request {
     pub method: String,
     /// Its path.
     pub path: String,
-    /// Its query, without the question mark.
+    /// Its query, without the question mark; not of the token endpoints, where none belongs and a secret might be.
     pub query: String,
     /// `HTTP/1.1` or `HTTP/2.0`.
     pub version: String,
+    /// What it asks for: `peers`, `group`, `groups`, `org_groups`, `containers`, `root`, `token`, `revoke` or
+    /// `unknown`.
+    pub endpoint: &'static str,
     /// The group in its path.
     pub group_id: Option<String>,
-    /// The provider it lists, AWS by default.
+    /// The provider whose peerings it lists, AWS by default.
     pub provider: Option<Provider>,
     /// The page it lists.
     pub page_num: Option<u32>,
@@ -33,14 +36,15 @@ pub struct Request {
     pub items_per_page: Option<u32>,
     /// The status it was answered with, if at all.
     pub status: Option<u16>,
-    /// The kind of credentials: `none`, `digest` or `other`.
+    /// The kind of credentials: `none`, `digest`, `basic`, `bearer` or `other`.
     pub authorization: &'static str,
     /// The nonce it answered.
     pub nonce: Option<String>,
     /// The count of that nonce.
     pub nc: Option<u32>,
-    /// What became of it, in a word: `challenge`, `stale`, `bad_credentials`, `replayed_nc`, `ok`, `fault`,
-    /// `rate_limited`, `not_found`, `no_access`, `access_list`, `bad_request` or `not_acceptable`.
+    /// What became of it, in a word: `challenge`, `stale`, `bad_credentials`, `replayed_nc`, `bad_token`, `ok`,
+    /// `fault`, `rate_limited`, `token_limit`, `not_found`, `no_access`, `access_list`, `bad_request` or
+    /// `not_acceptable`.
     pub outcome: &'static str,
     /// The header of that name.
     pub user_agent: Option<String>,
@@ -82,22 +86,23 @@ impl Log {
 impl Request {
     fn new(asked: &Asked, status: Option<u16>, outcome: &'static str) -> Request {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let listing = asked.listing();
-        let authorization = asked.authorization.as_ref();
+        let part = asked.part();
+        let answer = asked.proof.digest();
         Request {
             at: since.map_or(0.0, |since| since.as_secs_f64()),
             method: asked.method.clone(),
             path: asked.path.clone(),
-            query: asked.query.clone(),
+            query: if asked.route.is_oauth() { String::new() } else { asked.query.clone() },
             version: asked.version.clone(),
+            endpoint: asked.route.endpoint().map_or("unknown", Endpoint::word),
             group_id: asked.group().map(str::to_owned),
-            provider: listing.map(|query| query.provider),
-            page_num: listing.map(|query| query.page_num),
-            items_per_page: listing.map(|query| query.items_per_page),
+            provider: part.and_then(|part| part.filter.provider()),
+            page_num: part.map(|part| part.page_num),
+            items_per_page: part.map(|part| part.items_per_page),
             status,
-            authorization: asked.credentials,
-            nonce: authorization.and_then(|answer| answer.get("nonce")).map(str::to_owned),
-            nc: authorization.and_then(super::authorization::Authorization::nonce_count),
+            authorization: asked.proof.kind(),
+            nonce: answer.and_then(|answer| answer.get("nonce")).map(str::to_owned),
+            nc: answer.and_then(Authorization::nonce_count),
             outcome,
             user_agent: asked.user_agent.clone(),
             accept: asked.accept.clone(),

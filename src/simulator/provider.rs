@@ -54,6 +54,15 @@ impl Provider {
             Provider::Gcp => &["containerId", "gcpProjectId", "networkName"],
         }
     }
+
+    /// What the API may say about a container and does not always know.
+    pub(super) fn container_fields(self) -> &'static [&'static str] {
+        match self {
+            Provider::Aws => &["atlasCidrBlock", "regionName", "vpcId"],
+            Provider::Azure => &["atlasCidrBlock", "azureSubscriptionId", "region", "vnetName"],
+            Provider::Gcp => &["atlasCidrBlock", "gcpProjectId", "networkName", "regions"],
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Provider {

@@ -8,8 +8,8 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    AccessList, Change, ChangeError, Credentials, DigestSettings, Peering, RateLimit, TimelineEntry, groups::Groups,
-    period,
+    AccessList, Change, ChangeError, Credentials, DigestSettings, Group, RateLimit, ServiceAccount, TimelineEntry,
+    change::MAX_REPEAT, groups::Groups, period,
 };
 
 /// Everything a simulator needs to know.
@@ -18,12 +18,18 @@ use super::{
 pub struct Scenario {
     /// The only key that is accepted.
     pub credentials: Credentials,
-    /// The organization every group belongs to.
+    /// The only service account that is accepted.
+    pub service_account: ServiceAccount,
+    /// The organization of every group that names no other.
     pub org_id: String,
     /// How digest authentication behaves.
     pub digest: DigestSettings,
-    /// The token bucket of each group.
+    /// The token bucket of each group, for the lists of its peerings and containers alike.
     pub rate_limit: RateLimit,
+    /// The token bucket of each user, for the list of groups.
+    pub group_list_rate_limit: RateLimit,
+    /// The token bucket of each organization, for the list of its groups.
+    pub org_rate_limit: RateLimit,
     /// How long an answer takes.
     #[serde(with = "period")]
     pub latency: Duration,
@@ -36,28 +42,16 @@ pub struct Scenario {
     pub gzip: bool,
     /// How far off `totalCount` is: Atlas calls it an estimate.
     pub count_error: i64,
-    /// Whether the client's address is on the access list of the key.
+    /// Whether the client's address is on the access list.
     pub access_list: AccessList,
+    /// When Atlas began to advise against the resources; sent as the header of that name.
+    pub deprecation: Option<String>,
+    /// When the resources will be gone; sent as the header of that name.
+    pub sunset: Option<String>,
     /// The groups at the start.
     pub groups: Vec<Group>,
     /// What happens later.
     pub timeline: Vec<TimelineEntry>,
-}
-
-/// An Atlas group.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Group {
-    /// 24 hexadecimal digits.
-    pub id: String,
-    /// What people call it.
-    pub name: String,
-    /// False for a group on which the key has no role.
-    #[serde(default = "yes")]
-    pub access: bool,
-    /// Its peerings, of every provider.
-    #[serde(default)]
-    pub peerings: Vec<Peering>,
 }
 
 /// A scenario that makes no sense.
@@ -104,7 +98,7 @@ impl Scenario {
         let now = SystemTime::now();
         let mut groups = Groups::default();
         for group in &self.groups {
-            groups.add(group, now)?;
+            groups.add(group, MAX_REPEAT, now)?;
         }
         for entry in &self.timeline {
             if let Change::Add(_) = entry.change {
@@ -124,31 +118,24 @@ impl Default for Scenario {
     fn default() -> Scenario {
         Scenario {
             credentials: Credentials::default(),
+            service_account: ServiceAccount::default(),
             org_id: "5f0000000000000000000001".to_owned(),
             digest: DigestSettings::default(),
             rate_limit: RateLimit::default(),
+            group_list_rate_limit: RateLimit { capacity: 1200, refill_per_minute: 500 },
+            org_rate_limit: RateLimit { capacity: 500, refill_per_minute: 250 },
             latency: Duration::ZERO,
             jitter: Duration::ZERO,
             nulls: false,
             gzip: true,
             count_error: 0,
             access_list: AccessList::Allow,
+            deprecation: None,
+            sunset: None,
             groups: Vec::new(),
             timeline: Vec::new(),
         }
     }
-}
-
-impl Group {
-    /// A group on which the key has a role.
-    #[must_use]
-    pub fn new(id: &str, name: &str, peerings: Vec<Peering>) -> Group {
-        Group { id: id.to_owned(), name: name.to_owned(), access: true, peerings }
-    }
-}
-
-fn yes() -> bool {
-    true
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::{convert::Infallible, future::pending, time::Duration};
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Collected, Limited};
 use hyper::{Response, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -25,6 +27,9 @@ use super::{
 
 /// How long to rest when no connection can be accepted, such as without file descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// Many times what the fields of a token endpoint need.
+const MAX_FORM: usize = 16 * 1024;
 
 /// The connection is to be closed without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +105,7 @@ impl Simulator {
             return Ok(response);
         }
         let asked = Asked::read(&request);
+        let asked = if asked.wants_form() { asked.with_form(&form(request).await) } else { asked };
         let decision = decide(&mut self.state(), &asked, std::time::Instant::now());
         if !decision.delay.is_zero() {
             sleep(decision.delay).await;
@@ -110,4 +116,10 @@ impl Simulator {
             Reply::Never => pending().await,
         }
     }
+}
+
+/// What came as a form; nothing where it is too long or breaks off.
+async fn form(request: hyper::Request<Incoming>) -> Bytes {
+    let body = Limited::new(request.into_body(), MAX_FORM).collect().await;
+    body.map(Collected::to_bytes).unwrap_or_default()
 }

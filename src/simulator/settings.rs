@@ -16,6 +16,23 @@ pub struct Credentials {
     pub private_key: String,
 }
 
+/// A service account, and how its tokens behave.
+#[derive(Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServiceAccount {
+    /// The user name of the token endpoint.
+    pub client_id: String,
+    /// Its password.
+    pub client_secret: String,
+    /// A token is no longer accepted at this age.
+    #[serde(with = "period")]
+    pub token_lifetime: Duration,
+    /// How many tokens can be asked for each minute.
+    pub mints_per_minute: u32,
+    /// How many tokens can be alive at once.
+    pub max_tokens: u32,
+}
+
 /// How digest authentication behaves.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -41,14 +58,14 @@ pub struct RateLimit {
     pub refill_per_minute: u32,
 }
 
-/// Whether the client's address is on the access list of the key.
+/// Whether the client's address is on the access list of the key and of the service account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AccessList {
     /// It is.
     #[default]
     Allow,
-    /// It is not: every authenticated request is forbidden.
+    /// It is not: every authenticated request for a resource is forbidden.
     Deny,
 }
 
@@ -62,6 +79,30 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut credentials = formatter.debug_struct("Credentials");
         credentials.field("public_key", &self.public_key).finish_non_exhaustive()
+    }
+}
+
+impl Default for ServiceAccount {
+    fn default() -> ServiceAccount {
+        ServiceAccount {
+            client_id: "mdb_sa_id_5f0000000000000000000002".to_owned(),
+            client_secret: "mdb_sa_sk_demo".to_owned(),
+            token_lifetime: Duration::from_secs(60 * 60),
+            mints_per_minute: 10,
+            max_tokens: 100,
+        }
+    }
+}
+
+impl fmt::Debug for ServiceAccount {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ServiceAccount")
+            .field("client_id", &self.client_id)
+            .field("token_lifetime", &self.token_lifetime)
+            .field("mints_per_minute", &self.mints_per_minute)
+            .field("max_tokens", &self.max_tokens)
+            .finish_non_exhaustive()
     }
 }
 

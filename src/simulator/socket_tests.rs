@@ -3,6 +3,9 @@
 mod api;
 mod control;
 mod faults;
+mod replacing;
+mod resources;
+mod service_account;
 
 use std::{
     io::{Read, Write},
@@ -20,6 +23,10 @@ use super::{Request, Scenario, Simulator};
 const DEADLINE: Duration = Duration::from_secs(10);
 const PEERS: &str = "/api/atlas/v2/groups/5f3a556351db42631e16f301/peers";
 const V2: &str = "Accept: application/vnd.atlas.2023-01-01+json\r\n";
+const TOKEN: &str = "/api/oauth/token";
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
+/// `mdb_sa_id_5f0000000000000000000002:mdb_sa_sk_demo`
+const CLIENT: &str = "Authorization: Basic bWRiX3NhX2lkXzVmMDAwMDAwMDAwMDAwMDAwMDAwMDAwMjptZGJfc2Ffc2tfZGVtbw==\r\n";
 const SCENARIO: &str = "
 groups:
   - id: 5f3a556351db42631e16f301
@@ -97,6 +104,17 @@ impl Served {
         let challenge = self.ask("GET", uri, "", "");
         let authorization = authorization(uri, &challenge.nonce(), 1, "demo");
         self.raw("GET", uri, &format!("{headers}{authorization}"), "")
+    }
+
+    /// Asks for a token.
+    fn mint(&self) -> Response {
+        self.ask("POST", TOKEN, &format!("{CLIENT}{FORM}"), "grant_type=client_credentials")
+    }
+
+    /// The header with a new token.
+    fn bearer(&self) -> String {
+        let token = self.mint().json()["access_token"].as_str().unwrap().to_owned();
+        format!("Authorization: Bearer {token}\r\n")
     }
 
     fn control(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {

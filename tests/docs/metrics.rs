@@ -12,7 +12,7 @@ use mongodbatlas_peering_exporter::{
         render,
     },
     process,
-    state::{Group, Poll, State, Target},
+    state::{AccountState, DiscoveryState, Group, Poll, State, Target, TokenState},
 };
 
 use crate::markdown::{key, keys, pages, quoted, read, rows, section};
@@ -83,9 +83,12 @@ fn the_advice_for_a_reason_is_that_of_the_log() {
 fn the_number_of_series_is_as_documented() {
     let group: GroupId = "5e57d85c854180642f784401".parse().unwrap();
     let targets = Provider::ALL.map(|provider| Target { group: group.clone(), provider });
-    let known = Group { account: "main".to_owned(), name: String::new() };
     let (interval, now) = (Duration::from_secs(60), Instant::now());
-    let mut state = State::new(interval, interval, SystemTime::now(), [(group.clone(), known)].into(), targets.clone());
+    let discovery = Some(DiscoveryState::new(interval));
+    let account = AccountState { token: Some(TokenState::default()), discovery, ..AccountState::default() };
+    let accounts = [("main".to_owned(), account)].into();
+    let groups = [(group.clone(), Group::listed("main", ""))].into();
+    let mut state = State::new(interval, interval, SystemTime::now(), accounts, groups, targets.clone());
     let fine =
         Peering { id: "64c0ffee00000000000000a1".to_owned(), status: "AVAILABLE".to_owned(), ..Peering::default() };
     let failed = Peering { status: "FAILED".to_owned(), error: Some("REJECTED".to_owned()), ..fine.clone() };
@@ -95,17 +98,21 @@ fn the_number_of_series_is_as_documented() {
             .record(target, Poll { ended: now, ended_at: SystemTime::now(), duration: interval, outcome: Ok(listing) });
     }
     let rate_limit = Some(RateLimit { limit: 2000, remaining: 1999 });
-    let exchange = Exchange { group, endpoint: "peers", code: "200".to_owned(), duration: interval, rate_limit };
-    state.record_exchange("main", exchange);
+    let endpoints = [("peers", Some(group)), ("groups", None)];
+    for (endpoint, group) in endpoints.clone() {
+        let (code, duration) = ("200".to_owned(), interval);
+        let exchange = Exchange { endpoint, group, code, duration, rate_limit, retry_after: None, ends: None };
+        state.record_exchange("main", exchange);
+    }
 
     let page = render(&state, now);
     let series = page.lines().filter(|line| !line.starts_with('#')).count();
-    let (peerings, errors, groups, accounts, codes) = (2, 1, 1, 1, 1);
-    assert_eq!(series, 4 * peerings + errors + 37 * groups + 12 * accounts + codes + 5);
+    let (peerings, errors, groups, accounts, endpoints, codes) = (2, 1, 1, 1, 2, 2);
+    assert_eq!(series, 4 * peerings + errors + 37 * groups + (2 + 6 + 3) * accounts + 12 * endpoints + codes + 5);
     let process = process::text().lines().filter(|line| !line.starts_with('#')).count();
     assert_eq!(process, 7);
     let documented = read("docs/metrics.md");
-    for term in ["\n4·P + E ", "\n+ 37·G ", "\n+ 12·A ", "\n+ 5 + 7 "] {
+    for term in ["\n4·P + E ", "\n+ 37·G ", "\n+ 2·A + 6·D + 3·S ", "\n+ 12·N ", "\n+ 5 + 7 "] {
         assert!(documented.contains(term), "{term}");
     }
 }

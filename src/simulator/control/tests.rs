@@ -90,6 +90,19 @@ fn every_accepted_change_leaves_one_line_and_nothing_else_does() {
 }
 
 #[test]
+fn of_a_new_key_or_client_only_the_fact_is_logged() {
+    let simulator = Simulator::new(Scenario::default());
+    for (path, body) in [
+        ("/simulator/credentials", r#"{"public_key": "p", "private_key": "hush"}"#),
+        ("/simulator/client", r#"{"client_id": "c", "client_secret": "hush"}"#),
+    ] {
+        let (done, lines) = logged(&simulator, &Method::POST, path, body);
+        assert!(done && lines[0].contains(path) && lines[0].contains("not shown"), "{lines:?}");
+        assert!(!lines[0].contains("hush"), "{lines:?}");
+    }
+}
+
+#[test]
 fn of_a_long_body_only_the_beginning_is_logged() {
     let simulator = Simulator::new(Scenario::default());
     let body = json!({"effect": {"body": "\u{e9}".repeat(10_000)}}).to_string();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::simulator::Provider;
+use crate::simulator::{Container, Peering, Provider, change::MAX_REPEAT};
 
 const GROUP: &str = "5f3a556351db42631e16f301";
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
@@ -11,7 +11,7 @@ const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 fn with(peerings: Vec<Peering>) -> Groups {
     let mut groups = Groups::default();
     let now = NOW + Duration::from_secs(0x6000_0000);
-    groups.add(&Group::new(GROUP, "payments", peerings), now).unwrap();
+    groups.add(&Group::new(GROUP, "payments", peerings), MAX_REPEAT, now).unwrap();
     groups
 }
 
@@ -111,4 +111,44 @@ fn nothing_of_an_old_status_is_left_under_any_name() {
         let body = peering.body("i", shape);
         assert_eq!(body, serde_json::json!({"id": "i", provider.dialect().0: "AVAILABLE"}));
     }
+}
+
+#[test]
+fn a_container_without_id_gets_one_and_no_id_is_there_twice() {
+    let id = "5f3a8b6b0000000000000001".to_owned();
+    let named = || Container { id: Some(id.clone()), ..Container::new(Provider::Aws) };
+    let group = |containers| Group { containers, ..Group::new(GROUP, "payments", Vec::new()) };
+    let mut groups = Groups::default();
+    let now = NOW + Duration::from_secs(0x6000_0000);
+    groups.add(&group(vec![named(), Container::new(Provider::Gcp)]), MAX_REPEAT, now).unwrap();
+    let ids: Vec<_> = groups.get(GROUP).unwrap().containers.iter().map(|contained| contained.id.as_str()).collect();
+    assert_eq!(ids, [&id, "5fd873000000000000000001"]);
+    let error = groups.add(&group(vec![named(), named()]), MAX_REPEAT, now).unwrap_err();
+    assert_eq!(error, ChangeError::ContainerTwice { group: GROUP.to_owned(), container: id });
+    let odd = Container { id: Some("c1".to_owned()), ..Container::new(Provider::Aws) };
+    assert_eq!(groups.add(&group(vec![odd]), MAX_REPEAT, now), Err(ChangeError::BadId("c1".to_owned())));
+    assert_eq!(groups.get(GROUP).unwrap().containers.len(), 2, "a mistake changes nothing");
+}
+
+#[test]
+fn a_group_begins_with_at_most_so_many_peerings_and_in_a_real_organization() {
+    let mut groups = Groups::default();
+    let crowd = || Peering { repeat: Some(3), ..Peering::new(Provider::Gcp, "AVAILABLE") };
+    let group = Group::new(GROUP, "payments", vec![crowd(), crowd()]);
+    let error = groups.add(&group, 5, NOW).unwrap_err();
+    assert_eq!(error, ChangeError::TooMany { group: GROUP.to_owned(), most: 5 });
+    groups.add(&group, 6, NOW).unwrap();
+    let homeless = Group { org_id: Some("o".to_owned()), ..group };
+    assert_eq!(groups.add(&homeless, 6, NOW), Err(ChangeError::BadId("o".to_owned())));
+}
+
+#[test]
+fn there_is_an_end_to_groups() {
+    let mut groups = Groups::default();
+    let group = |number: usize| Group::new(&format!("{number:024x}"), "g", Vec::new());
+    for number in 0..MAX_GROUPS {
+        groups.groups.push(Inhabited::empty(&group(number)));
+    }
+    assert_eq!(groups.add(&group(MAX_GROUPS), 1, NOW), Err(ChangeError::TooManyGroups));
+    groups.add(&group(7), 1, NOW).unwrap();
 }

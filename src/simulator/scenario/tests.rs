@@ -1,7 +1,7 @@
 //! What a scenario may say, and what the demo shows.
 
 use super::{
-    super::{Algorithm, Provider, Simulator, timeline::Timeline},
+    super::{Algorithm, Peering, Provider, Simulator, timeline::Timeline},
     *,
 };
 
@@ -19,7 +19,14 @@ fn an_empty_scenario_behaves_like_atlas() {
     assert_eq!(scenario.digest.algorithm, Algorithm::Md5);
     assert!(scenario.digest.qop && scenario.gzip && !scenario.nulls);
     assert_eq!((scenario.rate_limit.capacity, scenario.rate_limit.refill_per_minute), (2000, 1000));
+    let limit = |limit: RateLimit| (limit.capacity, limit.refill_per_minute);
+    assert_eq!((limit(scenario.group_list_rate_limit), limit(scenario.org_rate_limit)), ((1200, 500), (500, 250)));
     assert_eq!(scenario.access_list, AccessList::Allow);
+    let account = scenario.service_account;
+    assert_eq!(account.client_id, "mdb_sa_id_5f0000000000000000000002");
+    assert_eq!(account.token_lifetime, Duration::from_secs(3600));
+    assert_eq!((account.mints_per_minute, account.max_tokens), (10, 100));
+    assert_eq!((scenario.deprecation, scenario.sunset), (None, None));
 }
 
 #[test]
@@ -27,7 +34,12 @@ fn every_setting_is_read() {
     let scenario = Scenario::parse(
         "{credentials: {public_key: a, private_key: b}, org_id: o, latency: 5ms, jitter: 1ms, nulls: true,
           digest: {algorithm: SHA-256, qop: false, nonce_lifetime: 1s, nonce_uses: 2}, gzip: false,
-          rate_limit: {capacity: 1, refill_per_minute: 2}, count_error: -1, access_list: deny}",
+          service_account: {client_id: c, client_secret: d, token_lifetime: 1s, mints_per_minute: 2, max_tokens: 3},
+          rate_limit: {capacity: 1, refill_per_minute: 2}, group_list_rate_limit: {capacity: 3, refill_per_minute: 4},
+          org_rate_limit: {capacity: 5, refill_per_minute: 6}, deprecation: then, sunset: later,
+          count_error: -1, access_list: deny,
+          groups: [{id: 5f3a556351db42631e16f301, name: g, org_id: 5f3a556351db42631e16f300, tags: {env: production},
+            containers: [{provider: aws, regionName: EU_WEST_1}]}]}",
     )
     .unwrap();
     assert_eq!(scenario.credentials.private_key, "b");
@@ -35,6 +47,12 @@ fn every_setting_is_read() {
     assert_eq!(scenario.digest.nonce_uses, Some(2));
     assert_eq!(scenario.latency, Duration::from_millis(5));
     assert_eq!(scenario.access_list, AccessList::Deny);
+    assert_eq!((scenario.service_account.client_secret.as_str(), scenario.service_account.max_tokens), ("d", 3));
+    assert_eq!((scenario.group_list_rate_limit.capacity, scenario.org_rate_limit.refill_per_minute), (3, 6));
+    assert_eq!((scenario.deprecation.as_deref(), scenario.sunset.as_deref()), (Some("then"), Some("later")));
+    let group = &scenario.groups[0];
+    assert_eq!((group.org_id.as_deref(), group.tags["env"].as_str()), (Some("5f3a556351db42631e16f300"), "production"));
+    assert_eq!(group.containers[0].fields["regionName"], "EU_WEST_1");
 }
 
 #[test]
@@ -42,6 +60,7 @@ fn unknown_keys_are_refused_everywhere() {
     for yaml in [
         "{color: red}",
         "{credentials: {public_key: a, private_key: b, color: red}}",
+        "{service_account: {color: red}}",
         "{digest: {color: red}}",
         "{rate_limit: {color: red}}",
         "{groups: [{id: 5f3a556351db42631e16f301, name: g, color: red}]}",
@@ -116,8 +135,10 @@ timeline:
 
 #[test]
 fn a_secret_is_not_printed() {
-    let scenario = Scenario::parse("credentials: {public_key: a, private_key: hush}").unwrap();
-    assert!(!format!("{scenario:?}").contains("hush"));
+    for yaml in ["credentials: {public_key: a, private_key: hush}", "service_account: {client_secret: hush}"] {
+        let scenario = Scenario::parse(yaml).unwrap();
+        assert!(!format!("{scenario:?}").contains("hush"), "{yaml}");
+    }
 }
 
 #[test]
@@ -139,6 +160,29 @@ fn the_demo_shows_every_documented_status_of_every_provider() {
     }
     assert_eq!(demo.groups.len(), 12);
     assert!(demo.groups.iter().any(|group| group.peerings.is_empty()));
+}
+
+#[test]
+fn every_peering_of_the_demo_has_its_container_and_every_group_its_environment() {
+    let demo = Scenario::demo();
+    let added = demo.timeline.iter().filter_map(|entry| match &entry.change {
+        Change::Add(peering) => Some((entry.group.as_str(), peering)),
+        _ => None,
+    });
+    let from_the_start = demo.groups.iter().flat_map(|group| group.peerings.iter().map(|one| (group.id.as_str(), one)));
+    for (group, peering) in from_the_start.chain(added) {
+        let group = demo.groups.iter().find(|known| known.id == group).unwrap();
+        let id = peering.fields["containerId"].as_str();
+        let container = group.containers.iter().find(|container| container.id.as_deref() == id);
+        assert_eq!(container.map(|container| container.provider), Some(peering.provider), "{} {id:?}", group.name);
+    }
+    for group in &demo.groups {
+        assert!(["production", "staging", "sandbox"].contains(&group.tags["env"].as_str()), "{}", group.name);
+        assert!(group.containers.iter().all(|one| one.fields.contains_key("atlasCidrBlock")), "{}", group.name);
+    }
+    let regions =
+        |field: &str| demo.groups.iter().flat_map(|group| &group.containers).any(|one| one.fields.contains_key(field));
+    assert!(regions("regionName") && regions("region") && !regions("regions"));
 }
 
 #[test]

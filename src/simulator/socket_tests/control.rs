@@ -102,6 +102,12 @@ fn what_cannot_be_done_is_refused_and_changes_nothing() {
         (GROUP, peering(json!({"id": "\u{e9}\u{1f980}"}))),
         (GROUP, peering(json!({"provider": ""}))),
         (GROUP, Value::Null),
+        ("/simulator/groups", json!({"id": "g1", "name": "odd"})),
+        ("/simulator/groups", json!({"id": id, "name": "crowd", "peerings": [peering(json!({"repeat": 1001}))]})),
+        ("/simulator/credentials", json!({"public_key": "half"})),
+        ("/simulator/client", json!({"client_id": "c", "client_secret": "s", "color": "red"})),
+        ("/simulator/access-list", json!({"access_list": "perhaps"})),
+        ("/simulator/sunset", json!({})),
     ] {
         let (status, answer) = served.control("POST", path, &body);
         assert_eq!(status, 400, "{path} {body}");
@@ -165,7 +171,13 @@ fn a_wrong_method_is_told_the_right_ones() {
     let served = Served::new(SCENARIO);
     for (method, path, allowed) in [
         ("POST", "/simulator/", "GET, HEAD"),
-        ("DELETE", "/simulator/groups", "GET, HEAD"),
+        ("DELETE", "/simulator/groups", "GET, HEAD, POST"),
+        ("GET", "/simulator/groups/5f3a556351db42631e16f301", "DELETE"),
+        ("GET", "/simulator/credentials", "POST"),
+        ("DELETE", "/simulator/client", "POST"),
+        ("POST", "/simulator/tokens", "GET, HEAD, DELETE"),
+        ("PUT", "/simulator/access-list", "POST"),
+        ("GET", "/simulator/sunset", "POST, DELETE"),
         ("POST", "/simulator/requests", "GET, HEAD, DELETE"),
         ("PUT", "/simulator/faults", "GET, HEAD, POST, DELETE"),
         ("GET", GROUP, "POST"),

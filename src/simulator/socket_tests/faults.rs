@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{DEADLINE, PEERS, Response, SCENARIO, Served, V2};
-use crate::simulator::{Effect, Fault, Provider, StatusFault};
+use super::{CLIENT, DEADLINE, FORM, PEERS, Response, SCENARIO, Served, TOKEN, V2};
+use crate::simulator::{Effect, Endpoint, Fault, Provider, StatusFault};
 
 fn served(fault: Fault) -> Served {
     let served = Served::new(SCENARIO);
@@ -126,4 +126,80 @@ fn a_delayed_answer_is_the_usual_one_but_late() {
     assert_eq!(served.get(PEERS, V2).status, 200);
     assert!(start.elapsed() >= Duration::from_millis(30));
     assert_eq!(served.last().outcome, "ok");
+}
+
+#[test]
+fn a_fault_hits_only_its_endpoint() {
+    let served = served(Fault { endpoint: Some(Endpoint::Token), ..Fault::status(500) });
+    assert_eq!(served.get(PEERS, V2).status, 200);
+    assert_eq!(served.mint().json()["error"], "server_error");
+    assert_eq!((served.last().status, served.last().outcome), (Some(500), "fault"));
+    let groups = Fault { endpoint: Some(Endpoint::Groups), page: Some(2), times: Some(1), ..Fault::status(503) };
+    served.simulator.fail(groups);
+    let list = "/api/atlas/v2/groups";
+    assert_eq!(served.get(list, V2).status, 200);
+    assert_eq!(served.get(&format!("{list}?pageNum=2"), V2).error_code(), "SERVICE_UNAVAILABLE");
+}
+
+#[test]
+fn a_fault_without_endpoint_hits_tokens_too_if_the_client_is_the_right_one() {
+    let served = served(Fault::status(500));
+    let wrong = served.ask("POST", TOKEN, FORM, "grant_type=client_credentials");
+    assert_eq!((wrong.status, served.last().outcome), (401, "bad_credentials"));
+    assert_eq!((served.mint().status, served.last().outcome), (500, "fault"));
+    let revoked = served.ask("POST", "/api/oauth/revoke", &format!("{CLIENT}{FORM}"), "token=t");
+    assert_eq!((revoked.status, served.last().outcome), (500, "fault"));
+    assert_eq!(served.simulator.live_tokens(), 0);
+}
+
+#[test]
+fn an_error_of_the_token_endpoint_has_the_shape_that_its_word_has() {
+    let served = Served::new(SCENARIO);
+    for (code, word, error) in [
+        (401, None, "invalid_client"),
+        (403, None, "access_denied"),
+        (500, None, "server_error"),
+        (400, Some("invalid_scope"), "invalid_scope"),
+        (429, Some("slow_down"), "slow_down"),
+    ] {
+        let fault = StatusFault { code, error_code: word.map(str::to_owned), ..StatusFault::default() };
+        served.simulator.fail(Fault { times: Some(1), ..Fault::new(Effect::Status(fault)) });
+        let response = served.mint();
+        assert_eq!((response.status, &response.json()["error"]), (code, &error.into()));
+    }
+    for (code, word, expected) in [
+        (429, None, "RATE_LIMITED"),
+        (429, Some("RATE_LIMITED_TOKEN_BUCKET"), "RATE_LIMITED_TOKEN_BUCKET"),
+        (401, Some("USER_UNAUTHORIZED"), "USER_UNAUTHORIZED"),
+        (503, None, "SERVICE_UNAVAILABLE"),
+    ] {
+        let error_code = word.map(str::to_owned);
+        let fault = StatusFault { code, error_code, retry_after: Some(7), ..StatusFault::default() };
+        served.simulator.fail(Fault { times: Some(1), ..Fault::new(Effect::Status(fault)) });
+        let response = served.mint();
+        assert_eq!((response.json()["error"].clone(), response.error_code().as_str()), (code.into(), expected));
+        assert!(response.head.contains("retry-after: 7\r\n") && !response.head.contains("ratelimit-"));
+    }
+}
+
+#[test]
+fn a_good_token_can_be_refused_and_gets_no_challenge() {
+    let served = Served::new(SCENARIO);
+    let bearer = served.bearer();
+    served.simulator.fail(Fault { endpoint: Some(Endpoint::Peers), ..Fault::status(401) });
+    let response = served.ask("GET", PEERS, &format!("{V2}{bearer}"), "");
+    assert_eq!((response.status, response.error_code().as_str()), (401, "UNEXPECTED_ERROR"));
+    assert!(!response.head.contains("www-authenticate"), "{}", response.head);
+}
+
+#[test]
+fn every_list_can_be_endless() {
+    let served = served(Fault::new(Effect::Endless { fresh: true }));
+    for list in ["groups", "orgs/5f0000000000000000000001/groups", "groups/5f3a556351db42631e16f301/containers/all"] {
+        let page = |number| served.get(&format!("/api/atlas/v2/{list}?pageNum={number}"), V2).json();
+        let (one, many) = (page(1), page(1000));
+        assert!(many["links"].to_string().contains("next"), "{list}");
+        assert_eq!(many["results"].as_array().unwrap().len(), 100, "{list}");
+        assert_ne!(one["results"][0]["id"], many["results"][0]["id"], "{list}");
+    }
 }

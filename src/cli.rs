@@ -60,6 +60,8 @@ pub enum Command {
     CheckConfig,
     /// Poll everything once and print the metrics; exit status 1 if a poll failed.
     Once,
+    /// Check every account and group against Atlas and say what to do; exit status 1 if something is wrong.
+    Doctor,
     /// Serve a simulated Atlas API to drill alerts with.
     Simulate,
     /// Serve the metrics of a simulated Atlas, without any credential.

@@ -12,6 +12,7 @@
 //! simulator  a simulated Atlas API for demo, drills and tests
 //! journal    what a client of Atlas tells, into the state and the log
 //! healthcheck asks a running exporter whether it is healthy
+//! doctor     checks every account and group of a config against Atlas
 //! demo       the exporter on top of the simulator
 //! cli        commands and flags
 //! logging    what is logged, and how a line looks
@@ -21,6 +22,7 @@ pub mod atlas;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod healthcheck;
 pub mod journal;
 pub mod logging;
@@ -142,7 +144,7 @@ fn accounts(config: &Config, state: &watch::Sender<State>) -> anyhow::Result<Vec
 fn watch_account(account: &config::Account, poll: &Poll, state: &watch::Sender<State>) -> anyhow::Result<Account> {
     let pauses = Arc::new(Pauses::new(poll.interval));
     let client =
-        Client::new(settings(account, poll), journal::keep(account.name.clone(), state.clone(), pauses.clone()));
+        Client::new(account.settings(poll), journal::keep(account.name.clone(), state.clone(), pauses.clone()));
     let client = client.context("make the HTTP client; are CA certificates installed?")?;
     let discovery = account.discover.clone().map(|discover| Discovery {
         organization: discover.organization.clone(),
@@ -157,19 +159,6 @@ fn watch_account(account: &config::Account, poll: &Poll, state: &watch::Sender<S
         discovery,
         asks_for_containers: poll.containers,
     })
-}
-
-fn settings(account: &config::Account, poll: &Poll) -> atlas::Settings {
-    atlas::Settings {
-        base_url: account.base_url.clone(),
-        api_version: account.api_version,
-        credential: account.credential.clone(),
-        proxy: account.proxy.clone(),
-        authorities: account.authorities.clone(),
-        timeout: poll.timeout,
-        items_per_page: poll.items_per_page,
-        interval: poll.interval,
-    }
 }
 
 fn pace(poll: &Poll) -> Pace {

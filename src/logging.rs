@@ -33,7 +33,9 @@ pub fn begin(command: Command, level: LogLevel, format: LogFormat) -> Option<Wor
             let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
             (BoxMakeWriter::new(writer), Some(guard))
         }
-        Command::CheckConfig | Command::Once | Command::Healthcheck => (BoxMakeWriter::new(std::io::stderr), None),
+        Command::CheckConfig | Command::Once | Command::Doctor | Command::Healthcheck => {
+            (BoxMakeWriter::new(std::io::stderr), None)
+        }
     };
     let layer = fmt::layer().with_writer(writer).with_target(false);
     match format {

@@ -11,7 +11,7 @@ use clap::Parser;
 use mongodbatlas_peering_exporter::{
     cli::{Args, Command},
     config::{Config, ConfigError},
-    demo, healthcheck, logging, once, render, run, server,
+    demo, doctor, healthcheck, logging, once, render, run, server,
     simulator::{Scenario, Simulator},
 };
 use tokio::{
@@ -56,6 +56,7 @@ async fn execute(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Serve => serve(args).await?,
         Command::CheckConfig => check_config(args)?,
         Command::Once => return print_once(args).await,
+        Command::Doctor => return print_diagnosis(args).await,
         Command::Simulate => simulate(args).await?,
         Command::Demo => run_demo(args).await?,
         Command::Healthcheck => healthcheck::ask(&args.listen_addresses[0])?,
@@ -75,8 +76,12 @@ fn check_config(args: &Args) -> anyhow::Result<()> {
     let groups = config.accounts.iter().flat_map(|account| &account.groups);
     let targets: usize = groups.clone().map(|group| group.providers.len()).sum();
     let (accounts, groups) = (config.accounts.len(), groups.count());
+    let discovering = config.accounts.iter().filter(|account| account.discover.is_some()).count();
     let file = args.config_file.display();
-    print(&format!("{file} is valid; accounts: {accounts}, groups: {groups}, targets: {targets}\n"))
+    print(&format!(
+        "{file} is valid; accounts: {accounts}, of which {discovering} discover groups; groups listed: {groups}, \
+         targets: {targets}\n"
+    ))
 }
 
 async fn print_once(args: &Args) -> anyhow::Result<ExitCode> {
@@ -84,6 +89,13 @@ async fn print_once(args: &Args) -> anyhow::Result<ExitCode> {
     let state = once(&config).await?;
     print(&render(&state))?;
     Ok(if state.all_succeeded() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn print_diagnosis(args: &Args) -> anyhow::Result<ExitCode> {
+    let config = Config::read(&args.config_file)?;
+    let diagnosis = doctor::examine(&config).await?;
+    print(&diagnosis.text())?;
+    Ok(if diagnosis.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn simulate(args: &Args) -> anyhow::Result<()> {

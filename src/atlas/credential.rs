@@ -71,7 +71,7 @@ pub(super) struct Asker {
 /// Each kind of credential with what it remembers from one request to the next.
 enum Login {
     ApiKey(Sessions),
-    ServiceAccount(Tokens),
+    ServiceAccount(Box<Tokens>),
 }
 
 /// The credential as it was last read.
@@ -94,7 +94,7 @@ impl Asker {
         let Credential { kind, pair } = credential;
         let login = match kind {
             CredentialKind::ApiKey => Login::ApiKey(Sessions::new(pair.clone(), reporter.clone())),
-            CredentialKind::ServiceAccount => Login::ServiceAccount(tokens(pair.clone())),
+            CredentialKind::ServiceAccount => Login::ServiceAccount(Box::new(tokens(pair.clone()))),
         };
         let files = Files { pair, looked: Instant::now(), version: 0, is_readable: true };
         Self { login, gate, files: Mutex::new(files), reporter }

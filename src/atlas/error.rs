@@ -149,6 +149,16 @@ impl ErrorKind {
         matches!(self, Self::Refused { .. } | Self::Token(_))
     }
 
+    /// Atlas's own word for it, if it gave one.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Answer(answer) => answer.code.as_deref(),
+            Self::Token(cause) => cause.code(),
+            _ => None,
+        }
+    }
+
     /// What to do about it, for someone who was just woken up.
     #[must_use]
     pub fn advice(&self) -> &'static str {

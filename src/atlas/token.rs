@@ -161,9 +161,8 @@ impl Tokens {
             return Ok(token);
         }
         match (self.mint().await, usable()) {
-            (Ok(token), _) => Ok(token),
-            // Even past its end by our clock: Atlas may see it otherwise, and says so if not.
-            (Err(_), Some(token)) => Ok(token),
+            // The one at hand even past its end by our clock: Atlas may see it otherwise, and says so if not.
+            (Ok(token), _) | (Err(_), Some(token)) => Ok(token),
             (Err(cause), None) => Err(ErrorKind::Token(cause)),
         }
     }

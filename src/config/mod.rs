@@ -11,7 +11,7 @@ use url::Url;
 
 pub use self::discover::Discover;
 use self::section::{Faults, Section};
-use crate::atlas::{ApiVersion, Authorities, Credential, GroupId, Provider, ProxyUrl};
+use crate::atlas::{ApiVersion, Authorities, Credential, GroupId, Provider, ProxyUrl, Settings};
 
 /// A larger config is refused unread. A thousand groups have a tenth of it.
 const MAX_SIZE: u64 = 1 << 20;
@@ -63,6 +63,23 @@ pub struct Account {
     pub discover: Option<Discover>,
     /// The groups that are listed, each in one account only.
     pub groups: Vec<Group>,
+}
+
+impl Account {
+    /// What a client needs to know about it.
+    #[must_use]
+    pub fn settings(&self, poll: &Poll) -> Settings {
+        Settings {
+            base_url: self.base_url.clone(),
+            api_version: self.api_version,
+            credential: self.credential.clone(),
+            proxy: self.proxy.clone(),
+            authorities: self.authorities.clone(),
+            timeout: poll.timeout,
+            items_per_page: poll.items_per_page,
+            interval: poll.interval,
+        }
+    }
 }
 
 /// A group to poll.

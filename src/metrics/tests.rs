@@ -115,6 +115,7 @@ fn the_page_before_the_first_poll() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "it is one page")]
 fn the_page_with_something_of_everything() {
     let now = Instant::now();
     assert_snapshot!(render(&full(now), now).replace(env!("CARGO_PKG_VERSION"), "VERSION"), @r#"

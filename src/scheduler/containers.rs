@@ -104,7 +104,7 @@ mod tests {
         let containers = Containers::default();
         assert!(containers.are_due(&listing(&["a"]), MINUTE));
         containers.failed();
-        advance(RETRY - MINUTE).await;
+        advance(MINUTE * 4).await;
         assert!(!containers.are_due(&listing(&["a"]), MINUTE));
         advance(MINUTE).await;
         assert!(containers.are_due(&listing(&["a"]), MINUTE));

@@ -7,11 +7,12 @@ use std::{
 };
 
 /// What a room may use of ours. `lib` and `main` hold them together and may use all.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("atlas", &["atlas"]),
     ("cli", &[]),
     ("config", &["atlas", "config"]),
     ("demo", &["config", "run", "simulator"]),
+    ("doctor", &["atlas", "config"]),
     ("healthcheck", &[]),
     ("journal", &["atlas", "scheduler", "state"]),
     ("logging", &["cli"]),
@@ -25,18 +26,19 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// Where a library may be named; a folder stands for all its files.
-const MAY_NAME: [(&str, &[&str]); 34] = [
-    ("anyhow", &["lib.rs", "main.rs", "demo.rs", "healthcheck.rs", "telemetry.rs"]),
+const MAY_NAME: [(&str, &[&str]); 35] = [
+    ("anyhow", &["lib.rs", "main.rs", "demo.rs", "doctor/mod.rs", "healthcheck.rs", "telemetry.rs"]),
     ("backon", &["atlas/pages.rs"]),
     ("base64", &["simulator/proof.rs"]),
     ("bytes", &["server", "simulator"]),
     ("clap", &["cli.rs", "main.rs"]),
+    ("comfy_table", &["doctor/diagnosis.rs"]),
     ("crc32fast", &["server/document.rs"]),
     ("digest_auth", &["atlas/digest.rs"]),
     ("diqwest", &["atlas/digest.rs"]),
     ("fastrand", &["atlas/token.rs", "scheduler", "simulator"]),
     ("flate2", &["server/document.rs", "simulator"]),
-    ("futures_util", &["lib.rs"]),
+    ("futures_util", &["lib.rs", "doctor"]),
     ("http_body_util", &["server", "simulator"]),
     ("humantime", &["atlas/error.rs", "config/section.rs", "journal.rs", "simulator"]),
     ("hyper", &["atlas/error.rs", "server", "simulator"]),

@@ -71,14 +71,15 @@ pub async fn run(
     let targets = state.borrow().targets.len();
     info!(targets, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
     tokio::spawn(tell_when_ready(state.subscribe()));
-    tokio::select! {
-        () = server::serve(listeners, routes, Limits::default(), shutdown) => {
-            close(&clients).await;
-            Ok(())
+    let end = tokio::select! {
+        () = server::serve(listeners, routes, Limits::default(), shutdown) => Ok(()),
+        end = scheduler::poll_for_ever(accounts, pace(&config.poll), state.clone()) => {
+            end.context("a poll panicked").map(|never| match never {})
         }
-        end = scheduler::poll_for_ever(accounts, pace(&config.poll), state.clone()) => match end.context("a poll panicked")? {},
         end = telemetry::keep_current(state.subscribe(), document) => end,
-    }
+    };
+    close(&clients).await;
+    end
 }
 
 /// Polls every target once.

@@ -106,7 +106,7 @@ impl Asker {
         if self.files().looked.elapsed() >= SHORTEST_LOOK {
             self.look().await;
         }
-        let turn = self.gate.enter().await?;
+        let turn = self.gate.enter(resource.group()).await?;
         let version = self.files().version;
         let mut outcome = self.login.ask(request, resource).await;
         if outcome.as_ref().is_err_and(|error| error.reason() == Reason::Unauthorized) {
@@ -115,7 +115,7 @@ impl Asker {
                 outcome = self.login.ask(request, resource).await;
             }
         }
-        match self.gate.judge(&outcome) {
+        match self.gate.judge(resource.group(), &outcome) {
             Verdict::Nothing => {}
             Verdict::Accepted => (self.reporter)(Report::Accepted),
             Verdict::Refused => self.tell_refused(&outcome),

@@ -155,6 +155,7 @@ impl ErrorKind {
         match self {
             Self::Answer(answer) => answer.code.as_deref(),
             Self::Token(cause) => cause.code(),
+            Self::Deadline { last: Some(last), .. } => last.code.as_deref(),
             _ => None,
         }
     }
@@ -165,6 +166,7 @@ impl ErrorKind {
         match self {
             Self::Answer(answer) => answer.advice(),
             Self::Token(cause) => cause.advice(),
+            Self::Deadline { last: Some(last), .. } => last.advice,
             other => other.reason().advice(),
         }
     }
@@ -224,13 +226,18 @@ impl fmt::Display for Place {
 pub struct Passing {
     /// The word it would have been counted under.
     pub reason: Reason,
+    /// Atlas's own word for it, if it gave one.
+    pub code: Option<String>,
+    /// What to do about it.
+    pub advice: &'static str,
     /// What it said, with its causes.
     pub text: String,
 }
 
 impl From<&ErrorKind> for Passing {
     fn from(kind: &ErrorKind) -> Self {
-        Self { reason: kind.reason(), text: sentence(kind) }
+        let code = kind.code().map(str::to_owned);
+        Self { reason: kind.reason(), code, advice: kind.advice(), text: sentence(kind) }
     }
 }
 

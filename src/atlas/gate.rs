@@ -1,4 +1,5 @@
-//! Whether the credential may be tried: one that Atlas refuses is not hammered.
+//! Whether the credential may be tried: one that Atlas refuses is not hammered, and one odd group does not make it
+//! look refused.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -10,11 +11,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{ErrorKind, Reason};
-
-/// The three providers of one group may be refused for a reason of that group's own; one more refusal in a row, with
-/// no other answer in between, condemns the credential.
-const PATIENCE: u32 = 3;
+use super::{ErrorKind, GroupId, Reason};
 
 /// Lets requests pass while the credential is good, one at a time while nobody knows, and one in an interval while it
 /// is refused.
@@ -28,13 +25,16 @@ pub(super) struct Gate {
     turn: tokio::sync::Mutex<()>,
 }
 
+/// The group that a request is about, if it is about one.
+type About = Option<GroupId>;
+
 enum Standing {
     /// Nobody knows yet.
     Unproven,
-    /// It was accepted, then refused so many times in a row.
-    Accepted { refused: u32 },
-    /// It was refused.
-    Refused { until: Instant, said: String },
+    /// It was accepted, and since then refused for one group at the most, which may have a reason of its own.
+    Accepted { last: Instant, refused: Option<About> },
+    /// It was refused, lastly for this group.
+    Refused { until: Instant, about: About, said: String },
 }
 
 /// What an outcome changed.
@@ -51,43 +51,26 @@ impl Gate {
     }
 
     /// Waits for permission to send a request. While what it returns is held, nobody else tries an unproven credential.
-    pub(super) async fn enter(&self) -> Result<Option<Turn<'_, ()>>, ErrorKind> {
-        if self.is_open()? {
+    pub(super) async fn enter(&self, group: Option<&GroupId>) -> Result<Option<Turn<'_, ()>>, ErrorKind> {
+        if self.is_open(group)? {
             return Ok(None);
         }
         let turn = timeout(self.trial, self.turn.lock()).await.ok();
         // Whoever was before us may have learned more.
-        Ok(if self.is_open()? { None } else { turn })
+        Ok(if self.is_open(group)? { None } else { turn })
     }
 
     /// Learns from the outcome of a request.
-    pub(super) fn judge<T>(&self, outcome: &Result<T, ErrorKind>) -> Verdict {
-        let mut standing = self.standing();
+    pub(super) fn judge<T>(&self, group: Option<&GroupId>, outcome: &Result<T, ErrorKind>) -> Verdict {
         match outcome {
             // A token that could not be minted has a brake of its own.
             Err(ErrorKind::Token(_)) => Verdict::Nothing,
-            Err(error) if error.reason() == Reason::Unauthorized => match &mut *standing {
-                Standing::Accepted { refused } if *refused < PATIENCE => {
-                    *refused += 1;
-                    Verdict::Nothing
-                }
-                Standing::Refused { .. } => Verdict::Nothing,
-                _ => {
-                    let until = Instant::now() + self.interval;
-                    *standing = Standing::Refused { until, said: error.to_string() };
-                    Verdict::Refused
-                }
-            },
+            Err(error) if error.reason() == Reason::Unauthorized => self.refused(group, error),
+            // Whoever answered so may not have looked at the credential.
             Err(ErrorKind::Answer(answer)) if [Reason::Server, Reason::RateLimited].contains(&answer.reason()) => {
-                // Whoever answered so may not have looked at the credential.
                 Verdict::Nothing
             }
-            Ok(_) | Err(ErrorKind::Answer(_)) => {
-                match std::mem::replace(&mut *standing, Standing::Accepted { refused: 0 }) {
-                    Standing::Accepted { .. } => Verdict::Nothing,
-                    Standing::Unproven | Standing::Refused { .. } => Verdict::Accepted,
-                }
-            }
+            Ok(_) | Err(ErrorKind::Answer(_)) => self.accepted(),
             Err(_) => Verdict::Nothing,
         }
     }
@@ -97,18 +80,47 @@ impl Gate {
         *self.standing() = Standing::Unproven;
     }
 
-    fn is_open(&self) -> Result<bool, ErrorKind> {
+    fn refused(&self, group: Option<&GroupId>, error: &ErrorKind) -> Verdict {
+        let (now, about) = (Instant::now(), group.cloned());
         let mut standing = self.standing();
-        match &*standing {
-            Standing::Accepted { refused: 0 } => Ok(true),
-            Standing::Accepted { .. } | Standing::Unproven => Ok(false),
-            Standing::Refused { until, said } => {
-                let left = until.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    *standing = Standing::Unproven;
-                    return Ok(false);
+        match &mut *standing {
+            Standing::Refused { until, .. } if *until > now => return Verdict::Nothing,
+            Standing::Refused { until, about: last, said } => {
+                (*until, *last, *said) = (now + self.interval, about, error.to_string());
+                return Verdict::Nothing;
+            }
+            // Others are accepted all the time where it is the group's fault.
+            Standing::Accepted { last, refused } if *last + self.interval > now => match refused {
+                Some(before) if *before != about => {}
+                _ => {
+                    *refused = Some(about);
+                    return Verdict::Nothing;
                 }
-                Err(ErrorKind::Refused { left, said: said.clone() })
+            },
+            Standing::Accepted { .. } | Standing::Unproven => {}
+        }
+        *standing = Standing::Refused { until: now + self.interval, about, said: error.to_string() };
+        Verdict::Refused
+    }
+
+    fn accepted(&self) -> Verdict {
+        let accepted = Standing::Accepted { last: Instant::now(), refused: None };
+        match std::mem::replace(&mut *self.standing(), accepted) {
+            Standing::Accepted { .. } => Verdict::Nothing,
+            Standing::Unproven | Standing::Refused { .. } => Verdict::Accepted,
+        }
+    }
+
+    /// Whether everybody may pass; an error if nobody may.
+    fn is_open(&self, group: Option<&GroupId>) -> Result<bool, ErrorKind> {
+        match &*self.standing() {
+            Standing::Accepted { refused, .. } => Ok(refused.is_none()),
+            Standing::Unproven => Ok(false),
+            Standing::Refused { until, about, said } => {
+                // Another group gets the next trial, if there is one: what was refused may be this one alone.
+                let own = if about.as_ref() == group { self.interval / 2 } else { Duration::ZERO };
+                let left = (*until + own).saturating_duration_since(Instant::now());
+                if left.is_zero() { Ok(false) } else { Err(ErrorKind::Refused { left, said: said.clone() }) }
             }
         }
     }
@@ -121,10 +133,20 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::advance;
+
     use super::{super::Answer, *};
 
     const INTERVAL: Duration = Duration::from_secs(60);
     const TRIAL: Duration = Duration::from_secs(1);
+
+    fn gate() -> Gate {
+        Gate::new(INTERVAL, TRIAL)
+    }
+
+    fn group(n: u8) -> GroupId {
+        format!("5e57d85c854180642f7844{n:02}").parse().unwrap()
+    }
 
     fn answer(status: u16, code: &str) -> Result<(), ErrorKind> {
         let body = format!(r#"{{"errorCode":"{code}"}}"#);
@@ -137,61 +159,91 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_credential_that_was_never_good_is_tried_once_an_interval() {
-        let gate = Gate::new(INTERVAL, TRIAL);
-        for _ in 0..3 {
-            assert!(gate.enter().await.unwrap().is_some(), "a trial");
-            assert_eq!(gate.judge(&refusal()), Verdict::Refused);
-            let error = gate.enter().await.unwrap_err();
+        let gate = gate();
+        for n in 0..4 {
+            let (group, other) = (group(n), group(n + 1));
+            assert!(gate.enter(Some(&group)).await.unwrap().is_some(), "a trial");
+            assert_eq!(gate.judge(Some(&group), &refusal()), if n == 0 { Verdict::Refused } else { Verdict::Nothing });
+            gate.judge(Some(&group), &refusal());
+            let error = gate.enter(Some(&other)).await.unwrap_err();
             assert_eq!(error.reason(), Reason::Unauthorized);
             assert!(error.to_string().starts_with("not asked for another 1m"), "{error}");
-            tokio::time::sleep(INTERVAL).await;
+            advance(INTERVAL).await;
         }
-        assert!(gate.enter().await.is_ok());
-        assert_eq!(gate.judge(&Ok(())), Verdict::Accepted);
-        assert!(gate.enter().await.unwrap().is_none(), "everybody may pass");
+        assert!(gate.enter(None).await.is_ok());
+        assert_eq!(gate.judge(None, &Ok(())), Verdict::Accepted);
+        assert!(gate.enter(None).await.unwrap().is_none(), "everybody may pass");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_odd_group_does_not_condemn_the_credential() {
-        let gate = Gate::new(INTERVAL, TRIAL);
-        gate.judge(&Ok(()));
-        for _ in 0..5 {
-            assert!((0..PATIENCE).all(|_| gate.judge(&refusal()) == Verdict::Nothing));
-            assert!(gate.enter().await.is_ok());
-            assert_eq!(gate.judge(&answer(401, "NOT_IN_GROUP")), Verdict::Nothing, "this is an acceptance");
+    async fn one_odd_group_does_not_condemn_the_credential_however_often_it_is_refused() {
+        let gate = gate();
+        gate.judge(Some(&group(1)), &Ok(()));
+        for _ in 0..9 {
+            assert_eq!(gate.judge(Some(&group(2)), &refusal()), Verdict::Nothing);
+            assert!(gate.enter(Some(&group(1))).await.is_ok());
         }
-        let verdicts: Vec<Verdict> = (0..=PATIENCE).map(|_| gate.judge(&refusal())).collect();
-        assert_eq!(verdicts[PATIENCE as usize], Verdict::Refused);
-        assert!(gate.enter().await.is_err());
+        advance(INTERVAL / 2).await;
+        assert_eq!(gate.judge(Some(&group(1)), &answer(401, "NOT_IN_GROUP")), Verdict::Nothing, "an acceptance");
+        assert_eq!(gate.judge(Some(&group(2)), &refusal()), Verdict::Nothing);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_groups_that_are_refused_in_a_row_condemn_it() {
+        let gate = gate();
+        gate.judge(None, &Ok(()));
+        assert_eq!(gate.judge(Some(&group(1)), &refusal()), Verdict::Nothing);
+        assert_eq!(gate.judge(Some(&group(2)), &refusal()), Verdict::Refused);
+        assert!(gate.enter(Some(&group(3))).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_only_group_condemns_it_when_nothing_was_accepted_for_an_interval() {
+        let gate = gate();
+        gate.judge(Some(&group(1)), &Ok(()));
+        assert_eq!(gate.judge(Some(&group(1)), &refusal()), Verdict::Nothing);
+        advance(INTERVAL).await;
+        assert_eq!(gate.judge(Some(&group(1)), &refusal()), Verdict::Refused);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_refusal_another_group_gets_the_next_trial() {
+        let gate = gate();
+        gate.judge(Some(&group(1)), &refusal());
+        advance(INTERVAL).await;
+        assert!(gate.enter(Some(&group(1))).await.is_err());
+        assert!(gate.enter(Some(&group(2))).await.is_ok());
+        advance(INTERVAL / 2).await;
+        assert!(gate.enter(Some(&group(1))).await.is_ok(), "there seems to be no other");
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_tries_first_goes_alone_but_not_for_ever() {
-        let gate = Gate::new(INTERVAL, TRIAL);
-        let first = gate.enter().await.unwrap();
+        let gate = gate();
+        let first = gate.enter(None).await.unwrap();
         let begun = Instant::now();
-        assert!(gate.enter().await.unwrap().is_none(), "the first is slow");
+        assert!(gate.enter(None).await.unwrap().is_none(), "the first is slow");
         assert_eq!(begun.elapsed(), TRIAL);
         drop(first);
-        assert!(gate.enter().await.unwrap().is_some());
+        assert!(gate.enter(None).await.unwrap().is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_does_not_come_from_the_credential_proves_nothing() {
-        let gate = Gate::new(INTERVAL, TRIAL);
+        let gate = gate();
         for outcome in [answer(503, ""), answer(429, "RATE_LIMITED"), Err(ErrorKind::Pagination("x"))] {
-            assert_eq!(gate.judge(&outcome), Verdict::Nothing);
-            assert!(gate.enter().await.unwrap().is_some(), "still a trial");
+            assert_eq!(gate.judge(None, &outcome), Verdict::Nothing);
+            assert!(gate.enter(None).await.unwrap().is_some(), "still a trial");
         }
-        assert_eq!(gate.judge(&answer(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST")), Verdict::Accepted);
+        assert_eq!(gate.judge(None, &answer(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST")), Verdict::Accepted);
     }
 
     #[tokio::test(start_paused = true)]
     async fn another_credential_is_tried_at_once() {
-        let gate = Gate::new(INTERVAL, TRIAL);
-        gate.judge(&refusal());
-        assert!(gate.enter().await.is_err());
+        let gate = gate();
+        gate.judge(None, &refusal());
+        assert!(gate.enter(None).await.is_err());
         gate.reopen();
-        assert!(gate.enter().await.is_ok());
+        assert!(gate.enter(None).await.is_ok());
     }
 }

@@ -42,6 +42,10 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 /// A token cannot end so late that we lose count.
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
+/// A token that Atlas refuses before its end is replaced, but not more often: if the new one is refused too, the token
+/// is not to blame, and each would live on for an hour among the hundred that may.
+const REPLACED_AFTER: Duration = Duration::from_secs(300);
+
 /// For the last request of all; the process ends meanwhile.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -74,6 +78,8 @@ struct Brake {
     tried: VecDeque<Instant>,
     failed_in_a_row: u32,
     failure: Option<(Instant, Arc<ErrorKind>)>,
+    /// When a token was last minted because Atlas refused the one before.
+    replaced: Option<Instant>,
 }
 
 #[derive(Deserialize)]
@@ -107,12 +113,11 @@ impl Tokens {
 
     /// Sends the request with a token and reads its answer. A token that ended early is replaced once.
     pub(super) async fn ask(&self, request: &RequestBuilder, resource: &Resource) -> Result<Vec<u8>, ErrorKind> {
-        let token = self.token(None).await?;
+        let token = self.token().await?;
         match self.ask_with(&token, request, resource).await {
-            Err(refusal) if refusal.reason() == Reason::Unauthorized => match self.token(Some(&token)).await {
-                Ok(fresh) => self.ask_with(&fresh, request, resource).await,
-                Err(error) if error.reason() == Reason::Unauthorized => Err(error),
-                Err(_) => Err(refusal),
+            Err(refusal) if refusal.reason() == Reason::Unauthorized => match self.replace(&token).await? {
+                Some(fresh) => self.ask_with(&fresh, request, resource).await,
+                None => Err(refusal),
             },
             outcome => outcome,
         }
@@ -143,10 +148,9 @@ impl Tokens {
         answer::read(sent?).await
     }
 
-    /// A token that may be used, other than the one that was refused.
-    async fn token(&self, refused: Option<&Arc<Token>>) -> Result<Arc<Token>, ErrorKind> {
-        let usable = || self.current().filter(|token| refused.is_none_or(|refused| !Arc::ptr_eq(token, refused)));
-        let known = usable();
+    /// A token that may be used.
+    async fn token(&self) -> Result<Arc<Token>, ErrorKind> {
+        let known = self.current();
         let _turn = match &known {
             Some(token) if !token.is_to_be_renewed() => return Ok(token.clone()),
             // Someone renews it already, and it is still good.
@@ -157,14 +161,26 @@ impl Tokens {
             _ => self.minting.lock().await,
         };
         // Someone may have minted one while we waited.
-        if let Some(token) = usable().filter(|token| !token.is_to_be_renewed()) {
+        if let Some(token) = self.current().filter(|token| !token.is_to_be_renewed()) {
             return Ok(token);
         }
-        match (self.mint().await, usable()) {
+        match (self.mint().await, self.current()) {
             // The one at hand even past its end by our clock: Atlas may see it otherwise, and says so if not.
             (Ok(token), _) | (Err(_), Some(token)) => Ok(token),
             (Err(cause), None) => Err(ErrorKind::Token(cause)),
         }
+    }
+
+    /// Another token than the one that Atlas refused; nothing if that was replaced itself of late.
+    async fn replace(&self, refused: &Arc<Token>) -> Result<Option<Arc<Token>>, ErrorKind> {
+        let _turn = self.minting.lock().await;
+        let other = self.current().filter(|token| !Arc::ptr_eq(token, refused));
+        if other.is_some() || lock(&self.brake).replaced_of_late() {
+            return Ok(other);
+        }
+        let fresh = self.mint().await.map_err(ErrorKind::Token)?;
+        lock(&self.brake).replaced = Some(Instant::now());
+        Ok(Some(fresh))
     }
 
     async fn mint(&self) -> Result<Arc<Token>, Arc<ErrorKind>> {
@@ -253,6 +269,10 @@ impl Brake {
                 Ok(())
             }
         }
+    }
+
+    fn replaced_of_late(&self) -> bool {
+        self.replaced.is_some_and(|replaced| replaced.elapsed() < REPLACED_AFTER)
     }
 
     fn succeeded(&mut self) {

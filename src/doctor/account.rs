@@ -12,16 +12,16 @@ use super::{
     trouble::{Trouble, of},
 };
 use crate::{
-    atlas::{Client, CredentialKind, ErrorKind, GroupId, Provider, RateLimit, Reason, Report, Root},
+    atlas::{Client, CredentialKind, ErrorKind, GroupId, Provider, RateLimit, Reason, Report, Resource, Root},
     config::{Account, Poll},
 };
 
 /// After a passing failure; somebody waits for the table.
 const RETRIES: usize = 1;
 
-/// What the client told meanwhile.
+/// What the client told meanwhile: how full the buckets are, by endpoint and group.
 #[derive(Default)]
-pub(super) struct Heard(Mutex<HashMap<Option<GroupId>, RateLimit>>);
+pub(super) struct Heard(Mutex<HashMap<(&'static str, Option<GroupId>), RateLimit>>);
 
 impl Heard {
     pub(super) fn listen(&self, report: Report) {
@@ -30,16 +30,16 @@ impl Heard {
         {
             // Answers do not come in the order in which Atlas counted their requests.
             let mut limits = self.limits();
-            let known = limits.entry(exchange.group).or_insert(rate_limit);
+            let known = limits.entry((exchange.endpoint, exchange.group)).or_insert(rate_limit);
             known.remaining = known.remaining.min(rate_limit.remaining);
         }
     }
 
-    fn limit(&self, group: Option<&GroupId>) -> Option<RateLimit> {
-        self.limits().get(&group.cloned()).copied()
+    fn limit(&self, resource: &Resource) -> Option<RateLimit> {
+        self.limits().get(&(resource.endpoint(), resource.group().cloned())).copied()
     }
 
-    fn limits(&self) -> MutexGuard<'_, HashMap<Option<GroupId>, RateLimit>> {
+    fn limits(&self) -> MutexGuard<'_, HashMap<(&'static str, Option<GroupId>), RateLimit>> {
         // Nothing panics while it holds the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -118,9 +118,10 @@ async fn discover(
         Ok(groups) => groups,
         Err(error) => return Check::trouble("groups", of(&error.kind)),
     };
+    let resource = discover.organization.clone().map_or(Resource::Groups, |org| Resource::OrgGroups { org });
     let count = groups.len();
     let selected: Vec<_> = groups.into_iter().filter(|group| discover.selects(group)).collect();
-    let (watched, left) = (selected.len(), left(heard.limit(None)));
+    let (watched, left) = (selected.len(), left(heard.limit(&resource)));
     for group in selected {
         let patient = Patient { name: group.name, providers: discover.providers.clone() };
         patients.entry(group.id).or_insert(patient);
@@ -140,7 +141,7 @@ async fn group(id: GroupId, patient: Patient, poll: &Poll, client: &Client, hear
         };
         group.findings.insert(*provider, finding);
     }
-    group.left = left(heard.limit(Some(&id)));
+    group.left = left(heard.limit(&Resource::Peers { group: id, provider: Provider::Aws }));
     group
 }
 

@@ -121,7 +121,12 @@ impl Poller {
             }
         });
         match asked.await {
-            Ok(Some(Ok(containers))) => self.state.send_modify(|state| state.record_containers(group, containers)),
+            Ok(Some(Ok(found))) => {
+                if let Some(containers) = &self.containers {
+                    containers.known(&found);
+                }
+                self.state.send_modify(|state| state.record_containers(group, found));
+            }
             Ok(Some(Err(error))) => self.miss_containers(&error.sentence()),
             Ok(None) => self.miss_containers("Atlas limits the group"),
             Err(_) => self.miss_containers("the next poll is due"),

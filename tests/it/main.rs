@@ -2,11 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::float_cmp, missing_docs, unreachable_pub, reason = "a test fails by panicking")]
 
+mod access_token;
+mod containers;
 mod digest;
+mod discovery;
+mod doctor;
 mod lifetimes;
+mod limits;
 mod listing;
+mod organization;
 mod page;
 mod reasons;
 mod rig;
+mod rotation;
 mod scheduling;
 mod tidy;

@@ -1,6 +1,7 @@
 //! A simulator, and the exporter or a client on top of it.
 
 use std::{
+    fs,
     net::SocketAddr,
     path::Path,
     sync::{Arc, Mutex},
@@ -85,6 +86,33 @@ impl Atlas {
         Config { poll, ..config }
     }
 
+    /// A config with one account that has these settings beside its address. Its secrets are files in the folder.
+    pub fn account(&self, folder: &Path, settings: &str, poll: Poll) -> Config {
+        let text =
+            format!("accounts: [{{name: main, base_url: 'http://{}', allow_http: true, {settings}}}]", self.address);
+        let config = Config::parse(&text, folder, &|_| None).unwrap();
+        Config { poll, ..config }
+    }
+
+    /// A config for the service account of the scenario, which discovers every second.
+    pub fn service_account(&self, poll: Poll) -> Config {
+        self.service_account_with("discover: {interval: 1s}", poll)
+    }
+
+    pub fn service_account_with(&self, settings: &str, poll: Poll) -> Config {
+        let folder = tempfile::tempdir().unwrap();
+        let account = &self.scenario.service_account;
+        fs::write(folder.path().join("secret"), &account.client_secret).unwrap();
+        let settings = format!("client_id: {}, client_secret_file: secret, {settings}", account.client_id);
+        self.account(folder.path(), &settings, poll)
+    }
+
+    /// How many requests to the endpoint the simulator had since the last clear, with these outcomes.
+    pub fn count(&self, endpoint: &str, outcomes: &[&str]) -> usize {
+        let is_counted = |request: &&Request| request.endpoint == endpoint && outcomes.contains(&request.outcome);
+        self.simulator.requests().iter().filter(is_counted).count()
+    }
+
     /// What the simulator was asked about peerings since the last call.
     pub fn asked(&self) -> Vec<Request> {
         let requests = self.simulator.requests();
@@ -108,6 +136,11 @@ impl Drop for Atlas {
 pub fn key(public_key: &str, private_key: &str) -> Credential {
     let [id, secret] = [public_key, private_key].map(|text| Secret::fixed(text).unwrap());
     Credential { kind: CredentialKind::ApiKey, pair: Pair { id, secret } }
+}
+
+/// A service account that does not change.
+pub fn service_account(client_id: &str, client_secret: &str) -> Credential {
+    Credential { kind: CredentialKind::ServiceAccount, ..key(client_id, client_secret) }
 }
 
 /// A client that keeps what it reported.
@@ -178,6 +211,10 @@ impl Rig {
 
     pub async fn on(atlas: Atlas, poll: Poll) -> Self {
         let config = atlas.config(poll);
+        Self::of(atlas, config).await
+    }
+
+    pub async fn of(atlas: Atlas, config: Config) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let exporter = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();

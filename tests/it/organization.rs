@@ -1,0 +1,82 @@
+//! An organization of 250 groups, some of which misbehave.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use mongodbatlas_peering_exporter::{
+    config::Poll,
+    simulator::{Effect, Fault, StatusFault},
+};
+use tokio::time::sleep;
+
+use crate::rig::{Atlas, Rig};
+
+const GROUPS: u32 = 250;
+
+/// Long enough for 750 polls in a build without optimization beside other tests.
+const INTERVAL: Duration = Duration::from_secs(6);
+
+fn id(n: u32) -> String {
+    format!("5e57d85c854180642f{n:06x}")
+}
+
+fn scenario() -> String {
+    let peering = "{provider: AWS, status: AVAILABLE, vpcId: v}";
+    let group = |n: u32| format!("  - {{id: '{}', name: group-{n}, peerings: [{peering}]}}\n", id(n));
+    format!("groups:\n{}", (1..=GROUPS).map(group).collect::<String>())
+}
+
+fn status(code: u16, error_code: Option<&str>) -> Effect {
+    Effect::Status(StatusFault { code, error_code: error_code.map(str::to_owned), ..StatusFault::default() })
+}
+
+#[tokio::test]
+async fn five_groups_that_misbehave_each_in_its_way_leave_the_others_fresh_at_every_moment() {
+    let atlas = Atlas::start(&scenario()).await;
+    let bad = [
+        ("forbidden", status(401, Some("NOT_IN_GROUP"))),
+        ("not_found", status(404, None)),
+        ("rate_limited", status(429, None)),
+        ("server", status(500, None)),
+        ("timeout", Effect::Never),
+    ];
+    for (n, (_, effect)) in (1..).zip(bad.clone()) {
+        atlas.simulator.fail(Fault { group: Some(id(n * 40)), ..Fault::new(effect) });
+    }
+    let poll = Poll {
+        interval: INTERVAL,
+        timeout: Duration::from_secs(2),
+        deadline: Duration::from_secs(4),
+        items_per_page: 100,
+        containers: false,
+        ..Poll::default()
+    };
+    let config = atlas.service_account_with("discover: {interval: 5s}", poll);
+    let rig = Rig::of(atlas, config).await;
+    let good = |group: &str| (1..).zip(&bad).all(|(n, _)| group != id(n * 40));
+    let name = "mongodbatlas_peering_poll_last_success_timestamp_seconds";
+    rig.until("a poll of every good target", |page| {
+        let fresh =
+            page.all(name, &[]).into_iter().filter(|sample| good(&sample.labels["group_id"]) && sample.value > 0.0);
+        fresh.count() == (GROUPS as usize - bad.len()) * 3
+    })
+    .await;
+    let begun = Instant::now();
+    while begun.elapsed() < INTERVAL * 4 {
+        let page = rig.page().await;
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+        for sample in page.all(name, &[]).into_iter().filter(|sample| good(&sample.labels["group_id"])) {
+            let age = now - sample.value;
+            assert!(age < INTERVAL.as_secs_f64() * 1.5, "{:?} is {age} s old", sample.labels);
+        }
+        let success = page.all("mongodbatlas_peering_poll_success", &[]);
+        assert!(success.iter().all(|poll| good(&poll.labels["group_id"]) == (poll.value == 1.0)), "only these fail");
+        sleep(Duration::from_millis(250)).await;
+    }
+    let page = rig.page().await;
+    for (n, (reason, _)) in (1..).zip(&bad) {
+        let failures = page.all("mongodbatlas_peering_poll_failures_total", &[("group_id", &id(n * 40))]);
+        let reasons: Vec<&str> = failures.iter().map(|failure| failure.labels["reason"].as_str()).collect();
+        assert_eq!(reasons, [*reason; 3], "group {n}");
+    }
+    assert_eq!(rig.atlas.count("token", &["ok"]), 1);
+}

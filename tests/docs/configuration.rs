@@ -11,20 +11,39 @@ use serde_yaml::Value;
 
 use crate::markdown::{key, keys, quoted, read, rows, section};
 
-const LEVELS: [(&str, &str); 4] = [
+const LEVELS: [(&str, &str); 7] = [
     ("", "### Top level"),
     ("poll", "### `poll`"),
     ("accounts[0]", "### `accounts[]`"),
+    ("accounts[0].discover", "### `discover`"),
+    ("accounts[0].discover.include[0]", SELECTORS),
+    ("accounts[0].discover.exclude[0]", SELECTORS),
     ("accounts[0].groups[0]", "### `groups[]`"),
 ];
 
-/// Another source for a value that the example shows; its comments name them.
-const ALTERNATIVES: [&str; 3] = ["public_key_file", "public_key_env", "private_key_file"];
+const SELECTORS: &str = "### `include[]` and `exclude[]`";
+
+/// Another source for a value that the example shows, or what it does without; its comments name them.
+const ALTERNATIVES: [&str; 12] = [
+    "client_id_file",
+    "client_id_env",
+    "client_secret_file",
+    "public_key",
+    "public_key_file",
+    "public_key_env",
+    "private_key_file",
+    "private_key_env",
+    "proxy_url",
+    "proxy_url_file",
+    "proxy_url_env",
+    "ca_file",
+];
 
 /// What the parser calls known where it meets a key that it does not know.
 fn known_keys(level: &str) -> BTreeSet<String> {
-    let text = "{x: 1, poll: {x: 1}, accounts: [{x: 1, groups: [{x: 1}]}]}";
-    let error = Config::parse(text, Path::new(""), &|_| None).unwrap_err();
+    let discover = "{x: 1, include: [{x: 1}], exclude: [{x: 1}]}";
+    let text = format!("{{x: 1, poll: {{x: 1}}, accounts: [{{x: 1, discover: {discover}, groups: [{{x: 1}}]}}]}}");
+    let error = Config::parse(&text, Path::new(""), &|_| None).unwrap_err();
     let place = if level.is_empty() { "x".to_owned() } else { format!("{level}.x") };
     let fault = error.faults.iter().find(|fault| fault.path == place).unwrap();
     let known = fault.message.strip_prefix("unknown key; known here: ").unwrap();
@@ -35,17 +54,25 @@ fn example() -> Value {
     serde_yaml::from_str(&read("config.example.yaml")).unwrap()
 }
 
-fn at<'a>(value: &'a Value, level: &str) -> &'a Value {
+/// The mapping at a level. What selectors can say is spread over all of them.
+fn at(value: &Value, level: &str) -> Value {
+    let account = &value["accounts"][0];
+    let selectors = |kind: &str| account["discover"][kind].as_sequence().unwrap().iter();
     match level {
-        "" => value,
-        "poll" => &value["poll"],
-        "accounts[0]" => &value["accounts"][0],
-        _ => &value["accounts"][0]["groups"][0],
+        "" => value.clone(),
+        "poll" => value["poll"].clone(),
+        "accounts[0]" => account.clone(),
+        "accounts[0].discover" => account["discover"].clone(),
+        "accounts[0].groups[0]" => account["groups"][0].clone(),
+        _ => {
+            let said = selectors("include").chain(selectors("exclude")).flat_map(|one| one.as_mapping().unwrap());
+            Value::Mapping(said.map(|(key, value)| (key.clone(), value.clone())).collect())
+        }
     }
 }
 
 fn parse(text: &str) -> Config {
-    Config::parse(text, Path::new(""), &|name| (name == "ATLAS_PRIVATE_KEY").then(|| "x".to_owned())).unwrap()
+    Config::parse(text, Path::new(""), &|name| (name == "ATLAS_CLIENT_SECRET").then(|| "x".to_owned())).unwrap()
 }
 
 /// As the documentation writes it.
@@ -76,7 +103,8 @@ fn the_example_shows_every_key_or_names_it_in_a_comment() {
         assert!(comments.contains(name), "{name}");
     }
     for (level, heading) in LEVELS {
-        let shown = at(&example, level).as_mapping().unwrap().keys().map(|key| key.as_str().unwrap().to_owned());
+        let shown = at(&example, level);
+        let shown = shown.as_mapping().unwrap().keys().map(|key| key.as_str().unwrap().to_owned());
         let mut expected = known_keys(level);
         expected.retain(|key| !ALTERNATIVES.contains(&key.as_str()));
         assert_eq!(shown.collect::<BTreeSet<_>>(), expected, "{heading}");
@@ -87,14 +115,27 @@ fn the_example_shows_every_key_or_names_it_in_a_comment() {
 fn the_example_loads_with_the_defaults() {
     let config = parse(&read("config.example.yaml"));
     assert_eq!(config.poll, Poll::default());
-    let group = "5356823b3794dee37132bb7b";
-    let least = parse(&format!(
-        "accounts: [{{public_key: abcdefgh, private_key_env: ATLAS_PRIVATE_KEY, groups: [{{id: {group}}}]}}]"
-    ));
+    let least = "client_id: mdb_sa_id_0123456789abcdef01234567, client_secret_env: ATLAS_CLIENT_SECRET";
+    let least = parse(&format!("accounts: [{{{least}}}]"));
     let (account, default) = (&config.accounts[0], &least.accounts[0]);
     assert_eq!((&account.base_url, account.api_version), (&default.base_url, default.api_version));
-    assert_eq!(account.groups[0].providers, default.groups[0].providers);
-    assert_eq!(default.name, "default");
+    assert_eq!(account.credential.kind, default.credential.kind);
+    let (discover, by_default) = (account.discover.as_ref().unwrap(), default.discover.as_ref().unwrap());
+    assert_eq!((discover.interval, &discover.providers), (by_default.interval, &by_default.providers));
+    assert_eq!(account.groups[0].providers, account.groups[1].providers);
+    assert_eq!((default.name.as_str(), by_default.organization.as_ref()), ("default", None));
+}
+
+/// A credential and nothing else is how most will begin, so the page must not call more than that needed.
+#[test]
+fn only_accounts_are_called_needed_beside_the_credential() {
+    let page = read("docs/configuration.md");
+    let mut needed = Vec::new();
+    for (_, heading) in LEVELS {
+        let rows = rows(section(&page, heading));
+        needed.extend(rows.iter().filter(|row| row[2] == "needed").map(|row| format!("{heading} {}", key(row))));
+    }
+    assert_eq!(needed, ["### Top level accounts", "### `groups[]` id"]);
 }
 
 #[test]
@@ -111,7 +152,7 @@ fn the_defaults_that_are_documented_are_those_of_the_example() {
             }
         }
     }
-    assert_eq!(compared, 10, "defaults");
+    assert_eq!(compared, 13, "defaults");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the documentation shows must work for those who copy it.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, process::Command};
 
 use mongodbatlas_peering_exporter::{config::Config, simulator::Scenario};
 
@@ -28,14 +28,24 @@ fn promtool(check: &str, text: &str) -> Result<(), String> {
 
 fn check(block: &Block) -> Result<(), String> {
     match block.mark.as_str() {
-        "config" => Config::parse(&block.text, Path::new(""), &|_| Some("x".to_owned()))
-            .map(drop)
-            .map_err(|error| error.to_string()),
+        "config" => config(&block.text),
         "scenario" => Scenario::parse(&block.text).map(drop).map_err(|error| format!("{error:?}")),
         "rules" => promtool("rules", &block.text),
         "prometheus" => promtool("config", &block.text),
         other => Err(format!("no comment before it says what it is, but `{other}`")),
     }
+}
+
+/// Every variable is set, and every file that a key names holds something.
+fn config(text: &str) -> Result<(), String> {
+    let folder = tempfile::tempdir().unwrap();
+    for line in text.lines() {
+        if let Some((_, file)) = line.split_once("_file: ") {
+            fs::write(folder.path().join(file), "x\n").unwrap();
+        }
+    }
+    let parsed = Config::parse(text, folder.path(), &|_| Some("x".to_owned()));
+    parsed.map(drop).map_err(|error| error.to_string())
 }
 
 #[test]

@@ -56,6 +56,7 @@ fn the_help_explains_every_command_and_flag() {
     stdout:   serve         Poll Atlas and serve the metrics; the default
     stdout:   check-config  Check the config file; exit status 64 if it has faults
     stdout:   once          Poll everything once and print the metrics; exit status 1 if a poll failed
+    stdout:   doctor        Check every account and group against Atlas and say what to do; exit status 1 if something is wrong
     stdout:   simulate      Serve a simulated Atlas API to drill alerts with
     stdout:   demo          Serve the metrics of a simulated Atlas, without any credential
     stdout:   healthcheck   Ask a running exporter whether it is healthy; for containers without a shell
@@ -147,14 +148,14 @@ fn every_fault_of_a_config_is_told_at_once() {
     status Some(64)
     stderr: ERROR config.yaml: poll.interval: must be a duration such as `60s` or `5m`, from 1s to 1day
     stderr: ERROR config.yaml: poll.concurrency: must be a whole number from 1 to 64
-    stderr: ERROR config.yaml: poll.colour: unknown key; known here: interval, deadline, timeout, max_staleness, concurrency, items_per_page
+    stderr: ERROR config.yaml: poll.colour: unknown key; known here: interval, deadline, timeout, max_staleness, concurrency, items_per_page, containers
     stderr: ERROR config.yaml: accounts[0].base_url: must begin with `https://`; for a simulator, set `allow_http: true`
     stderr: ERROR config.yaml: accounts[0].private_key_env: the environment variable `NO_SUCH_VARIABLE` is not set
-    stderr: ERROR config.yaml: accounts[0].groups: at least one group is needed
+    stderr: ERROR config.yaml: accounts[0].groups: at least one group is needed; leave it out for all that the credential may see
     stderr: ERROR config.yaml: accounts[1].name: another account is named `a` too
     stderr: ERROR config.yaml: accounts[1].api_version: must be `v2` or `v1.0`
     stderr: ERROR config.yaml: accounts[1].private_key_file: the file cannot be read: No such file or directory (os error 2)
-    stderr: ERROR config.yaml: accounts[1].groups[0].id: `xyz`: a group id is 24 hexadecimal digits, as in the address of the group's page in Atlas
+    stderr: ERROR config.yaml: accounts[1].groups[0].id: `xyz`: an id is 24 hexadecimal digits, as in the address of the page in Atlas
     stderr: ERROR config.yaml: accounts[1].groups[1].id: is needed
     stderr: ERROR config.yaml: accounts[1].groups[1].providers: AWS is there twice
     stderr: ERROR config.yaml: accounts[1].groups[1].providers: must be a list of `AWS`, `AZURE` and `GCP`
@@ -207,14 +208,14 @@ fn the_example_config_is_valid_once_its_variable_is_set() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let check = || exporter(root, ["check-config", "--config.file=config.example.yaml"]);
     let mut command = check();
-    command.env("ATLAS_PRIVATE_KEY", "12345678-abcd-abcd-abcd-1234567890ab");
+    command.env("ATLAS_CLIENT_SECRET", "mdb_sa_sk_0123456789");
     assert_snapshot!(shown(&run(command), root), @r"
     status Some(0)
-    stdout: config.example.yaml is valid; accounts: 1, groups: 2, targets: 6
+    stdout: config.example.yaml is valid; accounts: 1, of which 1 discover groups; groups listed: 2, targets: 6
     ");
     assert_snapshot!(shown(&run(check()), root), @r"
     status Some(64)
-    stderr: ERROR config.example.yaml: accounts[0].private_key_env: the environment variable `ATLAS_PRIVATE_KEY` is not set
+    stderr: ERROR config.example.yaml: accounts[0].client_secret_env: the environment variable `ATLAS_CLIENT_SECRET` is not set
     ");
 }
 

@@ -66,14 +66,24 @@ fn keep_exchange(account: &str, state: &watch::Sender<State>, exchange: Exchange
         ends = state.record_exchange(account, exchange);
         ends.is_some()
     });
-    if let Some(VersionEnds { deprecation, sunset }) = ends {
-        let date = |time: Option<SystemTime>| time.map(|time| humantime::format_rfc3339_seconds(time).to_string());
+    if let Some(ends) = ends {
+        tell_ends(account, endpoint, ends);
+    }
+}
+
+fn tell_ends(account: &str, endpoint: &str, VersionEnds { deprecation, sunset }: VersionEnds) {
+    let date = |time: Option<SystemTime>| time.map(|time| humantime::format_rfc3339_seconds(time).to_string());
+    let (deprecation, sunset) = (date(deprecation), date(sunset));
+    if deprecation.is_none() && sunset.is_none() {
+        info!(account, endpoint, "Atlas announces no end of the API version in use any more");
+    } else {
         warn!(
             account,
             endpoint,
-            deprecation = date(deprecation),
-            sunset = date(sunset),
-            "Atlas announces the end of the API version in use: set `api_version: v2`, or install a newer exporter"
+            deprecation,
+            sunset,
+            "Atlas announces the end of the API version in use: with `api_version: v1.0` change to `v2`, else install \
+             a newer exporter before the sunset"
         );
     }
 }

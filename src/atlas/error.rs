@@ -167,6 +167,7 @@ impl ErrorKind {
             Self::Answer(answer) => answer.advice(),
             Self::Token(cause) => cause.advice(),
             Self::Deadline { last: Some(last), .. } => last.advice,
+            Self::MintedTooOften { .. } => "wait a minute; see in the log why the tokens before were of no use",
             other => other.reason().advice(),
         }
     }

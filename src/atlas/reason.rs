@@ -87,7 +87,7 @@ impl Reason {
             }
             Self::IpAccessList => "put the address this exporter calls from on the access list of the credential",
             Self::NotFound => {
-                "check the group's id; if the group was deleted, take it out of the config, where it is listed"
+                "check the group's id; a group that was deleted leaves where groups are discovered, else take it out of the config"
             }
             Self::RateLimited => "something asks Atlas too often; raise `poll.interval` or find the other caller",
             Self::Server => "Atlas itself fails; see its status page",

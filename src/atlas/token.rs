@@ -27,6 +27,9 @@ use super::{
 /// The endpoint allows ten a minute at least, to one address and client; replicas may share both.
 const MINTS: usize = 3;
 
+/// So many more where the secret changed: it should be in use at once.
+const MORE_MINTS: usize = 2;
+
 /// In which no more than [`MINTS`] are tried.
 const WINDOW: Duration = Duration::from_secs(60);
 
@@ -73,8 +76,9 @@ struct Token {
 }
 
 /// What keeps mints apart.
-#[derive(Default)]
 struct Brake {
+    /// No more within the window.
+    mints: usize,
     tried: VecDeque<Instant>,
     failed_in_a_row: u32,
     failure: Option<(Instant, Arc<ErrorKind>)>,
@@ -105,7 +109,7 @@ impl Tokens {
     /// The secret is another one now. The token stays good, but the next request renews it.
     pub(super) fn rekey(&self, pair: Pair) {
         *lock(&self.pair) = pair;
-        lock(&self.brake).failure = None;
+        lock(&self.brake).release();
         if let Some(token) = &*lock(&self.current) {
             *lock(&token.renew_at) = Instant::now();
         }
@@ -248,7 +252,19 @@ impl Token {
     }
 }
 
+impl Default for Brake {
+    fn default() -> Self {
+        Self { mints: MINTS, tried: VecDeque::new(), failed_in_a_row: 0, failure: None, replaced: None }
+    }
+}
+
 impl Brake {
+    /// Another secret is worth another try.
+    fn release(&mut self) {
+        self.failure = None;
+        self.mints = MINTS + MORE_MINTS;
+    }
+
     /// Notes that a mint is tried, unless it is too early for it.
     fn try_again(&mut self) -> Result<(), Arc<ErrorKind>> {
         let now = Instant::now();
@@ -261,8 +277,8 @@ impl Brake {
             self.tried.pop_front();
         }
         match self.tried.front() {
-            Some(first) if self.tried.len() >= MINTS => {
-                Err(Arc::new(ErrorKind::MintedTooOften { left: *first + WINDOW - now, tried: MINTS }))
+            Some(first) if self.tried.len() >= self.mints => {
+                Err(Arc::new(ErrorKind::MintedTooOften { left: *first + WINDOW - now, tried: self.tried.len() }))
             }
             _ => {
                 self.tried.push_back(now);
@@ -276,6 +292,7 @@ impl Brake {
     }
 
     fn succeeded(&mut self) {
+        self.mints = MINTS;
         self.failed_in_a_row = 0;
         self.failure = None;
     }

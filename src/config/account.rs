@@ -208,7 +208,7 @@ fn groups(section: &mut Section<'_>, discovers: bool, seen: &mut Seen) -> Vec<Gr
     let is_there = section.has("groups");
     let sections = section.sections("groups");
     if sections.is_empty() && (is_there || !discovers) {
-        section.fault("groups", "at least one group is needed; leave it out for all that the credential may see");
+        section.fault("groups", "at least one group is needed; `discover: true` finds all that the credential may see");
     }
     sections.into_iter().filter_map(|section| group(section, seen)).collect()
 }

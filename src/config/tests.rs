@@ -98,7 +98,7 @@ surplus: 1"
     accounts[0].base_url: must begin with `https://`; for a simulator, set `allow_http: true`
     accounts[0].api_version: must be `v2` or `v1.0`
     accounts[0]: exactly one of private_key_file, private_key_env is needed
-    accounts[0].groups: at least one group is needed; leave it out for all that the credential may see
+    accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
     accounts[1].name: another account is named `a` too
     accounts[1]: exactly one of public_key, public_key_file, public_key_env is needed
     accounts[1].private_key_env: the environment variable `MISSING` is not set
@@ -167,9 +167,9 @@ fn a_discovery_with_faults_is_told() {
     .map(|settings| faults(&bare(settings)));
     assert_snapshot!(told.join("\n"), @"
     accounts[0].discover: must be a mapping of keys to values, not a number
-    accounts[0].groups: at least one group is needed; leave it out for all that the credential may see
-    accounts[0].groups: at least one group is needed; leave it out for all that the credential may see
-    accounts[0].groups: at least one group is needed; leave it out for all that the credential may see
+    accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
+    accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
+    accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
     accounts[0].discover.organization: `acme`: an id is 24 hexadecimal digits, as in the address of the page in Atlas
     accounts[0].discover.interval: must be a duration such as `60s` or `5m`, from 1s to 1day
     accounts[0].discover.providers: must name at least one; leave it out for all three

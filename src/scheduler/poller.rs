@@ -98,8 +98,10 @@ impl Poller {
         if outcome.as_ref().is_err_and(|error| error.kind.reason() == Reason::RateLimited) {
             due = self.pause.left().map_or(due, |left| due.min(Instant::now() + left));
         }
+        // The next poll does not wait for it, so there must be time until then.
+        let has_time = due.saturating_duration_since(Instant::now()) >= self.pace.interval / 2;
         let asks_for_containers = match (&self.containers, &outcome) {
-            (Some(containers), Ok(listing)) => containers.are_due(listing, self.pace.interval),
+            (Some(containers), Ok(listing)) if has_time => containers.are_due(listing, self.pace.interval),
             _ => false,
         };
         self.record(started, outcome.map_err(|error| failure(&error)));
@@ -109,7 +111,7 @@ impl Poller {
         due
     }
 
-    /// Nothing depends on what comes of it, and the next poll does not wait for it.
+    /// Nothing depends on what comes of it.
     async fn ask_for_containers(&self, due: Instant) {
         let group = &self.target.group;
         let left = due.saturating_duration_since(Instant::now()).min(self.pace.deadline);

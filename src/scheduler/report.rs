@@ -27,7 +27,10 @@ pub(super) fn log(target: &Target, account: &str, group_name: &str, event: Event
                 log!(warn, reason, "polls fail: {}; {advice}", failure.message);
             }
         }
-        Event::Recovered { failed } => log!(info, "polls succeed again after {failed} that failed"),
+        Event::Recovered { failed, is_of_the_account: true } => {
+            log!(debug, "polls succeed again after {failed} that failed");
+        }
+        Event::Recovered { failed, .. } => log!(info, "polls succeed again after {failed} that failed"),
         Event::Dropped { peerings, cause } => {
             let cause = match cause {
                 Cause::Gone => "Atlas says that the group does not exist",

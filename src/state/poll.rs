@@ -39,6 +39,8 @@ pub enum Event {
     Recovered {
         /// How many failed in between.
         failed: u32,
+        /// Whether everything of the account failed for the same cause.
+        is_of_the_account: bool,
     },
     /// The listing went because the group is gone or the listing is too old.
     Dropped {

@@ -59,8 +59,8 @@ impl TargetState {
 
     pub(super) fn succeed(&mut self, listing: Listing, ended: Instant, ended_at: SystemTime) -> Vec<Event> {
         let mut events = Vec::new();
-        if self.failure.take().is_some() {
-            events.push(Event::Recovered { failed: self.failed_in_a_row });
+        if let Some(Failure { is_of_the_account, .. }) = self.failure.take() {
+            events.push(Event::Recovered { failed: self.failed_in_a_row, is_of_the_account });
         }
         let duplicates = self.listing.as_ref().map_or(0, |known| known.listing.duplicates);
         if listing.duplicates > duplicates {

@@ -28,10 +28,6 @@ groups:
       - {provider: GCP, status: AVAILABLE, age: 90d, gcpProjectId: checkout-prod-71102, networkName: default}
 ";
 
-const NO_ROLE: &str = "
-  - {id: 5e57d85c854180642f784402, name: not-ours, access: false}
-";
-
 fn one(title: &str, letter: char) -> Query {
     let name = format!("{title} {letter}");
     let queries = dashboard::queries(dashboard::panel(&overview(), title));
@@ -74,12 +70,17 @@ async fn a_second_replica_doubles_no_number() {
 
 #[tokio::test]
 async fn what_is_lost_or_never_answered_stands_out() {
-    let system = System::start("broken", &format!("{ALL_IS_WELL}{NO_ROLE}")).await;
+    let system = System::start("broken", ALL_IS_WELL).await;
 
+    // A group that appears, and never answers.
+    let refused =
+        r#"{"effect": {"status": {"code": 401, "error_code": "NOT_IN_GROUP"}}, "group": "5e57d85c854180642f784402"}"#;
+    system.simulate("faults", refused).await;
+    system.simulate("groups", r#"{"id": "5e57d85c854180642f784402", "name": "not-ours"}"#).await;
     let is_never =
         |series: &Value| text(series, "/value/1") == NEVER && text(series, "/metric/group_name") == "not-ours";
-    let ages = system.ask(&one("Freshness of every target", 'A')).await;
-    assert_eq!((ages.len(), ages.iter().filter(|series| is_never(series)).count()), (6, 3), "{ages:#?}");
+    let ages = system.wait_for(&one("Freshness of every target", 'A'), |answer| answer.len() == 6).await;
+    assert_eq!(ages.iter().filter(|series| is_never(series)).count(), 3, "{ages:#?}");
     assert_eq!(number(&system.ask(&one("Oldest data", 'A')).await), NEVER);
     assert_eq!(number(&system.ask(&one("Targets without fresh data", 'A')).await), "3");
 

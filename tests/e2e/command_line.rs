@@ -144,14 +144,14 @@ more: 1
 
 #[test]
 fn every_fault_of_a_config_is_told_at_once() {
-    assert_snapshot!(shown_with(["check-config"], FAULTY), @r"
+    assert_snapshot!(shown_with(["check-config"], FAULTY), @"
     status Some(64)
     stderr: ERROR config.yaml: poll.interval: must be a duration such as `60s` or `5m`, from 1s to 1day
     stderr: ERROR config.yaml: poll.concurrency: must be a whole number from 1 to 64
     stderr: ERROR config.yaml: poll.colour: unknown key; known here: interval, deadline, timeout, max_staleness, concurrency, items_per_page, containers
     stderr: ERROR config.yaml: accounts[0].base_url: must begin with `https://`; for a simulator, set `allow_http: true`
     stderr: ERROR config.yaml: accounts[0].private_key_env: the environment variable `NO_SUCH_VARIABLE` is not set
-    stderr: ERROR config.yaml: accounts[0].groups: at least one group is needed; leave it out for all that the credential may see
+    stderr: ERROR config.yaml: accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
     stderr: ERROR config.yaml: accounts[1].name: another account is named `a` too
     stderr: ERROR config.yaml: accounts[1].api_version: must be `v2` or `v1.0`
     stderr: ERROR config.yaml: accounts[1].private_key_file: the file cannot be read: No such file or directory (os error 2)

@@ -10,7 +10,9 @@ use crate::{
 
 const SECRET: &str = "hunter2-very-secret";
 /// Half of it would be too much already; this is the same in base64.
-const TRACES: [&str; 2] = ["hunter2", "aHVudGVyMi12ZXJ5LXNlY3Jld"];
+const TRACES: [&str; 3] = ["hunter2", "aHVudGVyMi12ZXJ5LXNlY3Jld", TOKEN];
+/// What every access token begins with: the JSON of its header in base64.
+const TOKEN: &str = "eyJ";
 const FORMATS: [&str; 2] = ["--log.format=text", "--log.format=json"];
 
 fn assert_no_secret(what: &str, text: &str) {
@@ -37,6 +39,7 @@ fn run_all(folder: &Path, format: &str) -> Option<i32> {
     check(&ended);
     let once = run(exporter(folder, ["once", debug, format]));
     check(&once);
+    check(&run(exporter(folder, ["doctor", debug, format])));
     let serving = Exporter::start(folder, [debug, format]);
     serving.wait_until_ready();
     for path in ["/metrics", "/", "/-/ready", "/config", "/debug"] {
@@ -67,6 +70,23 @@ fn no_output_and_no_page_shows_the_private_key_when_atlas_refuses_it() {
         assert_eq!(run_all(folder.path(), format), Some(1), "the key is not accepted");
     }
     check(&atlas.process.terminate());
+}
+
+#[test]
+fn no_output_and_no_page_shows_the_client_secret_or_a_token() {
+    for (secret, status) in [(SECRET, Some(0)), ("another", Some(1))] {
+        let folder = folder();
+        let account = format!("service_account: {{client_id: mdb_sa_id_1, client_secret: {secret}}}");
+        let atlas = Atlas::start_with(folder.path(), &format!("{account}\n{SCENARIO}"), ["--log.level=debug"]);
+        fs::write(folder.path().join("key"), SECRET).unwrap();
+        let text = config(&atlas.url(), &[(GROUP, "payments")]);
+        let text = text.replace("public_key: demo", "client_id: mdb_sa_id_1").replace("private_key", "client_secret");
+        fs::write(folder.path().join("config.yaml"), text).unwrap();
+        for format in FORMATS {
+            assert_eq!(run_all(folder.path(), format), status);
+        }
+        check(&atlas.process.terminate());
+    }
 }
 
 #[test]

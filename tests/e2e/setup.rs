@@ -56,10 +56,19 @@ impl Atlas {
         Atlas::start_with(folder, scenario, [])
     }
 
+    /// Simulates a scenario at this address.
+    pub(crate) fn start_at(folder: &Path, scenario: &str, address: &str) -> Atlas {
+        Atlas::listen(folder, scenario, address, [])
+    }
+
     pub(crate) fn start_with<const N: usize>(folder: &Path, scenario: &str, more: [&str; N]) -> Atlas {
+        Atlas::listen(folder, scenario, "127.0.0.1:0", more)
+    }
+
+    fn listen<const N: usize>(folder: &Path, scenario: &str, address: &str, more: [&str; N]) -> Atlas {
         fs::write(folder.join("scenario.yaml"), scenario).unwrap();
-        let listen = "--simulator.listen-address=127.0.0.1:0";
-        let mut command = exporter(folder, ["simulate", listen, "--simulator.scenario=scenario.yaml"]);
+        let listen = format!("--simulator.listen-address={address}");
+        let mut command = exporter(folder, ["simulate", &listen, "--simulator.scenario=scenario.yaml"]);
         command.args(more);
         let process = Running::start(command);
         let address = process.word_after("http://");

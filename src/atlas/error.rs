@@ -60,12 +60,10 @@ pub enum ErrorKind {
     #[error("no access token")]
     Token(#[source] Arc<ErrorKind>),
     /// An access token is not minted because that was tried too often of late.
-    #[error("not minted for another {}: it was tried {tried} times within a minute", humantime::format_duration(whole_seconds(*left)))]
+    #[error("not minted for another {}: that was tried too often", humantime::format_duration(whole_seconds(*left)))]
     MintedTooOften {
         /// Until it may be tried again.
         left: Duration,
-        /// How often it was tried.
-        tried: usize,
     },
     /// Atlas answered something else than 200.
     #[error("Atlas answered {0}")]
@@ -167,7 +165,9 @@ impl ErrorKind {
             Self::Answer(answer) => answer.advice(),
             Self::Token(cause) => cause.advice(),
             Self::Deadline { last: Some(last), .. } => last.advice,
-            Self::MintedTooOften { .. } => "wait a minute; see in the log why the tokens before were of no use",
+            Self::MintedTooOften { .. } => {
+                "see in the log why the tokens before were of no use; it will be tried again"
+            }
             other => other.reason().advice(),
         }
     }

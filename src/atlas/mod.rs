@@ -8,11 +8,13 @@
 //!         Gate                         gate.rs        one that is refused is not hammered
 //!         Sessions::ask                digest.rs      an API key: answers the challenge, keeps the nonce
 //!         Tokens::ask                  token.rs       a service account: mints, renews and revokes its token
+//!           Brake                      brake.rs       never too often
 //! ```
 //! Knows nothing of the rest of the exporter, and tells what happens as a `Report`.
 
 mod answer;
 mod authorities;
+mod brake;
 mod client;
 mod container;
 mod credential;

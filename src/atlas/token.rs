@@ -4,7 +4,6 @@
 //! it is written out here (RFC 6749, section 4.4).
 
 use std::{
-    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -20,21 +19,10 @@ use url::{Url, form_urlencoded};
 
 use super::{
     ErrorKind, Place, Reason, Report, Resource, answer,
+    brake::Brake,
     credential::Pair,
     exchange::{Reporter, UnderWay},
 };
-
-/// The endpoint allows ten a minute at least, to one address and client; replicas may share both.
-const MINTS: usize = 3;
-
-/// So many more where the secret changed: it should be in use at once.
-const MORE_MINTS: usize = 2;
-
-/// In which no more than [`MINTS`] are tried.
-const WINDOW: Duration = Duration::from_secs(60);
-
-/// The first pause after a mint that failed; the next are twice as long each, up to the interval.
-const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A sixth before its end a token is renewed: ten minutes of an hour.
 const RENEWED_BEFORE: u32 = 6;
@@ -44,10 +32,6 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 
 /// A token cannot end so late that we lose count.
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
-
-/// A token that Atlas refuses before its end is replaced, but not more often: if the new one is refused too, the token
-/// is not to blame, and each would live on for an hour among the hundred that may.
-const REPLACED_AFTER: Duration = Duration::from_secs(300);
 
 /// For the last request of all; the process ends meanwhile.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -73,17 +57,6 @@ struct Token {
     text: SecretString,
     renew_at: Mutex<Instant>,
     ends: Instant,
-}
-
-/// What keeps mints apart.
-struct Brake {
-    /// No more within the window.
-    mints: usize,
-    tried: VecDeque<Instant>,
-    failed_in_a_row: u32,
-    failure: Option<(Instant, Arc<ErrorKind>)>,
-    /// When a token was last minted because Atlas refused the one before.
-    replaced: Option<Instant>,
 }
 
 #[derive(Deserialize)]
@@ -183,12 +156,12 @@ impl Tokens {
             return Ok(other);
         }
         let fresh = self.mint().await.map_err(ErrorKind::Token)?;
-        lock(&self.brake).replaced = Some(Instant::now());
+        lock(&self.brake).replaced();
         Ok(Some(fresh))
     }
 
     async fn mint(&self) -> Result<Arc<Token>, Arc<ErrorKind>> {
-        lock(&self.brake).try_again()?;
+        lock(&self.brake).begin()?;
         let minted = match self.post("token", "grant_type=client_credentials".to_owned()).await {
             Ok(body) => Token::read(&body),
             Err(error) => Err(error),
@@ -249,66 +222,6 @@ impl Token {
 
     fn is_to_be_renewed(&self) -> bool {
         *lock(&self.renew_at) <= Instant::now()
-    }
-}
-
-impl Default for Brake {
-    fn default() -> Self {
-        Self { mints: MINTS, tried: VecDeque::new(), failed_in_a_row: 0, failure: None, replaced: None }
-    }
-}
-
-impl Brake {
-    /// Another secret is worth another try.
-    fn release(&mut self) {
-        self.failure = None;
-        self.mints = MINTS + MORE_MINTS;
-    }
-
-    /// Notes that a mint is tried, unless it is too early for it.
-    fn try_again(&mut self) -> Result<(), Arc<ErrorKind>> {
-        let now = Instant::now();
-        if let Some((until, failure)) = &self.failure
-            && *until > now
-        {
-            return Err(failure.clone());
-        }
-        while self.tried.front().is_some_and(|tried| *tried + WINDOW <= now) {
-            self.tried.pop_front();
-        }
-        match self.tried.front() {
-            Some(first) if self.tried.len() >= self.mints => {
-                Err(Arc::new(ErrorKind::MintedTooOften { left: *first + WINDOW - now, tried: self.tried.len() }))
-            }
-            _ => {
-                self.tried.push_back(now);
-                Ok(())
-            }
-        }
-    }
-
-    fn replaced_of_late(&self) -> bool {
-        self.replaced.is_some_and(|replaced| replaced.elapsed() < REPLACED_AFTER)
-    }
-
-    fn succeeded(&mut self) {
-        self.mints = MINTS;
-        self.failed_in_a_row = 0;
-        self.failure = None;
-    }
-
-    /// Until the pause is over, everybody who wants a token is told of this failure.
-    fn failed(&mut self, error: ErrorKind, interval: Duration) -> Arc<ErrorKind> {
-        let growing = FIRST_PAUSE.saturating_mul(1 << self.failed_in_a_row.min(16)).min(interval.max(FIRST_PAUSE));
-        let pause = match error.reason() {
-            // It will not become right by itself; a change of its file lets it be tried at once.
-            Reason::Unauthorized => interval,
-            _ => growing.max(error.retry_after().unwrap_or_default()).mul_f64(1.0 + fastrand::f64() / 4.0),
-        };
-        self.failed_in_a_row += 1;
-        let error = Arc::new(error);
-        self.failure = Some((Instant::now() + pause, error.clone()));
-        error
     }
 }
 

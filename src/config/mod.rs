@@ -1,7 +1,9 @@
 //! The config: YAML text becomes validated types, or a list of everything that is wrong with it.
 
 mod account;
+mod credential;
 mod discover;
+mod reach;
 mod section;
 
 use std::{fmt, fs, io::Read, path::Path, time::Duration};

@@ -142,6 +142,20 @@ async fn a_target_is_polled_once_an_interval() {
 }
 
 #[tokio::test]
+async fn polls_that_began_together_do_not_stay_together() {
+    let interval = Duration::from_secs(2);
+    let rig = Rig::with(&groups(30, ""), Poll { interval, concurrency: 64, containers: false, ..quick() }).await;
+    rig.after_polls("AWS", 2).await;
+    rig.atlas.asked();
+    rig.after_polls("AWS", 2).await;
+    let asked = rig.atlas.asked();
+    // Ninety polls in an interval: nine in a tenth of it if they are spread, all if they are not.
+    let within = |begin: f64| asked.iter().filter(|request| (begin..begin + 0.2).contains(&request.at)).count();
+    let most = asked.iter().map(|request| within(request.at)).max().unwrap();
+    assert!(asked.len() > 90 && most <= 30, "{most} of {} polls in a tenth of the interval", asked.len());
+}
+
+#[tokio::test]
 async fn no_more_polls_run_at_once_than_the_account_may() {
     // 30 targets at 100 ms each, three at once: a second, and not less.
     let begun = Instant::now();

@@ -36,7 +36,7 @@ const MAY_NAME: [(&str, &[&str]); 35] = [
     ("crc32fast", &["server/document.rs"]),
     ("digest_auth", &["atlas/digest.rs"]),
     ("diqwest", &["atlas/digest.rs"]),
-    ("fastrand", &["atlas/token.rs", "scheduler", "simulator"]),
+    ("fastrand", &["atlas/brake.rs", "scheduler", "simulator"]),
     ("flate2", &["server/document.rs", "simulator"]),
     ("futures_util", &["lib.rs", "doctor"]),
     ("http_body_util", &["server", "simulator"]),

@@ -1,0 +1,81 @@
+//! The credential of an account, and where secrets come from.
+
+use std::path::Path;
+
+use super::section::Section;
+use crate::atlas::{Credential, CredentialKind, Pair, Secret};
+
+/// Where secrets and other files come from.
+pub(super) struct Sources<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+const API_KEY: [&str; 5] = ["public_key", "public_key_file", "public_key_env", "private_key_file", "private_key_env"];
+
+const SERVICE_ACCOUNT: [&str; 5] =
+    ["client_id", "client_id_file", "client_id_env", "client_secret_file", "client_secret_env"];
+
+/// An API key or a service account, whichever the keys speak of.
+pub(super) fn credential(section: &mut Section<'_>, sources: &Sources<'_>) -> Option<Credential> {
+    section.know(&API_KEY);
+    section.know(&SERVICE_ACCOUNT);
+    let has = |section: &Section<'_>, keys: &[&str]| keys.iter().any(|key| section.has(key));
+    let (kind, id, secrets) = match (has(section, &API_KEY), has(section, &SERVICE_ACCOUNT)) {
+        (true, false) => (CredentialKind::ApiKey, &API_KEY[..3], &API_KEY[3..]),
+        (false, true) => (CredentialKind::ServiceAccount, &SERVICE_ACCOUNT[..3], &SERVICE_ACCOUNT[3..]),
+        (are_both, _) => {
+            let which = if are_both { "not both" } else { "there is neither" };
+            section.fault_here(format!(
+                "a service account (client_id, client_secret_file or client_secret_env) or an API key (public_key, \
+                 private_key_file or private_key_env) is needed; {which}"
+            ));
+            for key in API_KEY.into_iter().chain(SERVICE_ACCOUNT) {
+                section.text(key);
+            }
+            return None;
+        }
+    };
+    let id = secret(section, sources, &[id[1], id[2]], Some(id[0]));
+    let secret = secret(section, sources, secrets, None);
+    Some(Credential { kind, pair: Pair { id: id?, secret: secret? } })
+}
+
+/// A text from exactly one of a file, an environment variable and, if it is no secret, the config itself.
+pub(super) fn secret(
+    section: &mut Section<'_>,
+    sources: &Sources<'_>,
+    outside: &[&'static str],
+    inline_key: Option<&'static str>,
+) -> Option<Secret> {
+    let &[file_key, env_key] = outside else { return None };
+    let mut keys: Vec<&str> = inline_key.into_iter().collect();
+    keys.extend([file_key, env_key]);
+    let inline = inline_key.and_then(|key| section.text(key));
+    let file = section.text(file_key);
+    let env = section.text(env_key);
+    // A path is not repeated in a message: someone may have put the secret itself there.
+    let (key, found) = match (inline, file, env) {
+        (Some(text), None, None) => (keys[0], Secret::fixed(&text).map_err(|error| error.to_string())),
+        (None, Some(path), None) => {
+            (file_key, Secret::file(&sources.folder.join(&path)).map_err(|error| error.to_string()))
+        }
+        (None, None, Some(name)) => (
+            env_key,
+            (sources.env)(&name)
+                .ok_or_else(|| format!("the environment variable {}is not set", shown(&name)))
+                .and_then(|text| Secret::fixed(&text).map_err(|error| error.to_string())),
+        ),
+        _ => {
+            section.fault_here(format!("exactly one of {} is needed", keys.join(", ")));
+            return None;
+        }
+    };
+    found.map_err(|message| section.fault(key, message)).ok()
+}
+
+/// The name in backticks, if it looks like one and not like a key.
+fn shown(name: &str) -> String {
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+    if is_plain { format!("`{name}` ") } else { String::new() }
+}

@@ -127,6 +127,7 @@ fn account_state(account: &config::Account) -> AccountState {
     AccountState {
         api_version: account.api_version.as_str(),
         refused: false,
+        unreadable: false,
         token: (account.credential.kind == CredentialKind::ServiceAccount).then(TokenState::default),
         discovery: account.discover.as_ref().map(|discover| DiscoveryState::new(discover.interval)),
     }
@@ -182,17 +183,10 @@ async fn tell_when_ready(mut state: watch::Receiver<State>) {
     if let Ok(state) = state.wait_for(State::is_ready).await {
         let succeeded = state.targets.values().filter(|target| target.succeeded()).count();
         let targets = state.targets.len();
-        let discoveries = state.accounts.values().filter_map(|account| account.discovery.as_ref());
-        let undiscovered = discoveries.filter(|discovery| !discovery.succeeded()).count();
-        if undiscovered > 0 {
-            warn!(
-                targets,
-                succeeded, "the groups of {undiscovered} accounts are not known; all others were polled once"
-            );
-        } else if succeeded < targets {
-            warn!(targets, succeeded, "every target was polled once, not all well");
-        } else {
+        if state.all_succeeded() {
             info!(targets, "every target was polled once, all well");
+        } else {
+            warn!(targets, succeeded, "every target that is known was polled once, not all well; see the lines before");
         }
     }
 }

@@ -40,6 +40,12 @@ impl<'a> Section<'a> {
         section
     }
 
+    /// Whether the key is there, with or without something behind it. A list whose items are all commented out is no
+    /// list that was left out.
+    pub(super) fn names(&self, key: &str) -> bool {
+        self.mapping.contains_key(key)
+    }
+
     /// Whether the key is there, and not null.
     pub(super) fn has(&self, key: &str) -> bool {
         self.mapping.get(key).is_some_and(|value| !value.is_null())

@@ -110,7 +110,9 @@ families! {
     API_SUNSET = Gauge "mongodbatlas_api_sunset_timestamp_seconds" ["account", "endpoint", "version"];
     /// 1 while Atlas refuses the account's credential, else 0.
     CREDENTIAL_REFUSED = Gauge "mongodbatlas_api_credential_refused" ["account"];
-    /// When the service account's access token ends; it is renewed before. 0 before the first.
+    /// 1 while the files of the account's credential cannot be read, so that what they held before stays in use, else 0.
+    CREDENTIAL_UNREADABLE = Gauge "mongodbatlas_api_credential_unreadable" ["account"];
+    /// When the service account's access token ends; it is renewed before. 0 while there is none that Atlas accepts.
     TOKEN_EXPIRY = Gauge "mongodbatlas_api_token_expiry_timestamp_seconds" ["account"];
     /// Access tokens that were minted.
     TOKEN_MINTS = Counter "mongodbatlas_api_token_mints_total" ["account"];

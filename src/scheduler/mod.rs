@@ -4,6 +4,8 @@
 
 mod containers;
 mod discovery;
+mod lines;
+mod outage;
 mod pause;
 mod places;
 mod poller;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     time::{Instant, sleep_until, timeout},
 };
 use tracing::debug;
@@ -16,12 +16,14 @@ use super::{
     Pace,
     containers::Containers,
     failure,
+    lines::Lines,
+    outage::Outage,
     pause::Pause,
     places::{Place, Places},
     report,
 };
 use crate::{
-    atlas::{Client, Listing, Reason},
+    atlas::{Client, ListError, Listing, Reason},
     state::{Failure, Poll, State, Target},
 };
 
@@ -39,6 +41,12 @@ pub(super) struct Poller {
     pub(super) account: Arc<str>,
     pub(super) client: Arc<Client>,
     pub(super) places: Arc<Places>,
+    /// Of the account.
+    pub(super) outage: Arc<Outage>,
+    /// Of the account.
+    pub(super) lines: Arc<Lines>,
+    /// Told when the group seems to be gone.
+    pub(super) gone: Arc<Notify>,
     /// Of the group.
     pub(super) pause: Arc<Pause>,
     /// Of the group; nothing where nobody wants to know.
@@ -47,6 +55,8 @@ pub(super) struct Poller {
     pub(super) pace: Pace,
     /// Whether the last poll ran out of time.
     pub(super) is_slow: bool,
+    /// How often in a row Atlas said that there is no such group.
+    pub(super) not_found: u32,
 }
 
 impl Poller {
@@ -89,11 +99,13 @@ impl Poller {
     /// begin together; only the part makes them come apart.
     async fn poll(&mut self, place: Place<'_>, part: f64) -> Instant {
         let started = Instant::now();
-        let retries = if self.is_slow { 0 } else { RETRIES };
+        let retries = if self.is_slow || self.outage.is_there() { 0 } else { RETRIES };
         let Target { group, provider } = &self.target;
         let outcome = self.client.list(group, *provider, self.pace.deadline, retries).await;
         drop(place);
+        self.outage.learn(&outcome);
         self.is_slow = outcome.as_ref().is_err_and(|error| error.kind.is_slow());
+        self.look_whether_it_is_gone(&outcome);
         let mut due = started + self.pace.interval.mul_f64(part);
         if outcome.as_ref().is_err_and(|error| error.kind.reason() == Reason::RateLimited) {
             due = self.pause.left().map_or(due, |left| due.min(Instant::now() + left));
@@ -109,6 +121,15 @@ impl Poller {
             self.ask_for_containers(due).await;
         }
         due
+    }
+
+    /// One 404 may be a fault; the second in a row is worth asking which groups there are.
+    fn look_whether_it_is_gone(&mut self, outcome: &Result<Listing, ListError>) {
+        let is_not_found = outcome.as_ref().is_err_and(|error| error.kind.reason() == Reason::NotFound);
+        self.not_found = if is_not_found { self.not_found.saturating_add(1) } else { 0 };
+        if self.not_found == 2 {
+            self.gone.notify_one();
+        }
     }
 
     /// Nothing depends on what comes of it.
@@ -167,7 +188,7 @@ impl Poller {
         });
         // Not under the state's lock: whoever reads the log may be slow.
         for event in events {
-            report::log(&self.target, &self.account, &name, event);
+            report::log(&self.target, &self.account, &name, &self.lines, event);
         }
     }
 }

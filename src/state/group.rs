@@ -105,6 +105,15 @@ impl State {
         events
     }
 
+    /// Whether there are groups of the account, and none of them waits for another listing to confirm that it left.
+    #[must_use]
+    pub fn is_settled(&self, account: &str) -> bool {
+        let discovery = self.accounts.get(account).and_then(|account| account.discovery.as_ref());
+        discovery.is_some_and(|discovery| discovery.last_success.is_some() && discovery.held_back.is_none())
+            && self.groups.values().any(|group| group.account == account)
+            && !self.groups.values().any(|group| group.account == account && group.missing > 0)
+    }
+
     /// Makes the groups of the account those that were found.
     fn watch(
         &mut self,
@@ -125,11 +134,15 @@ impl State {
         if missing.len() * 2 > known && held_back.is_none() {
             let event = DiscoveryEvent::HeldBack { missing: missing.len(), known };
             discovery.held_back = Some(missing);
-            return vec![event];
+            // What is new is believed: it costs nothing if it is not there.
+            let mut events = self.find(account, found, providers);
+            events.push(event);
+            return events;
         }
         let is_first = discovery.last_success.replace(ended_at).is_none();
-        // The listing that was held back counts, now that another says the same.
-        let held_back = held_back.filter(|_| missing.len() * 2 > known).unwrap_or_default();
+        // The listing that was held back counts, now that another says the same of most of it.
+        let is_confirmed = |held: &BTreeSet<GroupId>| held.intersection(&missing).count() * 2 > held.len();
+        let held_back = held_back.filter(is_confirmed).unwrap_or_default();
         let mut events = self.miss(missing, &held_back);
         events.extend(self.find(account, found, providers));
         let is_empty = !self.groups.values().any(|group| group.account == account);

@@ -80,24 +80,31 @@ impl State {
         }
     }
 
-    /// Whether every account was asked for its groups, and every target was polled, once, whatever came of it.
+    /// Whether the groups of every account are known, or cannot be had, and every target was polled once, whatever came
+    /// of it.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.ready
     }
 
-    /// Whether the last discovery of every account and the last poll of every target succeeded.
+    /// Whether the last discovery of every account and the last poll of every target succeeded, and every account has
+    /// something to poll.
     #[must_use]
     pub fn all_succeeded(&self) -> bool {
+        let is_in_use = |account: &String| self.groups.values().any(|group| group.account == *account);
+        if !self.accounts.keys().all(is_in_use) {
+            return false;
+        }
         let mut discoveries = self.accounts.values().filter_map(|account| account.discovery.as_ref());
         discoveries.all(DiscoveryState::succeeded) && self.targets.values().all(TargetState::succeeded)
     }
 
-    /// The accounts whose groups nobody asked for yet, and the targets that were not polled yet.
+    /// The accounts whose groups are not known yet, unless Atlas failed to tell several times, and the targets that were
+    /// not polled yet.
     #[must_use]
     pub fn pending(&self) -> (usize, usize) {
         let discoveries = self.accounts.values().filter_map(|account| account.discovery.as_ref());
-        let undiscovered = discoveries.filter(|discovery| discovery.discoveries == 0).count();
+        let undiscovered = discoveries.filter(|discovery| discovery.is_pending()).count();
         (undiscovered, self.targets.values().filter(|target| target.polls == 0).count())
     }
 
@@ -125,7 +132,8 @@ impl State {
         let api = self.api.entry(key.clone()).or_default();
         *api.requests.entry(exchange.code).or_default() += 1;
         api.durations.observe(exchange.duration);
-        if let Some(rate_limit) = exchange.rate_limit {
+        let is_watched = exchange.group.as_ref().is_none_or(|group| self.groups.contains_key(group));
+        if let Some(rate_limit) = exchange.rate_limit.filter(|_| is_watched) {
             self.rate_limits.insert((account.to_owned(), bucket(exchange.endpoint), exchange.group), rate_limit);
         }
         let ends = exchange.ends?;

@@ -34,7 +34,7 @@ pub async fn run(
     // It outlives the exporter, whose last request ends its access token.
     let end = CancellationToken::new();
     let simulator = tokio::spawn(Simulator::new(scenario).serve(atlas, end.clone().cancelled_owned()));
-    crate::run(&config, listeners, telemetry_path, shutdown).await?;
+    crate::run(&config, listeners, telemetry_path, shutdown, None).await?;
     end.cancel();
     simulator.await.context("the simulator panicked")
 }

@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context;
 use clap::Parser;
 use mongodbatlas_peering_exporter::{
+    Reload, Reloads,
     cli::{Args, Command},
     config::{Config, ConfigError},
     demo, doctor, healthcheck, logging, once, render, run, server,
@@ -18,6 +19,7 @@ use tokio::{
     net::TcpListener,
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
+    sync::{mpsc, oneshot},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -66,9 +68,12 @@ async fn execute(args: &Args) -> anyhow::Result<ExitCode> {
 
 async fn serve(args: &Args) -> anyhow::Result<()> {
     let config = Config::read(&args.config_file)?;
-    let shutdown = shutdown()?;
+    let (wish, wishes) = mpsc::channel(1);
+    let shutdown = signals(Some(wish))?;
     let listeners = listen(&args.listen_addresses).await?;
-    run(&config, listeners, &args.telemetry_path, shutdown).await
+    let file = args.config_file.clone();
+    let reloads = Reloads { wishes, read: Box::new(move || Config::read(&file)) };
+    run(&config, listeners, &args.telemetry_path, shutdown, Some(reloads)).await
 }
 
 fn check_config(args: &Args) -> anyhow::Result<()> {
@@ -99,7 +104,7 @@ async fn print_diagnosis(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn simulate(args: &Args) -> anyhow::Result<()> {
-    let shutdown = shutdown()?;
+    let shutdown = signals(None)?;
     let scenario = scenario(args)?;
     let listener = listen_for_simulator(args).await?;
     info!("the simulator is on http://{}; see /simulator/ for what it can do", listener.local_addr()?);
@@ -108,7 +113,7 @@ async fn simulate(args: &Args) -> anyhow::Result<()> {
 }
 
 async fn run_demo(args: &Args) -> anyhow::Result<()> {
-    let shutdown = shutdown()?;
+    let shutdown = signals(None)?;
     let scenario = scenario(args)?;
     let atlas = listen_for_simulator(args).await?;
     let listeners = listen(&args.listen_addresses).await?;
@@ -134,8 +139,8 @@ async fn listen_for_simulator(args: &Args) -> anyhow::Result<TcpListener> {
     listeners.pop().context("no listener")
 }
 
-/// Cancelled when the system or a person asks for the end.
-fn shutdown() -> anyhow::Result<CancellationToken> {
+/// Cancelled when the system or a person asks for the end. SIGHUP wishes the config to be read again, where there is one.
+fn signals(wish: Option<mpsc::Sender<Reload>>) -> anyhow::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
     let mut hangup = signal(SignalKind::hangup()).context("watch for SIGHUP")?;
@@ -146,7 +151,11 @@ fn shutdown() -> anyhow::Result<CancellationToken> {
             tokio::select! {
                 _ = terminate.recv() => break "SIGTERM",
                 _ = interrupt.recv() => break "SIGINT",
-                _ = hangup.recv() => warn!("SIGHUP changes nothing: restart the exporter to read its config again"),
+                _ = hangup.recv() => match &wish {
+                    // What comes of it is logged; a wish that waits already is enough.
+                    Some(wish) => drop(wish.try_send(oneshot::channel().0)),
+                    None => warn!("SIGHUP changes nothing: there is no config to read again"),
+                },
             }
         };
         info!("stopping on {name}; a second signal ends at once");

@@ -158,8 +158,8 @@ fn http(settings: &Settings) -> Result<reqwest::Client, reqwest::Error> {
         None if is_loopback(&settings.base_url) => http.no_proxy(),
         None => http,
     };
-    if !settings.authorities.0.is_empty() {
-        http = http.tls_certs_only(settings.authorities.0.clone());
+    if !settings.authorities.certificates.is_empty() {
+        http = http.tls_certs_only(settings.authorities.certificates.clone());
     }
     http.build()
 }

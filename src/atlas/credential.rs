@@ -20,7 +20,7 @@ use super::{
 const SHORTEST_LOOK: Duration = Duration::from_secs(1);
 
 /// What Atlas knows the account by.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Credential {
     /// How it is proven.
     pub kind: CredentialKind,
@@ -38,7 +38,7 @@ pub enum CredentialKind {
 }
 
 /// The two halves of a credential.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Pair {
     /// The public key, or the client id.
     pub id: Secret,

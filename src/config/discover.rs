@@ -14,7 +14,7 @@ const INTERVAL: Duration = Duration::from_secs(10 * 60);
 const MAX_PATTERN: usize = 1 << 20;
 
 /// Groups are found by asking Atlas for them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Discover {
     /// Only the groups of this organization; without it, all that the credential may see.
     pub organization: Option<OrgId>,
@@ -29,7 +29,7 @@ pub struct Discover {
 }
 
 /// What a group must be like; everything that is said must hold.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Selector {
     id: Option<GroupId>,
     name: Option<Pattern>,
@@ -79,6 +79,12 @@ impl Selector {
         self.id.as_ref().is_none_or(|id| *id == group.id)
             && self.name.as_ref().is_none_or(|name| name.matches(&group.name))
             && self.tags.iter().all(|(key, value)| group.tags.get(key).is_some_and(|tag| value.matches(tag)))
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
     }
 }
 

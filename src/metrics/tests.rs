@@ -33,7 +33,7 @@ fn state() -> State {
 }
 
 fn poll(state: &mut State, provider: Provider, ended: Instant, outcome: Result<Listing, Failure>) {
-    let poll = Poll { ended, ended_at: at(1_700_000_060), duration: Duration::from_millis(150), outcome };
+    let poll = Poll { ended, due: ended, ended_at: at(1_700_000_060), duration: Duration::from_millis(150), outcome };
     state.record(&Target { group: group(), provider }, poll);
 }
 

@@ -61,8 +61,10 @@ pub(super) struct Poller {
 
 impl Poller {
     pub(super) async fn poll_for_ever(mut self) {
-        let mut due = Instant::now();
-        let mut spread = Some(fastrand::f64());
+        let known = self.state.borrow().targets.get(&self.target).and_then(|target| target.due);
+        let mut due = known.map_or_else(Instant::now, Instant::from_std);
+        // Where a poll before is known, this target stands apart from others already.
+        let mut spread = known.is_none().then(fastrand::f64);
         loop {
             sleep_until(due).await;
             let places = self.places.clone();
@@ -91,7 +93,8 @@ impl Poller {
                 return place;
             }
             let message = format!("not asked for {} s: other polls hang and hold every place", patience.as_secs());
-            self.record(Instant::now(), Err(Failure::of(Reason::Timeout, message)));
+            let now = Instant::now();
+            self.record(now, now, Err(Failure::of(Reason::Timeout, message)));
         }
     }
 
@@ -116,7 +119,7 @@ impl Poller {
             (Some(containers), Ok(listing)) if has_time => containers.are_due(listing, self.pace.interval),
             _ => false,
         };
-        self.record(started, outcome.map_err(|error| failure(&error)));
+        self.record(started, due, outcome.map_err(|error| failure(&error)));
         if asks_for_containers {
             self.ask_for_containers(due).await;
         }
@@ -168,15 +171,17 @@ impl Poller {
     fn give_up(&self, left: Duration) -> Instant {
         let now = Instant::now();
         let message = format!("not asked: Atlas limits the group for another {} s", left.as_secs());
-        self.record(now, Err(Failure::of(Reason::RateLimited, message)));
-        now + self.pace.interval
+        let due = now + self.pace.interval;
+        self.record(now, due, Err(Failure::of(Reason::RateLimited, message)));
+        due
     }
 
-    fn record(&self, started: Instant, outcome: Result<Listing, Failure>) {
+    fn record(&self, started: Instant, due: Instant, outcome: Result<Listing, Failure>) {
         let poll = Poll {
             ended: std::time::Instant::now(),
             ended_at: SystemTime::now(),
             duration: started.elapsed(),
+            due: due.into_std(),
             outcome,
         };
         let (mut events, mut name) = (Vec::new(), String::new());

@@ -80,7 +80,11 @@ impl Watched {
         rest.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = rest.tick() => report::log_rest(&watched.account, &watched.lines),
+                _ = rest.tick() => {
+                    report::log_rest(&watched.account, &watched.lines);
+                    // Another config may have given a group to another account.
+                    watched.follow();
+                }
                 () = changed.notified() => watched.follow(),
                 Some(Err(end)) = watched.tasks.join_next() => if end.is_panic() {
                     return Err(end);

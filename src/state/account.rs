@@ -27,7 +27,7 @@ pub struct AccountState {
 }
 
 /// What is known of the access token of a service account.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct TokenState {
     /// When it ends; nothing before the first.
     pub ends: Option<SystemTime>,
@@ -40,7 +40,7 @@ pub struct TokenState {
 }
 
 /// What asking for groups brought.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct DiscoveryState {
     /// How often Atlas is asked.
     pub interval: Duration,
@@ -78,6 +78,17 @@ impl DiscoveryState {
 }
 
 impl AccountState {
+    /// Takes over what is known of it, as far as the config still asks for it.
+    pub(super) fn inherit(&mut self, before: &Self) {
+        (self.refused, self.unreadable) = (before.refused, before.unreadable);
+        if let (Some(token), Some(before)) = (&mut self.token, &before.token) {
+            *token = before.clone();
+        }
+        if let (Some(discovery), Some(before)) = (&mut self.discovery, &before.discovery) {
+            *discovery = DiscoveryState { interval: discovery.interval, ..before.clone() };
+        }
+    }
+
     /// Takes in a change of the credential, and tells whether it is news.
     pub fn record_credential(&mut self, change: CredentialChange) -> bool {
         match change {

@@ -3,6 +3,7 @@
 mod account;
 mod api;
 mod group;
+mod inherit;
 mod poll;
 mod target;
 
@@ -36,8 +37,10 @@ pub struct State {
     pub interval: Duration,
     /// A listing older than this is served no more.
     pub max_staleness: Duration,
-    /// When the config was read.
+    /// When the config was last read without faults.
     pub config_read: SystemTime,
+    /// Whether it had none when it was last read.
+    pub config_is_good: bool,
     /// Every account of the config.
     pub accounts: BTreeMap<String, AccountState>,
     /// Every group that is watched.
@@ -70,6 +73,7 @@ impl State {
             interval,
             max_staleness,
             config_read,
+            config_is_good: true,
             accounts,
             groups,
             targets,
@@ -157,6 +161,7 @@ impl State {
         let Some(state) = self.targets.get_mut(target) else { return Vec::new() };
         state.polls += 1;
         state.duration = poll.duration;
+        state.due = Some(poll.due);
         let events = match poll.outcome {
             Ok(listing) => state.succeed(listing, poll.ended, poll.ended_at),
             Err(failure) => state.fail(failure, poll.ended, self.max_staleness),

@@ -20,6 +20,8 @@ pub struct TargetState {
     pub failures: BTreeMap<Reason, u64>,
     /// How long the last poll took.
     pub duration: Duration,
+    /// When the next poll is due; nothing before the first.
+    pub due: Option<Instant>,
     /// Why the last poll failed, if it did.
     pub failure: Option<Failure>,
     /// When a poll last succeeded.

@@ -26,7 +26,8 @@ impl Fixture {
     fn poll(&mut self, after: u64, outcome: Result<Listing, Failure>) -> Vec<Event> {
         let ended = self.start + Duration::from_secs(after);
         let ended_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + after);
-        self.state.record(&self.target, Poll { ended, ended_at, duration: Duration::from_millis(150), outcome })
+        self.state
+            .record(&self.target, Poll { ended, due: ended, ended_at, duration: Duration::from_millis(150), outcome })
     }
 
     fn served(&self, after: u64) -> Option<usize> {

@@ -94,8 +94,10 @@ fn the_number_of_series_is_as_documented() {
     let failed = Peering { status: "FAILED".to_owned(), error: Some("REJECTED".to_owned()), ..fine.clone() };
     for (target, peerings) in targets.iter().zip([vec![fine], vec![failed], vec![]]) {
         let listing = Listing { peerings, duplicates: 0 };
-        state
-            .record(target, Poll { ended: now, ended_at: SystemTime::now(), duration: interval, outcome: Ok(listing) });
+        state.record(
+            target,
+            Poll { ended: now, due: now, ended_at: SystemTime::now(), duration: interval, outcome: Ok(listing) },
+        );
     }
     let rate_limit = Some(RateLimit { limit: 2000, remaining: 1999 });
     let endpoints = [("peers", Some(group)), ("groups", None)];

@@ -13,6 +13,7 @@ mod listing;
 mod organization;
 mod page;
 mod reasons;
+mod reload;
 mod rig;
 mod rotation;
 mod scheduling;

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What a room may use of ours. `lib` and `main` hold them together and may use all.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("atlas", &["atlas"]),
     ("cli", &[]),
     ("config", &["atlas", "config"]),
@@ -18,6 +18,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     ("logging", &["cli"]),
     ("metrics", &["atlas", "metrics", "state"]),
     ("process", &[]),
+    ("roster", &["atlas", "config", "journal", "scheduler", "state"]),
     ("scheduler", &["atlas", "scheduler", "state"]),
     ("server", &["server"]),
     ("simulator", &["simulator"]),
@@ -27,7 +28,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
 
 /// Where a library may be named; a folder stands for all its files.
 const MAY_NAME: [(&str, &[&str]); 35] = [
-    ("anyhow", &["lib.rs", "main.rs", "demo.rs", "doctor/mod.rs", "healthcheck.rs", "telemetry.rs"]),
+    ("anyhow", &["lib.rs", "main.rs", "demo.rs", "doctor/mod.rs", "roster.rs", "healthcheck.rs", "telemetry.rs"]),
     ("backon", &["atlas/pages.rs"]),
     ("base64", &["simulator/proof.rs"]),
     ("bytes", &["server", "simulator"]),
@@ -38,7 +39,7 @@ const MAY_NAME: [(&str, &[&str]); 35] = [
     ("diqwest", &["atlas/digest.rs"]),
     ("fastrand", &["atlas/brake.rs", "scheduler", "simulator"]),
     ("flate2", &["server/document.rs", "simulator"]),
-    ("futures_util", &["lib.rs", "doctor"]),
+    ("futures_util", &["doctor", "roster.rs"]),
     ("http_body_util", &["server", "simulator"]),
     ("humantime", &["atlas/error.rs", "config/section.rs", "journal.rs", "simulator"]),
     ("hyper", &["atlas/error.rs", "server", "simulator"]),
@@ -57,7 +58,18 @@ const MAY_NAME: [(&str, &[&str]); 35] = [
     ("thiserror", &["atlas", "server", "simulator"]),
     (
         "tokio",
-        &["lib.rs", "main.rs", "atlas", "demo.rs", "journal.rs", "scheduler", "server", "simulator", "telemetry.rs"],
+        &[
+            "lib.rs",
+            "main.rs",
+            "atlas",
+            "demo.rs",
+            "journal.rs",
+            "roster.rs",
+            "scheduler",
+            "server",
+            "simulator",
+            "telemetry.rs",
+        ],
     ),
     ("tokio_io_timeout", &["server/mod.rs"]),
     ("tokio_util", &["lib.rs", "main.rs", "demo.rs", "server/mod.rs"]),

@@ -201,7 +201,7 @@ fn ready_is_when_every_account_was_asked_and_every_target_polled_and_it_stays() 
     for target in fixture.state.targets_of("a").cloned().collect::<Vec<_>>() {
         let outcome = Err(failure(Reason::Dns));
         let (ended, duration) = (std::time::Instant::now(), Duration::ZERO);
-        fixture.state.record(&target, Poll { ended, ended_at: at(9), duration, outcome });
+        fixture.state.record(&target, Poll { ended, due: ended, ended_at: at(9), duration, outcome });
     }
     assert!(fixture.state.is_ready());
     fixture.find([1, 2]);

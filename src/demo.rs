@@ -9,6 +9,7 @@ use tracing::info;
 
 use crate::{
     config::Config,
+    shard::Shard,
     simulator::{Scenario, Simulator},
 };
 
@@ -34,7 +35,7 @@ pub async fn run(
     // It outlives the exporter, whose last request ends its access token.
     let end = CancellationToken::new();
     let simulator = tokio::spawn(Simulator::new(scenario).serve(atlas, end.clone().cancelled_owned()));
-    crate::run(&config, listeners, telemetry_path, shutdown, None).await?;
+    crate::run(&config, Shard::WHOLE, listeners, telemetry_path, shutdown, None).await?;
     end.cancel();
     simulator.await.context("the simulator panicked")
 }

@@ -10,6 +10,7 @@
 //! roster     the accounts that are watched, and how another config changes them
 //! process    the families about this process
 //! server     HTTP: routes, limits, the end
+//! shard      which groups are this exporter's, where several share an organization
 //! simulator  a simulated Atlas API for demo, drills and tests
 //! journal    what a client of Atlas tells, into the state and the log
 //! healthcheck asks a running exporter whether it is healthy
@@ -32,6 +33,7 @@ pub mod process;
 pub mod roster;
 pub mod scheduler;
 pub mod server;
+pub mod shard;
 pub mod simulator;
 pub mod state;
 pub mod telemetry;
@@ -51,6 +53,7 @@ use self::{
     config::{Config, ConfigError},
     roster::Roster,
     server::{Limits, Routes},
+    shard::Shard,
     state::State,
 };
 
@@ -74,13 +77,14 @@ pub struct Reloads {
 /// What keeps the exporter from its work; that Atlas cannot be reached does not.
 pub async fn run(
     config: &Config,
+    shard: Shard,
     listeners: Vec<TcpListener>,
     telemetry_path: &str,
     shutdown: CancellationToken,
     reloads: Option<Reloads>,
 ) -> anyhow::Result<()> {
-    let state = watch::Sender::new(roster::initial_state(config));
-    let mut roster = Roster::new(state.clone());
+    let state = watch::Sender::new(roster::initial_state(config, shard));
+    let mut roster = Roster::new(state.clone(), shard);
     roster.follow(config).await?;
     let document = watch::Sender::new(telemetry::page(&state.subscribe())?);
     let routes = routes(telemetry_path, &state, document.subscribe());

@@ -13,6 +13,7 @@ use mongodbatlas_peering_exporter::{
     cli::{Args, Command},
     config::{Config, ConfigError},
     demo, doctor, healthcheck, logging, once, render, run, server,
+    shard::Shard,
     simulator::{Scenario, Simulator},
 };
 use tokio::{
@@ -73,7 +74,12 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
     let listeners = listen(&args.listen_addresses).await?;
     let file = args.config_file.clone();
     let reloads = Reloads { wishes, read: Box::new(move || Config::read(&file)) };
-    run(&config, listeners, &args.telemetry_path, shutdown, Some(reloads)).await
+    run(&config, shard(args)?, listeners, &args.telemetry_path, shutdown, Some(reloads)).await
+}
+
+fn shard(args: &Args) -> anyhow::Result<Shard> {
+    let host_name = gethostname::gethostname();
+    Ok(Shard::new(args.shard_index, args.shard_count, &host_name.to_string_lossy())?)
 }
 
 fn check_config(args: &Args) -> anyhow::Result<()> {
@@ -91,7 +97,7 @@ fn check_config(args: &Args) -> anyhow::Result<()> {
 
 async fn print_once(args: &Args) -> anyhow::Result<ExitCode> {
     let config = Config::read(&args.config_file)?;
-    let state = once(&config).await?;
+    let state = once(&config, shard(args)?).await?;
     print(&render(&state))?;
     Ok(if state.all_succeeded() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

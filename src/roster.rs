@@ -14,12 +14,14 @@ use crate::{
     config::{self, Config, Discover, Poll},
     journal,
     scheduler::{self, Account, Discovery, Pace, Pauses},
+    shard::Shard,
     state::{AccountState, DiscoveryState, Group, State, Target, TokenState},
 };
 
 /// The accounts that are watched, each in a task of its own.
 pub struct Roster {
     state: watch::Sender<State>,
+    shard: Shard,
     running: BTreeMap<String, Running>,
     tasks: JoinSet<Result<Infallible, JoinError>>,
 }
@@ -35,8 +37,8 @@ struct Running {
 impl Roster {
     /// Nobody is watched yet.
     #[must_use]
-    pub fn new(state: watch::Sender<State>) -> Self {
-        Self { state, running: BTreeMap::new(), tasks: JoinSet::new() }
+    pub fn new(state: watch::Sender<State>, shard: Shard) -> Self {
+        Self { state, shard, running: BTreeMap::new(), tasks: JoinSet::new() }
     }
 
     /// Watches what the config says from now on. An account of which nothing changed goes on as it is; targets that stay
@@ -48,12 +50,12 @@ impl Roster {
         let mut new = Vec::new();
         for account in &config.accounts {
             if !self.runs_already(account, &config.poll) {
-                new.push((account, watched(account, &config.poll, &self.state)?));
+                new.push((account, watched(account, &config.poll, self.shard, &self.state)?));
             }
         }
         self.state.send_modify(|state| {
-            let before = std::mem::replace(state, initial_state(config));
-            state.inherit(before, |account, group| providers(config, account, group));
+            let before = std::mem::replace(state, initial_state(config, self.shard));
+            state.inherit(before, |account, group| providers(config, self.shard, account, group));
         });
         let stays = |running: &Running| config.accounts.contains(&running.account) && running.poll == config.poll;
         let (stay, gone) = std::mem::take(&mut self.running).into_iter().partition(|(_, running)| stays(running));
@@ -103,27 +105,31 @@ impl Roster {
 ///
 /// # Errors
 /// What keeps the exporter from its work; a poll that fails does not.
-pub async fn once(config: &Config) -> anyhow::Result<State> {
-    let state = watch::Sender::new(initial_state(config));
+pub async fn once(config: &Config, shard: Shard) -> anyhow::Result<State> {
+    let state = watch::Sender::new(initial_state(config, shard));
     let accounts: anyhow::Result<Vec<Account>> =
-        config.accounts.iter().map(|account| watched(account, &config.poll, &state)).collect();
+        config.accounts.iter().map(|account| watched(account, &config.poll, shard, &state)).collect();
     let accounts = accounts?;
     let clients: Vec<_> = accounts.iter().map(|account| account.client.clone()).collect();
     scheduler::poll_once(accounts, pace(&config.poll), state.clone()).await.context("a poll panicked")?;
     join_all(clients.iter().map(|client| client.close())).await;
-    Ok(state.send_replace(initial_state(config)))
+    Ok(state.send_replace(initial_state(config, shard)))
 }
 
 /// What is known at the start.
 #[must_use]
-pub fn initial_state(config: &Config) -> State {
+pub fn initial_state(config: &Config, shard: Shard) -> State {
     let accounts = config.accounts.iter().map(|account| (account.name.clone(), account_state(account)));
     let groups = config.accounts.iter().flat_map(|account| {
-        account.groups.iter().map(move |group| (group.id.clone(), Group::listed(&account.name, &group.name)))
+        let owned = account.groups.iter().filter(move |group| shard.owns(group.id.as_str()));
+        owned.map(move |group| (group.id.clone(), Group::listed(&account.name, &group.name)))
     });
-    let targets = config.accounts.iter().flat_map(targets);
+    let targets = config.accounts.iter().flat_map(|account| targets(account, shard));
     let Poll { interval, max_staleness, .. } = config.poll;
-    State::new(interval, max_staleness, SystemTime::now(), accounts.collect(), groups.collect(), targets)
+    let mut state =
+        State::new(interval, max_staleness, SystemTime::now(), accounts.collect(), groups.collect(), targets);
+    (state.shard_index, state.shard_count) = (shard.index, shard.count);
+    state
 }
 
 fn account_state(account: &config::Account) -> AccountState {
@@ -136,23 +142,31 @@ fn account_state(account: &config::Account) -> AccountState {
     }
 }
 
-fn targets(account: &config::Account) -> impl Iterator<Item = Target> {
-    account.groups.iter().flat_map(|group| {
+fn targets(account: &config::Account, shard: Shard) -> impl Iterator<Item = Target> {
+    let owned = account.groups.iter().filter(move |group| shard.owns(group.id.as_str()));
+    owned.flat_map(|group| {
         group.providers.iter().map(|provider| Target { group: group.id.clone(), provider: *provider })
     })
 }
 
 /// What to ask for in a group that was discovered with the account before; nothing if it is not watched any more.
-fn providers(config: &Config, account: &str, group: &crate::atlas::Group) -> Vec<Provider> {
+fn providers(config: &Config, shard: Shard, account: &str, group: &crate::atlas::Group) -> Vec<Provider> {
     let account = config.accounts.iter().find(|known| known.name == account);
     let discover = account.and_then(|account| account.discover.as_ref());
     let is_there = |discover: &&Discover| {
-        discover.selects(group) && discover.organization.as_ref().is_none_or(|org| org.as_str() == group.org_id)
+        shard.owns(group.id.as_str())
+            && discover.selects(group)
+            && discover.organization.as_ref().is_none_or(|org| org.as_str() == group.org_id)
     };
     discover.filter(is_there).map(|discover| discover.providers.clone()).unwrap_or_default()
 }
 
-fn watched(account: &config::Account, poll: &Poll, state: &watch::Sender<State>) -> anyhow::Result<Account> {
+fn watched(
+    account: &config::Account,
+    poll: &Poll,
+    shard: Shard,
+    state: &watch::Sender<State>,
+) -> anyhow::Result<Account> {
     let pauses = Arc::new(Pauses::new(poll.interval));
     let client =
         Client::new(account.settings(poll), journal::keep(account.name.clone(), state.clone(), pauses.clone()));
@@ -161,7 +175,7 @@ fn watched(account: &config::Account, poll: &Poll, state: &watch::Sender<State>)
         organization: discover.organization.clone(),
         interval: discover.interval,
         providers: discover.providers.clone(),
-        selects: Box::new(move |group| discover.selects(group)),
+        selects: Box::new(move |group| shard.owns(group.id.as_str()) && discover.selects(group)),
     });
     Ok(Account {
         name: account.name.clone(),

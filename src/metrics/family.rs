@@ -120,6 +120,10 @@ families! {
     TOKEN_MINT_FAILURES = Counter "mongodbatlas_api_token_mint_failures_total" ["account"];
     /// The version of this exporter.
     BUILD_INFO = Gauge "mongodbatlas_peering_exporter_build_info" ["version"];
+    /// Which of several exporters this is, from 0; they watch different groups.
+    SHARD_INDEX = Gauge "mongodbatlas_peering_exporter_shard_index" [];
+    /// How many exporters there are, which watch different groups.
+    SHARD_COUNT = Gauge "mongodbatlas_peering_exporter_shard_count" [];
     /// 1 if the config was read without faults when it was last read.
     CONFIG_SUCCESS = Gauge "mongodbatlas_peering_exporter_config_last_reload_successful" [];
     /// When the config was last read without faults.

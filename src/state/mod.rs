@@ -41,6 +41,10 @@ pub struct State {
     pub config_read: SystemTime,
     /// Whether it had none when it was last read.
     pub config_is_good: bool,
+    /// Which of several exporters this is, from 0.
+    pub shard_index: u32,
+    /// How many there are.
+    pub shard_count: u32,
     /// Every account of the config.
     pub accounts: BTreeMap<String, AccountState>,
     /// Every group that is watched.
@@ -74,6 +78,8 @@ impl State {
             max_staleness,
             config_read,
             config_is_good: true,
+            shard_index: 0,
+            shard_count: 1,
             accounts,
             groups,
             targets,
@@ -96,7 +102,8 @@ impl State {
     #[must_use]
     pub fn all_succeeded(&self) -> bool {
         let is_in_use = |account: &String| self.groups.values().any(|group| group.account == *account);
-        if !self.accounts.keys().all(is_in_use) {
+        // One of several exporters may well have nothing to do for an account.
+        if self.shard_count == 1 && !self.accounts.keys().all(is_in_use) {
             return false;
         }
         let mut discoveries = self.accounts.values().filter_map(|account| account.discovery.as_ref());

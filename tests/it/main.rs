@@ -17,4 +17,5 @@ mod reload;
 mod rig;
 mod rotation;
 mod scheduling;
+mod shards;
 mod tidy;

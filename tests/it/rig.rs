@@ -16,6 +16,7 @@ use mongodbatlas_peering_exporter::{
     },
     config::{Config, ConfigError, Fault, Poll},
     run,
+    shard::Shard,
     simulator::{Request, Scenario, Simulator},
 };
 use tokio::{
@@ -252,7 +253,8 @@ impl Rig {
         let exporter = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let token = shutdown.clone();
-        let task = tokio::spawn(async move { run(&config, vec![listener], "/metrics", token, reloads).await });
+        let task =
+            tokio::spawn(async move { run(&config, Shard::WHOLE, vec![listener], "/metrics", token, reloads).await });
         (Self { atlas, exporter, shutdown, task }, reloader)
     }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use mongodbatlas_peering_exporter::{
     config::Poll,
+    shard::Shard,
     simulator::{Effect, Fault, Request, StatusFault},
 };
 use tokio::time::sleep;
@@ -124,7 +125,7 @@ async fn polling_once_ends_though_a_group_is_limited() {
     let atlas = Atlas::start(&groups(1, "")).await;
     let limited = StatusFault { code: 429, retry_after: Some(3600), ..StatusFault::default() };
     atlas.simulator.fail(Fault::new(Effect::Status(limited)));
-    let state = mongodbatlas_peering_exporter::once(&atlas.config(quick())).await.unwrap();
+    let state = mongodbatlas_peering_exporter::once(&atlas.config(quick()), Shard::WHOLE).await.unwrap();
     assert!(!state.all_succeeded() && state.is_ready());
 }
 

@@ -7,27 +7,28 @@ use std::{
 };
 
 /// What a room may use of ours. `lib` and `main` hold them together and may use all.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("atlas", &["atlas"]),
-    ("cli", &[]),
+    ("cli", &["shard"]),
     ("config", &["atlas", "config"]),
-    ("demo", &["config", "run", "simulator"]),
+    ("demo", &["config", "run", "shard", "simulator"]),
     ("doctor", &["atlas", "config"]),
     ("healthcheck", &[]),
     ("journal", &["atlas", "scheduler", "state"]),
     ("logging", &["cli"]),
     ("metrics", &["atlas", "metrics", "state"]),
     ("process", &[]),
-    ("roster", &["atlas", "config", "journal", "scheduler", "state"]),
+    ("roster", &["atlas", "config", "journal", "scheduler", "shard", "state"]),
     ("scheduler", &["atlas", "scheduler", "state"]),
     ("server", &["server"]),
+    ("shard", &[]),
     ("simulator", &["simulator"]),
     ("state", &["atlas", "state"]),
     ("telemetry", &["metrics", "server", "state"]),
 ];
 
 /// Where a library may be named; a folder stands for all its files.
-const MAY_NAME: [(&str, &[&str]); 35] = [
+const MAY_NAME: [(&str, &[&str]); 36] = [
     ("anyhow", &["lib.rs", "main.rs", "demo.rs", "doctor/mod.rs", "roster.rs", "healthcheck.rs", "telemetry.rs"]),
     ("backon", &["atlas/pages.rs"]),
     ("base64", &["simulator/proof.rs"]),
@@ -40,6 +41,7 @@ const MAY_NAME: [(&str, &[&str]); 35] = [
     ("fastrand", &["atlas/brake.rs", "scheduler", "simulator"]),
     ("flate2", &["server/document.rs", "simulator"]),
     ("futures_util", &["doctor", "roster.rs"]),
+    ("gethostname", &["main.rs"]),
     ("http_body_util", &["server", "simulator"]),
     ("humantime", &["atlas/error.rs", "config/section.rs", "journal.rs", "simulator"]),
     ("hyper", &["atlas/error.rs", "server", "simulator"]),
@@ -54,8 +56,8 @@ const MAY_NAME: [(&str, &[&str]); 35] = [
     ("serde", &["atlas", "simulator"]),
     ("serde_json", &["atlas", "simulator"]),
     ("serde_yaml", &["config", "simulator"]),
-    ("sha2", &["simulator"]),
-    ("thiserror", &["atlas", "server", "simulator"]),
+    ("sha2", &["shard.rs", "simulator"]),
+    ("thiserror", &["atlas", "server", "shard.rs", "simulator"]),
     (
         "tokio",
         &[

@@ -123,7 +123,7 @@ families! {
     /// Which of several exporters this is, from 0; they watch different groups.
     SHARD_INDEX = Gauge "mongodbatlas_peering_exporter_shard_index" [];
     /// How many exporters there are, which watch different groups.
-    SHARD_COUNT = Gauge "mongodbatlas_peering_exporter_shard_count" [];
+    SHARD_COUNT = Gauge "mongodbatlas_peering_exporter_shards" [];
     /// 1 if the config was read without faults when it was last read.
     CONFIG_SUCCESS = Gauge "mongodbatlas_peering_exporter_config_last_reload_successful" [];
     /// When the config was last read without faults.

@@ -117,7 +117,7 @@ fn the_page_before_the_first_poll() {
     mongodbatlas_api_token_mint_failures_total{account="main"} 0
     mongodbatlas_peering_exporter_build_info{version="VERSION"} 1
     mongodbatlas_peering_exporter_shard_index 0
-    mongodbatlas_peering_exporter_shard_count 1
+    mongodbatlas_peering_exporter_shards 1
     mongodbatlas_peering_exporter_config_last_reload_successful 1
     mongodbatlas_peering_exporter_config_last_reload_success_timestamp_seconds 1700000000
     "#);
@@ -269,9 +269,9 @@ fn the_page_with_something_of_everything() {
     # HELP mongodbatlas_peering_exporter_shard_index Which of several exporters this is, from 0; they watch different groups.
     # TYPE mongodbatlas_peering_exporter_shard_index gauge
     mongodbatlas_peering_exporter_shard_index 0
-    # HELP mongodbatlas_peering_exporter_shard_count How many exporters there are, which watch different groups.
-    # TYPE mongodbatlas_peering_exporter_shard_count gauge
-    mongodbatlas_peering_exporter_shard_count 1
+    # HELP mongodbatlas_peering_exporter_shards How many exporters there are, which watch different groups.
+    # TYPE mongodbatlas_peering_exporter_shards gauge
+    mongodbatlas_peering_exporter_shards 1
     # HELP mongodbatlas_peering_exporter_config_last_reload_successful 1 if the config was read without faults when it was last read.
     # TYPE mongodbatlas_peering_exporter_config_last_reload_successful gauge
     mongodbatlas_peering_exporter_config_last_reload_successful 1

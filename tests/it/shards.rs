@@ -26,7 +26,7 @@ async fn three_shards_watch_every_group_once_discovered_or_listed() {
             assert!((10..=30).contains(&groups.len()), "{} of 60", groups.len());
             assert_eq!(page.count("mongodbatlas_peering_poll_success"), 3 * groups.len());
             assert_eq!(page.value("mongodbatlas_peering_exporter_shard_index", &[]), Some(f64::from(index)));
-            assert_eq!(page.value("mongodbatlas_peering_exporter_shard_count", &[]), Some(3.0));
+            assert_eq!(page.value("mongodbatlas_peering_exporter_shards", &[]), Some(3.0));
             assert!(groups.into_iter().all(|group| seen.insert(group.to_owned())), "a group on two shards");
         }
         assert_eq!(seen.len(), 60);

@@ -87,7 +87,7 @@ fn the_defaults_of_a_scenario_are_as_documented() {
         scenario.push_str(below);
         for row in rows(section(&page, heading)) {
             if let [default] = quoted(&row[2]).as_slice() {
-                scenario.push_str(&format!("{indent}{}: {default}\n", key(&row)));
+                scenario.extend([indent, key(&row), ": ", default, "\n"]);
                 compared += 1;
             }
         }

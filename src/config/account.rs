@@ -80,6 +80,7 @@ fn group(mut section: Section<'_>, seen: &mut Seen) -> Option<Group> {
     if !section.has("id") {
         section.fault("id", "is needed");
     }
+    section.demand(&["providers"]);
     let id: Option<GroupId> = section.parsed("id");
     let name = section.text("name").unwrap_or_default();
     let providers = providers(&mut section);

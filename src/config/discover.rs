@@ -54,6 +54,7 @@ impl Default for Discover {
 
 impl Discover {
     pub(super) fn parse(mut section: Section<'_>) -> Self {
+        section.demand(&["organization", "providers"]);
         let range = Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60);
         let discover = Self {
             organization: section.parsed("organization"),
@@ -117,6 +118,7 @@ fn selectors(section: &mut Section<'_>, key: &'static str) -> Vec<Selector> {
 }
 
 fn selector(mut section: Section<'_>) -> Selector {
+    section.demand(&["id", "name", "tags"]);
     let id = section.parsed("id");
     let name = section.text("name").and_then(|text| pattern(&section, "name", &text));
     let tags = section.texts("tags").into_iter();

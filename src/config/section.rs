@@ -46,6 +46,13 @@ impl<'a> Section<'a> {
         self.mapping.contains_key(key)
     }
 
+    /// Notes a fault of each key that has nothing behind it, where that would silently mean more than was meant.
+    pub(super) fn demand(&self, keys: &[&str]) {
+        for key in keys.iter().filter(|key| self.names(key) && !self.has(key)) {
+            self.fault(key, "has nothing behind it; leave it out where nothing is to be said");
+        }
+    }
+
     /// Whether the key is there, and not null.
     pub(super) fn has(&self, key: &str) -> bool {
         self.mapping.get(key).is_some_and(|value| !value.is_null())

@@ -161,6 +161,8 @@ fn a_discovery_with_faults_is_told() {
         "groups: []",
         "groups:",
         "discover: {include: }",
+        "discover: {organization: , providers: , include: [{name: a, tags: }]}",
+        "groups: [{id: 5e57d85c854180642f784401, providers: }]",
         "discover: true, groups: []",
         "discover: {interval: 1ms, organization: acme, providers: []}",
         "discover: {include: [], exclude: [{}, {tags: {}}, {name: '['}, {tags: {env: 'a{9999}{9999}{9999}'}}, {tags: {env: 1}}]}",
@@ -173,6 +175,10 @@ fn a_discovery_with_faults_is_told() {
     accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
     found unexpected ':' at line 1 column 67, while scanning a plain scalar at line 1 column 61
     accounts[0].discover.include: must name at least one; leave it out where nothing is to be said
+    accounts[0].discover.organization: has nothing behind it; leave it out where nothing is to be said
+    accounts[0].discover.providers: has nothing behind it; leave it out where nothing is to be said
+    accounts[0].discover.include[0].tags: has nothing behind it; leave it out where nothing is to be said
+    accounts[0].groups[0].providers: has nothing behind it; leave it out where nothing is to be said
     accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
     accounts[0].discover.organization: `acme`: an id is 24 hexadecimal digits, as in the address of the page in Atlas
     accounts[0].discover.interval: must be a duration such as `60s` or `5m`, from 1s to 1day

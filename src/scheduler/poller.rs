@@ -69,6 +69,10 @@ impl Poller {
             sleep_until(due).await;
             let places = self.places.clone();
             let place = self.stand_in_line(&places).await;
+            if due.elapsed() > self.pace.interval / 10 {
+                // Those that stood in line together must not stay together.
+                spread = spread.or_else(|| Some(1.0 - fastrand::f64() / 5.0));
+            }
             // A pause may have begun while this poll stood in line.
             due = match self.pause.left() {
                 None => self.poll(place, spread.take().unwrap_or(1.0)).await,

@@ -56,9 +56,10 @@ async fn groups_that_hang_fail_or_are_limited_delay_no_other() {
     let poll = Poll { interval, timeout: Duration::from_secs(1), deadline: Duration::from_secs(1), ..quick() };
     let rig = Rig::on(atlas, poll).await;
     // The first polls of hanging groups hold all places until they fail once; then they share a quarter of them.
-    rig.until("a failure of each hanging target", |page| {
+    rig.until("a failure of each hanging target, and a poll of all others", |page| {
         let failed = page.all("mongodbatlas_peering_poll_failures_total", &[("reason", "timeout")]);
-        failed.len() == 18
+        let polls = page.all("mongodbatlas_peering_polls_total", &[]);
+        failed.len() >= 18 && polls.iter().all(|polls| polls.value > 0.0)
     })
     .await;
     let begun = Instant::now();

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! config     YAML text -> Config, or everything that is wrong with it
+//! section    one mapping of a YAML file, with its faults
 //! scheduler  when to poll which target
 //! atlas      one poll: every page of a group and provider, or an error
 //! state      what we know now
@@ -29,6 +30,7 @@ pub mod logging;
 pub mod metrics;
 pub mod process;
 pub mod scheduler;
+mod section;
 pub mod server;
 pub mod simulator;
 pub mod state;

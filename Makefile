@@ -2,7 +2,7 @@
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo test tools bench image
+.PHONY: demo test tools check-web-config bench image
 
 # The exporter on top of a simulated Atlas, without any credential.
 demo:
@@ -20,6 +20,10 @@ tools:
 		rustup component add rustfmt clippy
 	@command -v prometheus >/dev/null && command -v promtool >/dev/null || \
 		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends prometheus; }
+
+# Whether Prometheus's exporter-toolkit itself accepts and refuses the web configs that the tests say; needs Go.
+check-web-config:
+	cd tests/toolkit && go run .
 
 # What a scrape and a poll cost at 12,500 peerings; prints the machine and the spread.
 bench:

@@ -14,6 +14,7 @@
 //! journal    what a client of Atlas tells, into the state and the log
 //! healthcheck asks a running exporter whether it is healthy
 //! doctor     checks every account and group of a config against Atlas
+//! web        the web config: TLS, passwords, headers, a rate limit
 //! demo       the exporter on top of the simulator
 //! cli        commands and flags
 //! logging    what is logged, and how a line looks
@@ -35,6 +36,7 @@ pub mod server;
 pub mod simulator;
 pub mod state;
 pub mod telemetry;
+pub mod web;
 
 use std::{
     sync::Arc,

@@ -38,6 +38,16 @@ impl<'a> Section<'a> {
         self.mapping.get(key).is_some_and(|value| !value.is_null())
     }
 
+    /// Whether no key is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.mapping.is_empty()
+    }
+
+    /// Whether the key is there with nothing behind it.
+    pub(crate) fn is_null(&self, key: &str) -> bool {
+        self.mapping.get(key).is_some_and(Value::is_null)
+    }
+
     pub(crate) fn section(&mut self, key: &'static str) -> Section<'a> {
         let value = self.take(key).unwrap_or(Value::Null);
         Section::new(value, self.path_of(key), self.faults)
@@ -147,8 +157,13 @@ impl<'a> Section<'a> {
         self.faults.note(self.path.clone(), message);
     }
 
+    /// Notes faults that were found elsewhere.
+    pub(crate) fn take_over<T>(&self, found: Result<T, Vec<Fault>>) -> Option<T> {
+        found.map_err(|faults| faults.into_iter().for_each(|fault| self.faults.note(fault.path, fault.message))).ok()
+    }
+
     /// Every key that was not taken is unknown.
-    pub(crate) fn end(self) {
+    pub(crate) fn end(&self) {
         let mut known: Vec<&str> = Vec::new();
         for key in &self.known {
             if !known.contains(key) {
@@ -182,6 +197,11 @@ impl<'a> Section<'a> {
     fn refuse<T>(&self, key: &str, message: String) -> Option<T> {
         self.fault(key, message);
         None
+    }
+
+    /// Where the section itself is.
+    pub(crate) fn path(&self) -> String {
+        self.path.clone()
     }
 
     /// Where a key is.

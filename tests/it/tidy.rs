@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What a room may use of ours. `lib` and `main` hold them together and may use all.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("atlas", &["atlas"]),
     ("cli", &[]),
     ("config", &["atlas", "config", "section"]),
@@ -24,51 +24,76 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("simulator", &["simulator"]),
     ("state", &["atlas", "state"]),
     ("telemetry", &["metrics", "server", "state"]),
+    ("web", &["section", "web"]),
 ];
 
 /// Where a library may be named; a folder stands for all its files.
-const MAY_NAME: [(&str, &[&str]); 35] = [
+const MAY_NAME: [(&str, &[&str]); 38] = [
     ("anyhow", &["lib.rs", "main.rs", "demo.rs", "doctor/mod.rs", "healthcheck.rs", "telemetry.rs"]),
     ("backon", &["atlas/pages.rs"]),
-    ("base64", &["simulator/proof.rs"]),
+    ("base64", &["simulator/proof.rs", "web/users.rs"]),
+    ("bcrypt", &["web/hash.rs"]),
     ("bytes", &["server", "simulator"]),
     ("clap", &["cli.rs", "main.rs"]),
     ("comfy_table", &["doctor/diagnosis.rs"]),
     ("crc32fast", &["server/document.rs"]),
     ("digest_auth", &["atlas/digest.rs"]),
     ("diqwest", &["atlas/digest.rs"]),
-    ("fastrand", &["atlas/brake.rs", "scheduler", "simulator"]),
+    ("fastrand", &["atlas/brake.rs", "scheduler", "simulator", "web/users.rs"]),
     ("flate2", &["server/document.rs", "simulator"]),
     ("futures_util", &["lib.rs", "doctor"]),
     ("http_body_util", &["server", "simulator"]),
     ("humantime", &["atlas/error.rs", "journal.rs", "section/mod.rs", "simulator"]),
-    ("hyper", &["atlas/error.rs", "server", "simulator"]),
+    ("hyper", &["atlas/error.rs", "server", "simulator", "web/guard.rs", "web/headers.rs"]),
     ("hyper_util", &["server/mod.rs", "simulator"]),
     ("jiff", &["atlas/header.rs"]),
     ("md5", &["simulator"]),
     ("prometheus", &["process.rs"]),
     ("regex", &["config/discover.rs"]),
     ("reqwest", &["atlas"]),
-    ("rustls", &["atlas/error.rs"]),
+    ("rustls", &["atlas/error.rs", "web"]),
+    ("rustls_native_certs", &["web/pem.rs"]),
     ("secrecy", &["atlas"]),
     ("serde", &["atlas", "simulator"]),
     ("serde_json", &["atlas", "simulator"]),
-    ("serde_yaml", &["config", "section", "simulator"]),
-    ("sha2", &["simulator"]),
+    ("serde_yaml", &["config", "section", "simulator", "web"]),
+    ("sha2", &["simulator", "web/source.rs", "web/users.rs"]),
     ("thiserror", &["atlas", "server", "simulator"]),
     (
         "tokio",
-        &["lib.rs", "main.rs", "atlas", "demo.rs", "journal.rs", "scheduler", "server", "simulator", "telemetry.rs"],
+        &[
+            "lib.rs",
+            "main.rs",
+            "atlas",
+            "demo.rs",
+            "journal.rs",
+            "scheduler",
+            "server",
+            "simulator",
+            "telemetry.rs",
+            "web",
+        ],
     ),
     ("tokio_io_timeout", &["server/mod.rs"]),
     ("tokio_util", &["lib.rs", "main.rs", "demo.rs", "server/mod.rs"]),
     (
         "tracing",
-        &["lib.rs", "main.rs", "demo.rs", "journal.rs", "logging.rs", "scheduler", "server/mod.rs", "simulator"],
+        &[
+            "lib.rs",
+            "main.rs",
+            "demo.rs",
+            "journal.rs",
+            "logging.rs",
+            "scheduler",
+            "server/mod.rs",
+            "simulator",
+            "web/renewal.rs",
+        ],
     ),
     ("tracing_appender", &["logging.rs"]),
     ("tracing_subscriber", &["logging.rs"]),
     ("url", &["atlas", "config", "simulator"]),
+    ("x509_parser", &["web/client.rs", "web/pem.rs"]),
 ];
 
 #[test]

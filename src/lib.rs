@@ -55,6 +55,7 @@ use self::{
     scheduler::{Account, Discovery, Pace, Pauses},
     server::{Limits, Routes},
     state::{AccountState, DiscoveryState, Group, State, Target, TokenState},
+    web::Web,
 };
 
 /// Polls and serves until `shutdown`.
@@ -65,6 +66,7 @@ pub async fn run(
     config: &Config,
     listeners: Vec<TcpListener>,
     telemetry_path: &str,
+    web: watch::Receiver<Arc<Web>>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let state = watch::Sender::new(initial_state(config));
@@ -76,7 +78,7 @@ pub async fn run(
     info!(targets, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
     tokio::spawn(tell_when_ready(state.subscribe()));
     let end = tokio::select! {
-        () = server::serve(listeners, routes, Limits::default(), shutdown) => Ok(()),
+        () = server::serve(listeners, routes, web, Limits::default(), shutdown) => Ok(()),
         end = scheduler::poll_for_ever(accounts, pace(&config.poll), state.clone()) => {
             end.context("a poll panicked").map(|never| match never {})
         }

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{self, Write},
     process::ExitCode,
+    sync::Arc,
 };
 
 use anyhow::Context;
@@ -13,11 +14,13 @@ use mongodbatlas_peering_exporter::{
     config::{Config, ConfigError},
     demo, doctor, healthcheck, logging, once, render, run, server,
     simulator::{Scenario, Simulator},
+    web::Web,
 };
 use tokio::{
     net::TcpListener,
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
+    sync::watch,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -34,7 +37,7 @@ fn main() -> ExitCode {
     match run_to_the_end(&args) {
         Ok(code) => code,
         Err(error) => match error.downcast_ref::<ConfigError>() {
-            Some(config) => report(&args, config),
+            Some(config) => report(&error, config),
             None => {
                 error!("{error:#}");
                 ExitCode::FAILURE
@@ -65,14 +68,31 @@ async fn execute(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(args: &Args) -> anyhow::Result<()> {
-    let config = Config::read(&args.config_file)?;
+    let config = read_config(args)?;
     let shutdown = shutdown()?;
+    let web = read_web(args)?;
     let listeners = listen(&args.listen_addresses).await?;
-    run(&config, listeners, &args.telemetry_path, shutdown).await
+    run(&config, listeners, &args.telemetry_path, web.subscribe(), shutdown).await
+}
+
+/// Its faults are told with the name of the file.
+fn read_config(args: &Args) -> anyhow::Result<Config> {
+    Config::read(&args.config_file).with_context(|| args.config_file.display().to_string())
+}
+
+/// What guards the server; without a file, nothing. Whoever holds the sender may replace it.
+fn read_web(args: &Args) -> anyhow::Result<watch::Sender<Arc<Web>>> {
+    let Some(file) = args.web_config_file() else { return Ok(watch::Sender::default()) };
+    let (web, warnings) = Web::read(file).with_context(|| file.display().to_string())?;
+    for warning in warnings {
+        warn!("{}: {warning}", file.display());
+    }
+    info!("connections are {}encrypted, as {} says", if web.has_tls() { "" } else { "not " }, file.display());
+    Ok(watch::Sender::new(Arc::new(web)))
 }
 
 fn check_config(args: &Args) -> anyhow::Result<()> {
-    let config = Config::read(&args.config_file)?;
+    let config = read_config(args)?;
     let groups = config.accounts.iter().flat_map(|account| &account.groups);
     let targets: usize = groups.clone().map(|group| group.providers.len()).sum();
     let (accounts, groups) = (config.accounts.len(), groups.count());
@@ -81,18 +101,22 @@ fn check_config(args: &Args) -> anyhow::Result<()> {
     print(&format!(
         "{file} is valid; accounts: {accounts}, of which {discovering} discover groups; groups listed: {groups}, \
          targets: {targets}\n"
-    ))
+    ))?;
+    match args.web_config_file() {
+        Some(file) => read_web(args).and_then(|_| print(&format!("{} is valid\n", file.display()))),
+        None => Ok(()),
+    }
 }
 
 async fn print_once(args: &Args) -> anyhow::Result<ExitCode> {
-    let config = Config::read(&args.config_file)?;
+    let config = read_config(args)?;
     let state = once(&config).await?;
     print(&render(&state))?;
     Ok(if state.all_succeeded() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn print_diagnosis(args: &Args) -> anyhow::Result<ExitCode> {
-    let config = Config::read(&args.config_file)?;
+    let config = read_config(args)?;
     let diagnosis = doctor::examine(&config).await?;
     print(&diagnosis.text())?;
     Ok(if diagnosis.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -111,8 +135,9 @@ async fn run_demo(args: &Args) -> anyhow::Result<()> {
     let shutdown = shutdown()?;
     let scenario = scenario(args)?;
     let atlas = listen_for_simulator(args).await?;
+    let web = read_web(args)?;
     let listeners = listen(&args.listen_addresses).await?;
-    demo::run(scenario, atlas, listeners, &args.telemetry_path, shutdown).await
+    demo::run(scenario, atlas, listeners, &args.telemetry_path, web.subscribe(), shutdown).await
 }
 
 fn scenario(args: &Args) -> anyhow::Result<Scenario> {
@@ -160,8 +185,8 @@ fn shutdown() -> anyhow::Result<CancellationToken> {
     Ok(shutdown)
 }
 
-fn report(args: &Args, config: &ConfigError) -> ExitCode {
-    let file = args.config_file.display();
+/// The error itself is the name of the file.
+fn report(file: &anyhow::Error, config: &ConfigError) -> ExitCode {
     for fault in &config.faults {
         error!("{file}: {fault}");
     }

@@ -46,7 +46,7 @@ fn the_version_is_told() {
 
 #[test]
 fn the_help_explains_every_command_and_flag() {
-    assert_snapshot!(shown_with(["--help"], ""), @r"
+    assert_snapshot!(shown_with(["--help"], ""), @"
     status Some(0)
     stdout: Exports the state of MongoDB Atlas network peerings to Prometheus
     stdout:
@@ -72,6 +72,9 @@ fn the_help_explains_every_command_and_flag() {
     stdout:           Address to serve on, repeatable; `:10917` is every address of this machine
     stdout:
     stdout:           [default: :10917]
+    stdout:
+    stdout:       --web.config.file <FILE>
+    stdout:           TLS, passwords and more, in the format of Prometheus's exporters [default: none]
     stdout:
     stdout:       --web.telemetry-path <PATH>
     stdout:           Path of the metrics

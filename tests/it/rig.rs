@@ -20,6 +20,7 @@ use mongodbatlas_peering_exporter::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinHandle,
     time::sleep,
 };
@@ -219,7 +220,8 @@ impl Rig {
         let exporter = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let token = shutdown.clone();
-        let task = tokio::spawn(async move { run(&config, vec![listener], "/metrics", token).await });
+        let web = watch::Sender::default().subscribe();
+        let task = tokio::spawn(async move { run(&config, vec![listener], "/metrics", web, token).await });
         Self { atlas, exporter, shutdown, task }
     }
 

@@ -11,7 +11,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("atlas", &["atlas"]),
     ("cli", &[]),
     ("config", &["atlas", "config", "section"]),
-    ("demo", &["config", "run", "simulator"]),
+    ("demo", &["config", "run", "simulator", "web"]),
     ("doctor", &["atlas", "config"]),
     ("healthcheck", &[]),
     ("journal", &["atlas", "scheduler", "state"]),
@@ -20,7 +20,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("process", &[]),
     ("scheduler", &["atlas", "scheduler", "state"]),
     ("section", &[]),
-    ("server", &["server"]),
+    ("server", &["server", "web"]),
     ("simulator", &["simulator"]),
     ("state", &["atlas", "state"]),
     ("telemetry", &["metrics", "server", "state"]),
@@ -28,7 +28,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
 ];
 
 /// Where a library may be named; a folder stands for all its files.
-const MAY_NAME: [(&str, &[&str]); 38] = [
+const MAY_NAME: [(&str, &[&str]); 39] = [
     ("anyhow", &["lib.rs", "main.rs", "demo.rs", "doctor/mod.rs", "healthcheck.rs", "telemetry.rs"]),
     ("backon", &["atlas/pages.rs"]),
     ("base64", &["simulator/proof.rs", "web/users.rs"]),
@@ -45,13 +45,13 @@ const MAY_NAME: [(&str, &[&str]); 38] = [
     ("http_body_util", &["server", "simulator"]),
     ("humantime", &["atlas/error.rs", "journal.rs", "section/mod.rs", "simulator"]),
     ("hyper", &["atlas/error.rs", "server", "simulator", "web/guard.rs", "web/headers.rs"]),
-    ("hyper_util", &["server/mod.rs", "simulator"]),
+    ("hyper_util", &["server/connection.rs", "server/tls_tests.rs", "simulator"]),
     ("jiff", &["atlas/header.rs"]),
     ("md5", &["simulator"]),
     ("prometheus", &["process.rs"]),
     ("regex", &["config/discover.rs"]),
     ("reqwest", &["atlas"]),
-    ("rustls", &["atlas/error.rs", "web"]),
+    ("rustls", &["atlas/error.rs", "healthcheck.rs", "server/tls_tests.rs", "web"]),
     ("rustls_native_certs", &["web/pem.rs"]),
     ("secrecy", &["atlas"]),
     ("serde", &["atlas", "simulator"]),
@@ -74,8 +74,9 @@ const MAY_NAME: [(&str, &[&str]); 38] = [
             "web",
         ],
     ),
-    ("tokio_io_timeout", &["server/mod.rs"]),
-    ("tokio_util", &["lib.rs", "main.rs", "demo.rs", "server/mod.rs"]),
+    ("tokio_io_timeout", &["server/connection.rs"]),
+    ("tokio_rustls", &["server/connection.rs", "server/tls_tests.rs"]),
+    ("tokio_util", &["lib.rs", "main.rs", "demo.rs", "server"]),
     (
         "tracing",
         &[
@@ -85,7 +86,7 @@ const MAY_NAME: [(&str, &[&str]); 38] = [
             "journal.rs",
             "logging.rs",
             "scheduler",
-            "server/mod.rs",
+            "server",
             "simulator",
             "web/renewal.rs",
         ],

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{self, Write},
+    path::Path,
     process::ExitCode,
     sync::Arc,
 };
@@ -70,7 +71,7 @@ async fn execute(args: &Args) -> anyhow::Result<ExitCode> {
 async fn serve(args: &Args) -> anyhow::Result<()> {
     let config = read_config(args)?;
     let shutdown = shutdown()?;
-    let web = read_web(args)?;
+    let web = guard(args)?;
     let listeners = listen(&args.listen_addresses).await?;
     run(&config, listeners, &args.telemetry_path, web.subscribe(), shutdown).await
 }
@@ -81,14 +82,19 @@ fn read_config(args: &Args) -> anyhow::Result<Config> {
 }
 
 /// What guards the server; without a file, nothing. Whoever holds the sender may replace it.
-fn read_web(args: &Args) -> anyhow::Result<watch::Sender<Arc<Web>>> {
+fn guard(args: &Args) -> anyhow::Result<watch::Sender<Arc<Web>>> {
     let Some(file) = args.web_config_file() else { return Ok(watch::Sender::default()) };
+    let web = read_web(file)?;
+    info!("connections are {}encrypted, as {} says", if web.has_tls() { "" } else { "not " }, file.display());
+    Ok(watch::Sender::new(Arc::new(web)))
+}
+
+fn read_web(file: &Path) -> anyhow::Result<Web> {
     let (web, warnings) = Web::read(file).with_context(|| file.display().to_string())?;
     for warning in warnings {
         warn!("{}: {warning}", file.display());
     }
-    info!("connections are {}encrypted, as {} says", if web.has_tls() { "" } else { "not " }, file.display());
-    Ok(watch::Sender::new(Arc::new(web)))
+    Ok(web)
 }
 
 fn check_config(args: &Args) -> anyhow::Result<()> {
@@ -102,10 +108,9 @@ fn check_config(args: &Args) -> anyhow::Result<()> {
         "{file} is valid; accounts: {accounts}, of which {discovering} discover groups; groups listed: {groups}, \
          targets: {targets}\n"
     ))?;
-    match args.web_config_file() {
-        Some(file) => read_web(args).and_then(|_| print(&format!("{} is valid\n", file.display()))),
-        None => Ok(()),
-    }
+    let Some(file) = args.web_config_file() else { return Ok(()) };
+    read_web(file)?;
+    print(&format!("{} is valid\n", file.display()))
 }
 
 async fn print_once(args: &Args) -> anyhow::Result<ExitCode> {
@@ -135,7 +140,7 @@ async fn run_demo(args: &Args) -> anyhow::Result<()> {
     let shutdown = shutdown()?;
     let scenario = scenario(args)?;
     let atlas = listen_for_simulator(args).await?;
-    let web = read_web(args)?;
+    let web = guard(args)?;
     let listeners = listen(&args.listen_addresses).await?;
     demo::run(scenario, atlas, listeners, &args.telemetry_path, web.subscribe(), shutdown).await
 }

@@ -91,14 +91,18 @@ impl Shared {
         stream.peek(&mut first).await?;
         if first[0].is_ascii_alphabetic() {
             stream.write_all(NO_TLS).await?;
-            stream.shutdown().await?;
-            // Its request must be read, or the system would take the answer back.
-            copy(&mut stream, &mut sink()).await?;
+            linger(stream).await;
             return Err("it spoke HTTP instead of TLS".into());
         }
         // It was there a moment ago, and what has TLS does not lose it.
         let config = web.tls().await.ok_or("TLS is off")?;
-        Ok(TlsAcceptor::from(config).accept(self.bounded(stream)).await?)
+        match TlsAcceptor::from(config).accept(self.bounded(stream)).into_fallible().await {
+            Ok(stream) => Ok(stream),
+            Err((error, stream)) => {
+                linger(stream).await;
+                Err(error.into())
+            }
+        }
     }
 
     fn bounded(&self, stream: TcpStream) -> Bounded {
@@ -165,6 +169,15 @@ impl Shared {
         };
         guard.dress(response.status(), response.headers_mut());
         Ok(response)
+    }
+}
+
+/// Waits until the client has heard what was said to it. If it were not read from meanwhile, the system would take
+/// that back.
+async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    if stream.shutdown().await.is_ok() {
+        // A client that breaks off has heard enough.
+        drop(copy(&mut stream, &mut sink()).await);
     }
 }
 

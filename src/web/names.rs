@@ -76,14 +76,14 @@ impl Names {
             if suites.iter().any(fits) {
                 provider.cipher_suites = suites;
             } else if !versions.is_empty() {
-                section.fault("cipher_suites", "none is left that rustls has for the versions of TLS that are spoken");
+                section.fault("cipher_suites", nothing(&self.ciphers, " for the versions of TLS that are spoken"));
             }
         }
         if !self.curves.is_empty() {
             let have = |group: &NamedGroup| aws_lc_rs::ALL_KX_GROUPS.iter().find(|have| have.name() == *group).copied();
             let groups = left(section, "curve_preferences", &self.curves, &CURVES, have, warnings);
             if groups.is_empty() {
-                section.fault("curve_preferences", "none is left that rustls has");
+                section.fault("curve_preferences", nothing(&self.curves, ""));
             } else {
                 provider.kx_groups = groups;
             }
@@ -144,6 +144,10 @@ fn known(section: &mut Section<'_>, key: &'static str, names: &[&str]) -> Vec<St
         is_known
     });
     list
+}
+
+fn nothing(names: &[String], whereto: &str) -> String {
+    format!("nothing is left: rustls has none of {}{whereto}", names.join(", "))
 }
 
 /// What rustls has of a list, in its order. What it does not have is left out with a warning.

@@ -155,6 +155,33 @@ fn nothing_is_warned_of_where_all_is_plain() {
 }
 
 #[test]
+fn what_rustls_cannot_do_is_told() {
+    let folder = folder();
+    let told = [
+        "max_version: TLS11",
+        "min_version: TLS13, max_version: TLS12",
+        "curve_preferences: [CurveP521]",
+        "cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA]",
+        "cipher_suites: [TLS_AES_128_GCM_SHA256], max_version: TLS12",
+    ]
+    .map(|text| {
+        told(&format!("{{tls_server_config: {{TLS, {text}}}, http_server_config: {{http2: false}}}}"), &folder)
+    });
+    assert_snapshot!(told.join("\n"), @"
+    refused:
+    tls_server_config.max_version: nothing older than TLS 1.2 is spoken here; must be `TLS12` or `TLS13`
+    refused:
+    tls_server_config.max_version: must not be below `min_version`
+    refused:
+    tls_server_config.curve_preferences: nothing is left: rustls has none of CurveP521
+    refused:
+    tls_server_config.cipher_suites: nothing is left: rustls has none of TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA for the versions of TLS that are spoken
+    refused:
+    tls_server_config.cipher_suites: nothing is left: rustls has none of TLS_AES_128_GCM_SHA256 for the versions of TLS that are spoken
+    ");
+}
+
+#[test]
 fn a_key_and_a_certificate_that_do_not_belong_together_are_told() {
     let folder = folder();
     let told = ["other.key", "server.crt", "empty"].map(|key| {

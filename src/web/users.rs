@@ -137,6 +137,8 @@ fn proof(user: &str, password: &[u8]) -> Proof {
 mod tests {
     use std::time::{Duration, Instant};
 
+    use tokio::time::{sleep, timeout};
+
     use super::{super::hash::hashed, *};
 
     fn users(list: &[(&str, &str, u32)]) -> Users {
@@ -181,6 +183,18 @@ mod tests {
         assert!(users.know(&header("alice", "secret")).await, "without another comparison");
     }
 
+    #[tokio::test]
+    async fn a_client_that_does_not_wait_finds_its_password_known_later() {
+        let users = users(&[("alice", "secret", 10)]);
+        let header = header("alice", "secret");
+        assert!(timeout(Duration::from_millis(5), users.know(&header)).await.is_err());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while locked(&users.known).answer("alice", &proof("alice", b"secret")).is_none() {
+            assert!(Instant::now() < deadline);
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Of three, so that other work on the machine does not count.
     async fn shortest(users: &Users, user: &str) -> Duration {
         let mut shortest = Duration::MAX;
@@ -198,7 +212,7 @@ mod tests {
         let dear = shortest(&users, "dear").await;
         for user in ["cheap", "nobody"] {
             let took = shortest(&users, user).await;
-            assert!(took > dear / 2 && took < dear * 2, "{user}: {took:?}, not {dear:?}");
+            assert!(took > dear / 4 && took < dear * 4, "{user}: {took:?}, not {dear:?}");
         }
     }
 }

@@ -7,3 +7,4 @@ mod examples;
 mod links;
 mod markdown;
 mod metrics;
+mod web;

@@ -38,7 +38,7 @@ fn a_thousand_handshakes_that_never_end_stop_no_scrape() {
             assert!(asked.elapsed() < Duration::from_secs(5), "{number}: {:?}", asked.elapsed());
         }
     }
-    assert!(start.elapsed() < Duration::from_secs(15), "before the first would have been cut off anyway");
+    assert!(start.elapsed() < Duration::from_secs(20), "before the first would have been cut off anyway");
     assert_eq!(prometheus.value("min_over_time(up[1m])").as_deref(), Some("1"));
     assert_eq!(prometheus.last_error(), "");
 }

@@ -87,6 +87,16 @@ fn tokens_come_back() {
 }
 
 #[test]
+fn a_web_config_can_be_checked_before_it_is_used() {
+    let (folder, _authority) = with_certificate();
+    let guarded = Guarded::start(folder, &format!("tls_server_config: {{TLS, min_version: TLS11}}\n{USERS}"));
+    let ended = exporter_says(guarded.folder.path(), ["check-config", "--web.config.file=web.yml"]);
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.ends_with("\nweb.yml is valid\n"), "{}", ended.stdout);
+    assert!(ended.stderr.contains("WARN web.yml: tls_server_config.min_version: TLS 1.0 and 1.1"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_faulty_web_config_is_told_and_nothing_starts() {
     let guarded = Guarded::start(folder(), "");
     crate::web::write_web(guarded.folder.path(), "tls_server_config: {TLS, color: red}\nbasic_auth_users: {alice: x}");

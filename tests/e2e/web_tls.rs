@@ -81,6 +81,11 @@ fn versions_and_ciphers_are_those_of_the_file() {
     assert_eq!(guarded.curl(&["--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256"]).status, "200");
     assert_eq!(guarded.curl(&["--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES256-GCM-SHA384"]).exit, 35);
     assert_eq!(guarded.curl(&["--tlsv1.3"]).exit, 35);
+    let (folder, _authority) = with_certificate();
+    let web = "tls_server_config: {TLS, min_version: TLS13, cipher_suites: [TLS_AES_256_GCM_SHA384]}";
+    let guarded = Guarded::start(folder, web);
+    assert_eq!(guarded.curl(&["--tls13-ciphers", "TLS_AES_256_GCM_SHA384"]).status, "200");
+    assert_eq!(guarded.curl(&["--tls13-ciphers", "TLS_AES_128_GCM_SHA256"]).exit, 35);
 }
 
 #[test]

@@ -5,8 +5,11 @@ use bcrypt::{HashParts, hash_with_salt, verify};
 /// What bcrypt allows. Each step doubles the work; 10 takes about 50 ms.
 const COSTS: std::ops::RangeInclusive<u32> = 4..=31;
 
-/// As short as a hash without a minor version may be. The toolkit takes longer ones, which no password matches.
+/// As short as a hash without a minor version may be.
 const MIN_LENGTH: usize = 59;
+
+/// Cost, salt and hash with their `$`. The toolkit passes over what comes behind, such as the end of a line.
+const LENGTH_AFTER_VERSION: usize = 56;
 
 /// The salt of comparisons that nobody can win.
 const NO_SALT: [u8; 16] = *b"nobody has this ";
@@ -33,7 +36,7 @@ impl Hash {
         let Some(cost) = cost.filter(|cost| COSTS.contains(cost)) else {
             return Err(format!("is no bcrypt hash: its cost is not from {} to {}", COSTS.start(), COSTS.end()));
         };
-        let text = format!("$2b${rest}");
+        let text = format!("$2b${}", rest.get(..LENGTH_AFTER_VERSION).unwrap_or_default());
         Ok(Self { cost, text: text.parse::<HashParts>().is_ok().then_some(text) })
     }
 
@@ -92,6 +95,7 @@ mod tests {
             let text = hash().replace("$2b$", version);
             assert!(matches(&text, "secret"), "{version}");
             assert!(!matches(&text, "Secret") && !matches(&text, ""), "{version}");
+            assert!(matches(&format!("{text}\n"), "secret"), "{version}");
         }
     }
 
@@ -104,7 +108,8 @@ mod tests {
     #[test]
     fn what_only_looks_like_a_hash_matches_nothing() {
         let text = hash();
-        for odd in [format!("{text}x"), text.replace(&text[10..12], "!!"), text.replace("$04$", "$04!")] {
+        for odd in [text.replace(&text[10..12], "!!"), text.replace("$04$", "$04!"), text.replace(&text[50..51], "é")]
+        {
             let hash = Hash::parse(&odd).unwrap();
             assert!(!hash.is_whole() && !compare(Some(&hash), b"secret", 4), "{odd}");
         }

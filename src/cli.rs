@@ -7,6 +7,8 @@ use std::{
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::shard::Index;
+
 /// Exports the state of MongoDB Atlas network peerings to Prometheus.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = false)]
@@ -40,6 +42,14 @@ pub struct Args {
     /// Scenario of the simulated Atlas API, for `simulate` and `demo` [default: built in].
     #[arg(long = "simulator.scenario", value_name = "FILE", global = true)]
     pub scenario: Option<PathBuf>,
+
+    /// Which of several exporters this is, from 0; `hostname` takes the number at the end of the host's name.
+    #[arg(long = "shard.index", value_name = "INDEX", default_value = "0", global = true)]
+    pub shard_index: Index,
+
+    /// How many exporters share the groups, each of which watches others.
+    #[arg(long = "shard.count", value_name = "COUNT", default_value = "1", global = true)]
+    pub shard_count: u32,
 
     /// The least serious lines to log.
     #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", global = true)]

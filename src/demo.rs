@@ -9,6 +9,7 @@ use tracing::info;
 
 use crate::{
     config::Config,
+    shard::Shard,
     simulator::{Scenario, Simulator},
     web::Web,
 };
@@ -37,7 +38,7 @@ pub async fn run(
     // It outlives the exporter, whose last request ends its access token.
     let end = CancellationToken::new();
     let simulator = tokio::spawn(Simulator::new(scenario).serve(atlas, end.clone().cancelled_owned()));
-    crate::run(&config, listeners, telemetry_path, web, shutdown).await?;
+    crate::run(&config, Shard::WHOLE, listeners, telemetry_path, web, shutdown, None).await?;
     end.cancel();
     simulator.await.context("the simulator panicked")
 }

@@ -24,11 +24,13 @@ pub fn keep(
         }
         Report::Minted { ends } => {
             change(&account, &state, CredentialChange::Minted { ends });
-            info!(account, "minted an access token, good until {}", humantime::format_rfc3339_seconds(ends));
+            info!(account, "minted an access token, good until {}", time(ends));
         }
+        Report::Revoked => info!(account, "revoked the access token"),
         Report::MintFailed { reason, sentence } => {
             if change(&account, &state, CredentialChange::MintFailed { reason }) {
-                error!(account, reason = reason.as_str(), "no access token can be minted: {sentence}");
+                let spare = spare(&account, &state);
+                error!(account, reason = reason.as_str(), "no access token can be minted{spare}: {sentence}");
             }
         }
         Report::Refused { sentence } => {
@@ -37,12 +39,18 @@ pub fn keep(
             }
         }
         Report::Accepted => {
-            change(&account, &state, CredentialChange::Accepted);
-            info!(account, "Atlas accepts the credential");
+            if change(&account, &state, CredentialChange::Accepted) {
+                info!(account, "Atlas accepts the credential");
+            }
         }
         Report::SecretChanged => info!(account, "a file of the credential changed; what it holds now is in use"),
         Report::SecretUnreadable { sentence } => {
+            change(&account, &state, CredentialChange::Readable(false));
             warn!(account, "a file of the credential is of no use, what it held before stays in use: {sentence}");
+        }
+        Report::SecretReadable => {
+            change(&account, &state, CredentialChange::Readable(true));
+            info!(account, "the files of the credential can be read again");
         }
     }
 }
@@ -54,6 +62,18 @@ fn change(account: &str, state: &watch::Sender<State>, change: CredentialChange)
         is_news = state.accounts.get_mut(account).is_some_and(|account| account.record_credential(change));
     });
     is_news
+}
+
+/// What is left to work with.
+fn spare(account: &str, state: &watch::Sender<State>) -> String {
+    let state = state.borrow();
+    let token = state.accounts.get(account).and_then(|account| account.token.as_ref());
+    let ends = token.and_then(|token| token.ends).filter(|ends| *ends > SystemTime::now());
+    ends.map_or_else(String::new, |ends| format!(", the one at hand is good until {}", time(ends)))
+}
+
+fn time(time: SystemTime) -> humantime::Rfc3339Timestamp {
+    humantime::format_rfc3339_seconds(time)
 }
 
 fn keep_exchange(account: &str, state: &watch::Sender<State>, exchange: Exchange) {
@@ -72,7 +92,7 @@ fn keep_exchange(account: &str, state: &watch::Sender<State>, exchange: Exchange
 }
 
 fn tell_ends(account: &str, endpoint: &str, VersionEnds { deprecation, sunset }: VersionEnds) {
-    let date = |time: Option<SystemTime>| time.map(|time| humantime::format_rfc3339_seconds(time).to_string());
+    let date = |date: Option<SystemTime>| date.map(|date| time(date).to_string());
     let (deprecation, sunset) = (date(deprecation), date(sunset));
     if deprecation.is_none() && sunset.is_none() {
         info!(account, endpoint, "Atlas announces no end of the API version in use any more");

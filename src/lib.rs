@@ -8,8 +8,10 @@
 //! state      what we know now
 //! metrics    the state -> exposition text
 //! telemetry  renders that text when the state changes
+//! roster     the accounts that are watched, and how another config changes them
 //! process    the families about this process
 //! server     HTTP: routes, limits, the end
+//! shard      which groups are this exporter's, where several share an organization
 //! simulator  a simulated Atlas API for demo, drills and tests
 //! journal    what a client of Atlas tells, into the state and the log
 //! healthcheck asks a running exporter whether it is healthy
@@ -30,146 +32,122 @@ pub mod journal;
 pub mod logging;
 pub mod metrics;
 pub mod process;
+pub mod roster;
 pub mod scheduler;
 mod section;
 pub mod server;
+pub mod shard;
 pub mod simulator;
 pub mod state;
 pub mod telemetry;
 pub mod web;
 
-use std::{
-    sync::Arc,
-    time::{Instant, SystemTime},
+use std::{pin::pin, sync::Arc, time::Instant};
+
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot, watch},
+    task::spawn_blocking,
 };
-
-use anyhow::Context;
-use futures_util::future::join_all;
-use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
+pub use self::roster::once;
 use self::{
-    atlas::{Client, CredentialKind},
-    config::{Config, Poll},
-    scheduler::{Account, Discovery, Pace, Pauses},
+    config::{Config, ConfigError},
+    roster::Roster,
     server::{Limits, Routes},
-    state::{AccountState, DiscoveryState, Group, State, Target, TokenState},
+    shard::Shard,
+    state::State,
     web::Web,
 };
 
-/// Polls and serves until `shutdown`.
+/// Reads the config again.
+pub type ReadConfig = Box<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
+
+/// Asks for the config to be read again; told what came of it.
+pub type Reload = oneshot::Sender<Result<(), String>>;
+
+/// How the config is read again, and by whose wish.
+pub struct Reloads {
+    /// Who wishes it.
+    pub wishes: mpsc::Receiver<Reload>,
+    /// Reads it.
+    pub read: ReadConfig,
+}
+
+/// Polls and serves until `shutdown`; the config is read again as often as `reloads` wish, if there are any.
 ///
 /// # Errors
 /// What keeps the exporter from its work; that Atlas cannot be reached does not.
 pub async fn run(
     config: &Config,
+    shard: Shard,
     listeners: Vec<TcpListener>,
     telemetry_path: &str,
     web: watch::Receiver<Arc<Web>>,
     shutdown: CancellationToken,
+    reloads: Option<Reloads>,
 ) -> anyhow::Result<()> {
-    let state = watch::Sender::new(initial_state(config));
-    let accounts = accounts(config, &state)?;
-    let clients: Vec<_> = accounts.iter().map(|account| account.client.clone()).collect();
+    let state = watch::Sender::new(roster::initial_state(config, shard));
+    let mut roster = Roster::new(state.clone(), shard);
+    roster.follow(config).await?;
     let document = watch::Sender::new(telemetry::page(&state.subscribe())?);
     let routes = routes(telemetry_path, &state, document.subscribe());
     let targets = state.borrow().targets.len();
     info!(targets, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
     tokio::spawn(tell_when_ready(state.subscribe()));
-    let end = tokio::select! {
-        () = server::serve(listeners, routes, web, Limits::default(), shutdown) => Ok(()),
-        end = scheduler::poll_for_ever(accounts, pace(&config.poll), state.clone()) => {
-            end.context("a poll panicked").map(|never| match never {})
-        }
-        end = telemetry::keep_current(state.subscribe(), document) => end,
+    let (mut wishes, read) = match reloads {
+        Some(Reloads { wishes, read }) => (wishes, Arc::new(read)),
+        None => (mpsc::channel(1).1, Arc::new(unreadable())),
     };
-    close(&clients).await;
+    let mut serving = pin!(server::serve(listeners, routes, web, Limits::default(), shutdown));
+    let mut rendering = pin!(telemetry::keep_current(state.subscribe(), document));
+    let end = loop {
+        tokio::select! {
+            () = &mut serving => break Ok(()),
+            end = &mut rendering => break end,
+            error = roster.watch() => break Err(error),
+            Some(answer) = wishes.recv() => {
+                let outcome = reload(&mut roster, &state, read.clone()).await;
+                // Whoever asked may not wait for it.
+                let _ = answer.send(outcome);
+            }
+        }
+    };
+    roster.close().await;
     end
 }
 
-/// Polls every target once.
-///
-/// # Errors
-/// What keeps the exporter from its work; a poll that fails does not.
-pub async fn once(config: &Config) -> anyhow::Result<State> {
-    let state = watch::Sender::new(initial_state(config));
-    let accounts = accounts(config, &state)?;
-    let clients: Vec<_> = accounts.iter().map(|account| account.client.clone()).collect();
-    scheduler::poll_once(accounts, pace(&config.poll), state.clone()).await.context("a poll panicked")?;
-    close(&clients).await;
-    Ok(state.send_replace(initial_state(config)))
+/// There is no file to read, and nobody to wish it.
+fn unreadable() -> ReadConfig {
+    Box::new(|| Err(ConfigError { faults: Vec::new() }))
+}
+
+/// Reads the config again, and follows it if it has no faults.
+async fn reload(roster: &mut Roster, state: &watch::Sender<State>, read: Arc<ReadConfig>) -> Result<(), String> {
+    let config = spawn_blocking(move || read()).await;
+    let config = config.map_err(|error| error.to_string()).and_then(|read| read.map_err(|error| error.to_string()));
+    let outcome = match config {
+        Ok(config) => roster.follow(&config).await.map_err(|error| format!("{error:#}")),
+        Err(faults) => Err(faults),
+    };
+    state.send_modify(|state| state.config_is_good = outcome.is_ok());
+    match &outcome {
+        Ok(()) => {
+            let state = state.borrow();
+            let (accounts, groups, targets) = (state.accounts.len(), state.groups.len(), state.targets.len());
+            info!(accounts, groups, targets, "the config was read again");
+        }
+        Err(faults) => error!("the config is not used, and nothing changes: {}", faults.replace('\n', "; ")),
+    }
+    outcome
 }
 
 /// The metrics of a state as text.
 #[must_use]
 pub fn render(state: &State) -> String {
     metrics::render(state, Instant::now())
-}
-
-/// Ends what Atlas would otherwise keep alive.
-async fn close(clients: &[Arc<Client>]) {
-    join_all(clients.iter().map(|client| client.close())).await;
-}
-
-fn initial_state(config: &Config) -> State {
-    let accounts = config.accounts.iter().map(|account| (account.name.clone(), account_state(account)));
-    let groups = config.accounts.iter().flat_map(|account| {
-        account.groups.iter().map(move |group| (group.id.clone(), Group::listed(&account.name, &group.name)))
-    });
-    let targets = config.accounts.iter().flat_map(targets);
-    let config_read = SystemTime::now();
-    State::new(
-        config.poll.interval,
-        config.poll.max_staleness,
-        config_read,
-        accounts.collect(),
-        groups.collect(),
-        targets,
-    )
-}
-
-fn account_state(account: &config::Account) -> AccountState {
-    AccountState {
-        api_version: account.api_version.as_str(),
-        refused: false,
-        token: (account.credential.kind == CredentialKind::ServiceAccount).then(TokenState::default),
-        discovery: account.discover.as_ref().map(|discover| DiscoveryState::new(discover.interval)),
-    }
-}
-
-fn targets(account: &config::Account) -> impl Iterator<Item = Target> {
-    account.groups.iter().flat_map(|group| {
-        group.providers.iter().map(|provider| Target { group: group.id.clone(), provider: *provider })
-    })
-}
-
-fn accounts(config: &Config, state: &watch::Sender<State>) -> anyhow::Result<Vec<Account>> {
-    config.accounts.iter().map(|account| watch_account(account, &config.poll, state)).collect()
-}
-
-fn watch_account(account: &config::Account, poll: &Poll, state: &watch::Sender<State>) -> anyhow::Result<Account> {
-    let pauses = Arc::new(Pauses::new(poll.interval));
-    let client =
-        Client::new(account.settings(poll), journal::keep(account.name.clone(), state.clone(), pauses.clone()));
-    let client = client.context("make the HTTP client; are CA certificates installed?")?;
-    let discovery = account.discover.clone().map(|discover| Discovery {
-        organization: discover.organization.clone(),
-        interval: discover.interval,
-        providers: discover.providers.clone(),
-        selects: Box::new(move |group| discover.selects(group)),
-    });
-    Ok(Account {
-        name: account.name.clone(),
-        client: Arc::new(client),
-        pauses,
-        discovery,
-        asks_for_containers: poll.containers,
-    })
-}
-
-fn pace(poll: &Poll) -> Pace {
-    Pace { interval: poll.interval, deadline: poll.deadline, concurrency: poll.concurrency }
 }
 
 fn routes(path: &str, state: &watch::Sender<State>, document: watch::Receiver<Arc<server::Document>>) -> Routes {
@@ -188,17 +166,10 @@ async fn tell_when_ready(mut state: watch::Receiver<State>) {
     if let Ok(state) = state.wait_for(State::is_ready).await {
         let succeeded = state.targets.values().filter(|target| target.succeeded()).count();
         let targets = state.targets.len();
-        let discoveries = state.accounts.values().filter_map(|account| account.discovery.as_ref());
-        let undiscovered = discoveries.filter(|discovery| !discovery.succeeded()).count();
-        if undiscovered > 0 {
-            warn!(
-                targets,
-                succeeded, "the groups of {undiscovered} accounts are not known; all others were polled once"
-            );
-        } else if succeeded < targets {
-            warn!(targets, succeeded, "every target was polled once, not all well");
-        } else {
+        if state.all_succeeded() {
             info!(targets, "every target was polled once, all well");
+        } else {
+            warn!(targets, succeeded, "every target that is known was polled once, not all well; see the lines before");
         }
     }
 }

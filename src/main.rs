@@ -11,9 +11,11 @@ use std::{
 use anyhow::Context;
 use clap::Parser;
 use mongodbatlas_peering_exporter::{
+    Reload, Reloads,
     cli::{Args, Command},
     config::{Config, ConfigError},
     demo, doctor, healthcheck, logging, once, render, run, server,
+    shard::Shard,
     simulator::{Scenario, Simulator},
     web::Web,
 };
@@ -21,7 +23,7 @@ use tokio::{
     net::TcpListener,
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{mpsc, oneshot, watch},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -70,10 +72,13 @@ async fn execute(args: &Args) -> anyhow::Result<ExitCode> {
 
 async fn serve(args: &Args) -> anyhow::Result<()> {
     let config = read_config(args)?;
-    let shutdown = shutdown()?;
+    let (wish, wishes) = mpsc::channel(1);
+    let shutdown = signals(Some(wish))?;
     let web = guard(args)?;
     let listeners = listen(&args.listen_addresses).await?;
-    run(&config, listeners, &args.telemetry_path, web.subscribe(), shutdown).await
+    let file = args.config_file.clone();
+    let reloads = Reloads { wishes, read: Box::new(move || Config::read(&file)) };
+    run(&config, shard(args)?, listeners, &args.telemetry_path, web.subscribe(), shutdown, Some(reloads)).await
 }
 
 /// Its faults are told with the name of the file.
@@ -97,6 +102,11 @@ fn read_web(file: &Path) -> anyhow::Result<Web> {
     Ok(web)
 }
 
+fn shard(args: &Args) -> anyhow::Result<Shard> {
+    let host_name = gethostname::gethostname();
+    Ok(Shard::new(args.shard_index, args.shard_count, &host_name.to_string_lossy())?)
+}
+
 fn check_config(args: &Args) -> anyhow::Result<()> {
     let config = read_config(args)?;
     let groups = config.accounts.iter().flat_map(|account| &account.groups);
@@ -115,7 +125,7 @@ fn check_config(args: &Args) -> anyhow::Result<()> {
 
 async fn print_once(args: &Args) -> anyhow::Result<ExitCode> {
     let config = read_config(args)?;
-    let state = once(&config).await?;
+    let state = once(&config, shard(args)?).await?;
     print(&render(&state))?;
     Ok(if state.all_succeeded() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -128,7 +138,7 @@ async fn print_diagnosis(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn simulate(args: &Args) -> anyhow::Result<()> {
-    let shutdown = shutdown()?;
+    let shutdown = signals(None)?;
     let scenario = scenario(args)?;
     let listener = listen_for_simulator(args).await?;
     info!("the simulator is on http://{}; see /simulator/ for what it can do", listener.local_addr()?);
@@ -137,7 +147,7 @@ async fn simulate(args: &Args) -> anyhow::Result<()> {
 }
 
 async fn run_demo(args: &Args) -> anyhow::Result<()> {
-    let shutdown = shutdown()?;
+    let shutdown = signals(None)?;
     let scenario = scenario(args)?;
     let atlas = listen_for_simulator(args).await?;
     let web = guard(args)?;
@@ -164,8 +174,8 @@ async fn listen_for_simulator(args: &Args) -> anyhow::Result<TcpListener> {
     listeners.pop().context("no listener")
 }
 
-/// Cancelled when the system or a person asks for the end.
-fn shutdown() -> anyhow::Result<CancellationToken> {
+/// Cancelled when the system or a person asks for the end. SIGHUP wishes the config to be read again, where there is one.
+fn signals(wish: Option<mpsc::Sender<Reload>>) -> anyhow::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
     let mut hangup = signal(SignalKind::hangup()).context("watch for SIGHUP")?;
@@ -176,7 +186,11 @@ fn shutdown() -> anyhow::Result<CancellationToken> {
             tokio::select! {
                 _ = terminate.recv() => break "SIGTERM",
                 _ = interrupt.recv() => break "SIGINT",
-                _ = hangup.recv() => warn!("SIGHUP changes nothing: restart the exporter to read its config again"),
+                _ = hangup.recv() => match &wish {
+                    // What comes of it is logged; a wish that waits already is enough.
+                    Some(wish) => drop(wish.try_send(oneshot::channel().0)),
+                    None => warn!("SIGHUP changes nothing: there is no config to read again"),
+                },
             }
         };
         info!("stopping on {name}; a second signal ends at once");

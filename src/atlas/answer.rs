@@ -14,8 +14,8 @@ const MAX_BODY: usize = 8 << 20;
 /// Longer words and sentences of an error body are cut here: they go into log lines.
 const MAX_TEXT: usize = 300;
 
-/// The key is good, but has no role here; Atlas answers 401 all the same.
-const NO_ROLE: [&str; 4] = ["NOT_IN_GROUP", "USER_CANNOT_ACCESS_GROUP", "USER_CANNOT_ACCESS_ORG", "USER_UNAUTHORIZED"];
+/// The credential is not good. With any other code it is, but has no role here: Atlas answers 401 all the same.
+const REFUSED: [&str; 4] = ["", "UNEXPECTED_ERROR", "invalid_client", "invalid_token"];
 
 /// The address we call from is not allowed; older pages of the reference print the older words.
 const NO_ACCESS: [&str; 4] = [
@@ -92,10 +92,9 @@ impl Answer {
     #[must_use]
     pub fn reason(&self) -> Reason {
         match (self.status, self.code.as_deref().unwrap_or_default()) {
-            (401, code) if NO_ROLE.contains(&code) => Reason::Forbidden,
-            (401, _) => Reason::Unauthorized,
+            (401, code) if REFUSED.contains(&code) => Reason::Unauthorized,
             (403, code) if NO_ACCESS.contains(&code) => Reason::IpAccessList,
-            (402 | 403, _) => Reason::Forbidden,
+            (401..=403, _) => Reason::Forbidden,
             (404, _) => Reason::NotFound,
             (429, _) => Reason::RateLimited,
             (500..=599, _) => Reason::Server,
@@ -180,7 +179,10 @@ mod tests {
     fn a_missing_role_is_told_from_a_wrong_key() {
         let body = |code: &str| format!(r#"{{"error":401,"errorCode":"{code}"}}"#);
         assert_eq!(answer(401, &body("UNEXPECTED_ERROR")).reason(), Reason::Unauthorized);
-        assert_eq!(answer(401, &body("NOT_IN_GROUP")).reason(), Reason::Forbidden);
+        assert_eq!(answer(401, "").reason(), Reason::Unauthorized);
+        for code in ["NOT_IN_GROUP", "USER_UNAUTHORIZED", "SOMETHING_NEW"] {
+            assert_eq!(answer(401, &body(code)).reason(), Reason::Forbidden, "{code}");
+        }
     }
 
     #[test]

@@ -4,7 +4,16 @@ use reqwest::Certificate;
 
 /// Certificates of authorities; if there are none, those of the system are trusted.
 #[derive(Clone, Debug, Default)]
-pub struct Authorities(pub(super) Vec<Certificate>);
+pub struct Authorities {
+    pub(super) certificates: Vec<Certificate>,
+    pem: String,
+}
+
+impl PartialEq for Authorities {
+    fn eq(&self, other: &Self) -> bool {
+        self.pem == other.pem
+    }
+}
 
 /// The text holds no certificates, or none that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +29,9 @@ impl Authorities {
         let certificates = Certificate::from_pem_bundle(pem.as_bytes()).map_err(|_| InvalidAuthorities)?;
         // What is in a certificate is looked at only when a client is made of it.
         let trial = reqwest::Client::builder().tls_certs_only(certificates.clone()).build();
-        if certificates.is_empty() || trial.is_err() { Err(InvalidAuthorities) } else { Ok(Self(certificates)) }
+        if certificates.is_empty() || trial.is_err() {
+            return Err(InvalidAuthorities);
+        }
+        Ok(Self { certificates, pem: pem.to_owned() })
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{ErrorKind, Reason};
+use super::{ErrorKind, GroupId, Reason};
 
 /// The endpoint allows ten a minute at least, to one address and client; replicas may share both.
 const MINTS: usize = 3;
@@ -22,8 +22,11 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// The first pause after a mint that failed; the next are twice as long each, up to the interval.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
-/// A token that Atlas refuses before its end is replaced, but not more often: if the new one is refused too, the token
-/// is not to blame.
+/// Of which so many may replace one that Atlas refused before its end; the others are for those that end.
+const REPLACEMENTS: usize = 20;
+
+/// A token that Atlas refuses for a group before its end is replaced, but not more often for the same group: if the new
+/// one is refused too, the token is not to blame.
 const REPLACED_AFTER: Duration = Duration::from_secs(300);
 
 /// What keeps mints apart.
@@ -35,9 +38,10 @@ pub(super) struct Brake {
     /// Within the last hour.
     minted: VecDeque<Instant>,
     failed_in_a_row: u32,
+    /// Until when nothing is tried, and why.
     failure: Option<(Instant, Arc<ErrorKind>)>,
-    /// When a token was last minted because Atlas refused the one before.
-    replaced: Option<Instant>,
+    /// When a token was minted because Atlas refused the one before for such a group.
+    replaced: Vec<(Instant, Option<GroupId>)>,
 }
 
 impl Default for Brake {
@@ -48,7 +52,7 @@ impl Default for Brake {
             minted: VecDeque::new(),
             failed_in_a_row: 0,
             failure: None,
-            replaced: None,
+            replaced: Vec::new(),
         }
     }
 }
@@ -70,7 +74,8 @@ impl Brake {
         }
         let left = wait(&mut self.tried, self.mints, MINUTE, now).max(wait(&mut self.minted, TOKENS, HOUR, now));
         if !left.is_zero() {
-            return Err(Arc::new(ErrorKind::MintedTooOften { left }));
+            let last = self.failure.as_ref().map(|(_, failure)| failure.clone());
+            return Err(Arc::new(ErrorKind::MintedTooOften { left, last }));
         }
         self.tried.push_back(now);
         Ok(())
@@ -97,13 +102,16 @@ impl Brake {
         error
     }
 
-    /// Atlas refused a token before its end, and another was minted.
-    pub(super) fn replaced(&mut self) {
-        self.replaced = Some(Instant::now());
+    /// Whether a token that Atlas refused for the group before its end may be replaced.
+    pub(super) fn may_replace(&mut self, group: Option<&GroupId>) -> bool {
+        self.replaced.retain(|(replaced, _)| replaced.elapsed() < REPLACED_AFTER);
+        let is_full = !wait(&mut self.minted, REPLACEMENTS, HOUR, Instant::now()).is_zero();
+        !is_full && self.replaced.iter().all(|(_, known)| known.as_ref() != group)
     }
 
-    pub(super) fn replaced_of_late(&self) -> bool {
-        self.replaced.is_some_and(|replaced| replaced.elapsed() < REPLACED_AFTER)
+    /// It was replaced.
+    pub(super) fn replaced(&mut self, group: Option<&GroupId>) {
+        self.replaced.push((Instant::now(), group.cloned()));
     }
 }
 
@@ -196,13 +204,28 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_token_is_replaced_once_in_five_minutes() {
+    async fn a_token_is_replaced_once_in_five_minutes_for_the_same_group_and_at_once_for_another() {
         let mut brake = Brake::default();
-        assert!(!brake.replaced_of_late());
-        brake.replaced();
+        let [odd, other] = ["5e57d85c854180642f784401", "5e57d85c854180642f784402"].map(|id| id.parse().unwrap());
+        assert!(brake.may_replace(Some(&odd)));
+        brake.replaced(Some(&odd));
         advance(SECOND * 299).await;
-        assert!(brake.replaced_of_late());
+        assert!(!brake.may_replace(Some(&odd)) && brake.may_replace(Some(&other)) && brake.may_replace(None));
         advance(SECOND).await;
-        assert!(!brake.replaced_of_late());
+        assert!(brake.may_replace(Some(&odd)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn replacements_leave_some_tokens_of_the_hour_for_those_that_end() {
+        let mut brake = Brake::default();
+        tries(&mut brake, 1200, |brake| {
+            if brake.may_replace(None) {
+                brake.succeeded();
+            }
+        })
+        .await;
+        assert_eq!(brake.minted.len(), REPLACEMENTS);
+        assert!(!brake.may_replace(None));
+        assert!(brake.begin().is_ok());
     }
 }

@@ -17,9 +17,9 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 /// only an unanswered ping tells; without one, every request would time out until the system gives up.
 const PING: Duration = Duration::from_secs(10);
 
-/// While nobody knows whether the credential is good, requests wait for each other for so small a part of the timeout:
-/// Atlas answers in a tenth of a second or two.
-const TRIAL: u32 = 10;
+/// While nobody knows whether the credential is good, requests wait for each other for so small a part of the timeout: an
+/// answer that takes longer says nothing of the credential.
+const TRIAL: u32 = 3;
 
 /// What a client needs to know about one Atlas account.
 pub struct Settings {
@@ -79,6 +79,7 @@ impl ApiVersion {
 pub struct Client {
     http: reqwest::Client,
     asker: Asker,
+    way: Arc<str>,
     base_url: Url,
     api_version: ApiVersion,
     pub(super) items_per_page: u16,
@@ -92,15 +93,17 @@ impl Client {
     pub fn new(settings: Settings, reporter: impl Fn(Report) + Send + Sync + 'static) -> Result<Self, reqwest::Error> {
         let reporter = Arc::new(reporter);
         let http = http(&settings)?;
+        let way = way(&settings);
         let oauth = below(&settings.base_url, "/api/oauth");
         let interval = settings.interval;
         let gate = Gate::new(interval, settings.timeout / TRIAL);
         let asker = Asker::new(settings.credential, gate, reporter.clone(), |pair| {
-            Tokens::new(http.clone(), oauth, pair, interval, reporter)
+            Tokens::new(http.clone(), oauth, way.clone(), pair, interval, reporter)
         });
         Ok(Self {
             http,
             asker,
+            way,
             base_url: settings.base_url,
             api_version: settings.api_version,
             items_per_page: settings.items_per_page,
@@ -131,7 +134,7 @@ impl Client {
 
     async fn get<T: DeserializeOwned>(&self, url: Url, resource: &Resource) -> Result<T, ErrorKind> {
         let request: RequestBuilder = self.http.get(url).header(ACCEPT, self.api_version.accept());
-        let body = self.asker.ask(&request, resource).await?;
+        let body = self.asker.ask(&request, resource).await.map_err(|error| error.on(&self.way))?;
         serde_json::from_slice(&body).map_err(|error| ErrorKind::Json(Place::of(&error)))
     }
 
@@ -155,10 +158,19 @@ fn http(settings: &Settings) -> Result<reqwest::Client, reqwest::Error> {
         None if is_loopback(&settings.base_url) => http.no_proxy(),
         None => http,
     };
-    if !settings.authorities.0.is_empty() {
-        http = http.tls_certs_only(settings.authorities.0.clone());
+    if !settings.authorities.certificates.is_empty() {
+        http = http.tls_certs_only(settings.authorities.certificates.clone());
     }
     http.build()
+}
+
+/// Where requests go, as far as we know: the environment may name a proxy too.
+fn way(settings: &Settings) -> Arc<str> {
+    let host = settings.base_url.host_str().unwrap_or_default();
+    match settings.proxy.as_ref().map(ProxyUrl::as_url) {
+        Some(proxy) => format!("`{host}` through the proxy `{}`", proxy.host_str().unwrap_or_default()).into(),
+        None => format!("`{host}`").into(),
+    }
 }
 
 fn below(base: &Url, path: &str) -> Url {

@@ -1,7 +1,7 @@
 //! The credential of an account: what is sent with a request so that Atlas answers it.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -20,7 +20,7 @@ use super::{
 const SHORTEST_LOOK: Duration = Duration::from_secs(1);
 
 /// What Atlas knows the account by.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Credential {
     /// How it is proven.
     pub kind: CredentialKind,
@@ -38,7 +38,7 @@ pub enum CredentialKind {
 }
 
 /// The two halves of a credential.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Pair {
     /// The public key, or the client id.
     pub id: Secret,
@@ -71,7 +71,7 @@ pub(super) struct Asker {
 /// Each kind of credential with what it remembers from one request to the next.
 enum Login {
     ApiKey(Sessions),
-    ServiceAccount(Box<Tokens>),
+    ServiceAccount(Arc<Tokens>),
 }
 
 /// The credential as it was last read.
@@ -80,7 +80,8 @@ struct Files {
     looked: Instant,
     /// Rises with each change.
     version: u64,
-    is_readable: bool,
+    /// Why they could not be read, if so.
+    unreadable: Option<String>,
 }
 
 impl Asker {
@@ -94,9 +95,9 @@ impl Asker {
         let Credential { kind, pair } = credential;
         let login = match kind {
             CredentialKind::ApiKey => Login::ApiKey(Sessions::new(pair.clone(), reporter.clone())),
-            CredentialKind::ServiceAccount => Login::ServiceAccount(Box::new(tokens(pair.clone()))),
+            CredentialKind::ServiceAccount => Login::ServiceAccount(Arc::new(tokens(pair.clone()))),
         };
-        let files = Files { pair, looked: Instant::now(), version: 0, is_readable: true };
+        let files = Files { pair, looked: Instant::now(), version: 0, unreadable: None };
         Self { login, gate, files: Mutex::new(files), reporter }
     }
 
@@ -159,23 +160,29 @@ impl Asker {
 
     fn take(&self, pair: Pair) {
         let mut files = self.files();
-        files.is_readable = true;
-        if files.pair.is_same(&pair) {
-            return;
+        let is_readable_again = files.unreadable.take().is_some();
+        let is_another = !files.pair.is_same(&pair);
+        if is_another {
+            files.pair = pair.clone();
+            files.version += 1;
+            match &self.login {
+                Login::ApiKey(sessions) => sessions.rekey(pair),
+                Login::ServiceAccount(tokens) => tokens.rekey(pair),
+            }
+            self.gate.reopen();
         }
-        files.pair = pair.clone();
-        files.version += 1;
-        match &self.login {
-            Login::ApiKey(sessions) => sessions.rekey(pair),
-            Login::ServiceAccount(tokens) => tokens.rekey(pair),
-        }
-        self.gate.reopen();
         drop(files);
-        (self.reporter)(Report::SecretChanged);
+        if is_readable_again {
+            (self.reporter)(Report::SecretReadable);
+        }
+        if is_another {
+            (self.reporter)(Report::SecretChanged);
+        }
     }
 
     fn tell_unreadable(&self, sentence: String) {
-        if std::mem::replace(&mut self.files().is_readable, false) {
+        let before = self.files().unreadable.replace(sentence.clone());
+        if before.as_ref() != Some(&sentence) {
             (self.reporter)(Report::SecretUnreadable { sentence });
         }
     }

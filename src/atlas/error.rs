@@ -56,14 +56,29 @@ pub enum ErrorKind {
         /// How it was refused.
         said: String,
     },
+    /// What would have to answer cannot be reached.
+    #[error("{way} cannot be reached")]
+    Unreached {
+        /// The host, and the proxy before it.
+        way: Arc<str>,
+        /// Why.
+        #[source]
+        kind: Box<ErrorKind>,
+    },
     /// The service account has no access token, so nothing could be asked.
     #[error("no access token")]
     Token(#[source] Arc<ErrorKind>),
     /// An access token is not minted because that was tried too often of late.
-    #[error("not minted for another {}: that was tried too often", humantime::format_duration(whole_seconds(*left)))]
+    #[error(
+        "not minted for another {}, that was tried too often{}",
+        humantime::format_duration(whole_seconds(*left)),
+        After(last.as_deref())
+    )]
     MintedTooOften {
         /// Until it may be tried again.
         left: Duration,
+        /// Why the last one failed, if it did.
+        last: Option<Arc<ErrorKind>>,
     },
     /// Atlas answered something else than 200.
     #[error("Atlas answered {0}")]
@@ -111,6 +126,16 @@ impl ErrorKind {
         }
     }
 
+    /// The same with the way that leads nowhere, if that is what is wrong.
+    pub(super) fn on(self, way: &Arc<str>) -> Self {
+        match self {
+            Self::Dns(_) | Self::Connect(_) | Self::Tls(_) => {
+                Self::Unreached { way: way.clone(), kind: Box::new(self) }
+            }
+            other => other,
+        }
+    }
+
     /// The word this failure is counted under.
     #[must_use]
     pub fn reason(&self) -> Reason {
@@ -120,9 +145,10 @@ impl ErrorKind {
             Self::Dns(_) => Reason::Dns,
             Self::Connect(_) => Reason::Connect,
             Self::Tls(_) => Reason::Tls,
+            Self::Unreached { kind, .. } => kind.reason(),
             Self::Challenge(_) | Self::Refused { .. } => Reason::Unauthorized,
             Self::Token(cause) => cause.reason(),
-            Self::MintedTooOften { .. } => Reason::RateLimited,
+            Self::MintedTooOften { last, .. } => last.as_ref().map_or(Reason::RateLimited, |last| last.reason()),
             Self::Answer(answer) => answer.reason(),
             Self::Unpack(_) | Self::Json(_) | Self::Content(_) => Reason::Decode,
             Self::TooLarge { .. } | Self::TooMany { .. } => Reason::TooLarge,
@@ -137,6 +163,7 @@ impl ErrorKind {
             Self::Timeout(_) | Self::Dns(_) | Self::Connect(_) => true,
             Self::Answer(answer) => answer.reason() == Reason::Server,
             Self::Token(cause) => cause.is_transient(),
+            Self::Unreached { kind, .. } => kind.is_transient(),
             _ => false,
         }
     }
@@ -152,7 +179,7 @@ impl ErrorKind {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Answer(answer) => answer.code.as_deref(),
-            Self::Token(cause) => cause.code(),
+            Self::Token(cause) | Self::MintedTooOften { last: Some(cause), .. } => cause.code(),
             Self::Deadline { last: Some(last), .. } => last.code.as_deref(),
             _ => None,
         }
@@ -163,11 +190,11 @@ impl ErrorKind {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::Answer(answer) => answer.advice(),
-            Self::Token(cause) => cause.advice(),
+            Self::Token(cause) => token_advice(cause),
             Self::Deadline { last: Some(last), .. } => last.advice,
-            Self::MintedTooOften { .. } => {
-                "see in the log why the tokens before were of no use; it will be tried again"
-            }
+            Self::MintedTooOften { last: Some(last), .. } => last.advice(),
+            Self::MintedTooOften { last: None, .. } => "see why Atlas refuses the access tokens that it gives out",
+            Self::Unreached { kind, .. } => kind.advice(),
             other => other.reason().advice(),
         }
     }
@@ -259,6 +286,25 @@ fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
 /// Fractions of a second help nobody; nothing left is a second.
 fn whole_seconds(left: Duration) -> Duration {
     Duration::from_secs(left.as_secs().max(1))
+}
+
+/// The token endpoint knows no group, and has limits of its own.
+fn token_advice(cause: &ErrorKind) -> &'static str {
+    match cause.reason() {
+        Reason::NotFound | Reason::UnexpectedStatus | Reason::Decode => {
+            "check the account's `base_url`: what answers there is not Atlas"
+        }
+        Reason::RateLimited => "see which replicas or other programs mint tokens with this service account too",
+        _ => cause.advice(),
+    }
+}
+
+struct After<'a>(Option<&'a ErrorKind>);
+
+impl fmt::Display for After<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |last| write!(f, "; before that, {}", sentence(last)))
+    }
 }
 
 struct Before<'a>(Option<&'a Passing>);

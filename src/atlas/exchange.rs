@@ -26,6 +26,8 @@ pub enum Report {
         /// The failure and its causes.
         sentence: String,
     },
+    /// The access token was ended, since nobody needs it any more.
+    Revoked,
     /// Atlas refuses the credential. It is not asked again before an interval is over or a file changed.
     Refused {
         /// What Atlas said, and what to do.
@@ -40,6 +42,8 @@ pub enum Report {
         /// Why.
         sentence: String,
     },
+    /// The files of the credential can be read again.
+    SecretReadable,
 }
 
 /// An HTTP request that left, and what came back.

@@ -2,7 +2,10 @@
 //! look refused.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -23,6 +26,9 @@ pub(super) struct Gate {
     trial: Duration,
     standing: Mutex<Standing>,
     turn: tokio::sync::Mutex<()>,
+    /// Whether it was ever accepted or refused for more than one group.
+    others: AtomicBool,
+    first: OnceLock<GroupId>,
 }
 
 /// The group that a request is about, if it is about one.
@@ -47,11 +53,23 @@ pub(super) enum Verdict {
 
 impl Gate {
     pub(super) fn new(interval: Duration, trial: Duration) -> Self {
-        Self { interval, trial, standing: Mutex::new(Standing::Unproven), turn: tokio::sync::Mutex::default() }
+        Self {
+            interval,
+            trial,
+            standing: Mutex::new(Standing::Unproven),
+            turn: tokio::sync::Mutex::default(),
+            others: AtomicBool::new(false),
+            first: OnceLock::new(),
+        }
     }
 
     /// Waits for permission to send a request. While what it returns is held, nobody else tries an unproven credential.
     pub(super) async fn enter(&self, group: Option<&GroupId>) -> Result<Option<Turn<'_, ()>>, ErrorKind> {
+        if let Some(group) = group
+            && self.first.get_or_init(|| group.clone()) != group
+        {
+            self.others.store(true, Ordering::Relaxed);
+        }
         if self.is_open(group)? {
             return Ok(None);
         }
@@ -70,14 +88,19 @@ impl Gate {
             Err(ErrorKind::Answer(answer)) if [Reason::Server, Reason::RateLimited].contains(&answer.reason()) => {
                 Verdict::Nothing
             }
-            Ok(_) | Err(ErrorKind::Answer(_)) => self.accepted(),
+            Ok(_) => self.accepted(),
+            // Something in between has no such words.
+            Err(ErrorKind::Answer(answer)) if answer.code.is_some() => self.accepted(),
             Err(_) => Verdict::Nothing,
         }
     }
 
-    /// The credential is another one now.
+    /// The credential is another one now, and worth a try.
     pub(super) fn reopen(&self) {
-        *self.standing() = Standing::Unproven;
+        let mut standing = self.standing();
+        if matches!(*standing, Standing::Refused { .. }) {
+            *standing = Standing::Unproven;
+        }
     }
 
     fn refused(&self, group: Option<&GroupId>, error: &ErrorKind) -> Verdict {
@@ -86,7 +109,7 @@ impl Gate {
         match &mut *standing {
             Standing::Refused { until, .. } if *until > now => return Verdict::Nothing,
             Standing::Refused { until, about: last, said } => {
-                (*until, *last, *said) = (now + self.interval, about, error.to_string());
+                (*until, *last, *said) = (now + self.pause(), about, error.to_string());
                 return Verdict::Nothing;
             }
             // Others are accepted all the time where it is the group's fault.
@@ -99,8 +122,13 @@ impl Gate {
             },
             Standing::Accepted { .. } | Standing::Unproven => {}
         }
-        *standing = Standing::Refused { until: now + self.interval, about, said: error.to_string() };
+        *standing = Standing::Refused { until: now + self.pause(), about, said: error.to_string() };
         Verdict::Refused
+    }
+
+    /// A little less than an interval: the next poll of a target begins an interval after the last one began.
+    fn pause(&self) -> Duration {
+        self.interval * 9 / 10
     }
 
     fn accepted(&self) -> Verdict {
@@ -118,7 +146,8 @@ impl Gate {
             Standing::Unproven => Ok(false),
             Standing::Refused { until, about, said } => {
                 // Another group gets the next trial, if there is one: what was refused may be this one alone.
-                let own = if about.as_ref() == group { self.interval / 2 } else { Duration::ZERO };
+                let is_own = about.as_ref() == group && self.others.load(Ordering::Relaxed);
+                let own = if is_own { self.interval / 2 } else { Duration::ZERO };
                 let left = (*until + own).saturating_duration_since(Instant::now());
                 if left.is_zero() { Ok(false) } else { Err(ErrorKind::Refused { left, said: said.clone() }) }
             }
@@ -167,7 +196,7 @@ mod tests {
             gate.judge(Some(&group), &refusal());
             let error = gate.enter(Some(&other)).await.unwrap_err();
             assert_eq!(error.reason(), Reason::Unauthorized);
-            assert!(error.to_string().starts_with("not asked for another 1m"), "{error}");
+            assert!(error.to_string().starts_with("not asked for another 54s"), "{error}");
             advance(INTERVAL).await;
         }
         assert!(gate.enter(None).await.is_ok());
@@ -210,11 +239,22 @@ mod tests {
     async fn after_a_refusal_another_group_gets_the_next_trial() {
         let gate = gate();
         gate.judge(Some(&group(1)), &refusal());
+        assert!(gate.enter(Some(&group(1))).await.is_err());
+        assert!(gate.enter(Some(&group(2))).await.is_err());
         advance(INTERVAL).await;
         assert!(gate.enter(Some(&group(1))).await.is_err());
         assert!(gate.enter(Some(&group(2))).await.is_ok());
         advance(INTERVAL / 2).await;
         assert!(gate.enter(Some(&group(1))).await.is_ok(), "there seems to be no other");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_only_group_is_tried_again_after_an_interval() {
+        let gate = gate();
+        gate.judge(Some(&group(1)), &refusal());
+        assert!(gate.enter(Some(&group(1))).await.is_err());
+        advance(INTERVAL).await;
+        assert!(gate.enter(Some(&group(1))).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

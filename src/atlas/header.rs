@@ -17,6 +17,9 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// the week is wrong.
 const DATES: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
 
+/// Of the year 9999.
+const LAST_SECOND: u64 = 253_402_300_799;
+
 pub(super) fn rate_limit(headers: &HeaderMap) -> Option<RateLimit> {
     let limit = number(headers, "RateLimit-Limit")?;
     let remaining = number(headers, "RateLimit-Remaining")?;
@@ -40,12 +43,15 @@ pub(super) fn version_ends(status: StatusCode, headers: &HeaderMap) -> Option<Ve
     (status == StatusCode::OK || ends != VersionEnds::default()).then_some(ends)
 }
 
-/// A date as in mail, or `@` and seconds since 1970 (RFC 9745).
+/// A date as in mail, or `@` and seconds since 1970 (RFC 9745). A date outside of four digits of years can be neither
+/// meant nor shown.
 fn time(text: &str) -> Option<SystemTime> {
-    match text.strip_prefix('@') {
+    let time = match text.strip_prefix('@') {
         Some(seconds) => SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds.parse().ok()?)),
         None => date(text),
-    }
+    }?;
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    (since.as_secs() <= LAST_SECOND).then_some(time)
 }
 
 fn date(text: &str) -> Option<SystemTime> {
@@ -114,7 +120,17 @@ mod tests {
         let sunset = |text| version_ends(StatusCode::OK, &headers(&[("sunset", text)])).unwrap().sunset;
         assert_eq!(sunset("@1814400000"), Some(at(1_814_400_000)));
         assert_eq!(sunset("Fri, 01 Jul 2027 00:00:00 GMT"), Some(at(1_814_400_000)));
-        for text in ["", "@", "@-1", "@18446744073709551615", "true", "Thu, 99 Jul 2027 00:00:00 GMT"] {
+        for text in [
+            "",
+            "@",
+            "@-1",
+            "@18446744073709551615",
+            "@1814400000000",
+            "true",
+            "Thu, 99 Jul 2027 00:00:00 GMT",
+            "Thu, 01 Jan 1960 00:00:00 GMT",
+            "Thu, 01 Jan 0001 00:00:00 GMT",
+        ] {
             assert_eq!(sunset(text), None, "{text}");
         }
     }

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use url::Url;
 
 /// The address of a proxy, which may have a password in it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ProxyUrl(Url);
 
 impl ProxyUrl {

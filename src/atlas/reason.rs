@@ -78,7 +78,7 @@ impl Reason {
     pub fn advice(self) -> &'static str {
         match self {
             Self::Timeout => "Atlas, a name server or the way to them is slow; see whether other groups answer",
-            Self::Dns => "check the account's `base_url` and the name servers of this machine",
+            Self::Dns => "check the account's `base_url` and `proxy_url`, and the name servers of this machine",
             Self::Connect => "check the network, firewall and proxy between here and Atlas",
             Self::Tls => "check for a proxy that intercepts TLS, the system's CA certificates and its clock",
             Self::Unauthorized => "Atlas does not accept the account's credential: check both halves of it",

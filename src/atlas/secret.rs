@@ -18,6 +18,12 @@ pub struct Secret {
     file: Option<PathBuf>,
 }
 
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose() && self.file == other.file
+    }
+}
+
 /// A text that cannot be part of a credential. Neither it nor its path is repeated: someone may have put the secret
 /// itself in the place of the path.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,10 @@
 //! it is written out here (RFC 6749, section 4.4).
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -14,11 +17,11 @@ use reqwest::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use tokio::time::Instant;
+use tokio::{sync::OwnedMutexGuard, time::Instant};
 use url::{Url, form_urlencoded};
 
 use super::{
-    ErrorKind, Place, Reason, Report, Resource, answer,
+    ErrorKind, GroupId, Place, Reason, Report, Resource, answer,
     brake::Brake,
     credential::Pair,
     exchange::{Reporter, UnderWay},
@@ -41,13 +44,17 @@ pub(super) struct Tokens {
     http: reqwest::Client,
     /// Ends with `/api/oauth`.
     base: Url,
+    /// What is told where it cannot be reached.
+    way: Arc<str>,
     interval: Duration,
     reporter: Reporter,
     pair: Mutex<Pair>,
     current: Mutex<Option<Arc<Token>>>,
     brake: Mutex<Brake>,
     /// One at a time.
-    minting: tokio::sync::Mutex<()>,
+    minting: Arc<tokio::sync::Mutex<()>>,
+    /// Rises with each change of the secret.
+    version: AtomicU64,
 }
 
 /// An access token, as Atlas gave it out.
@@ -66,22 +73,32 @@ struct Minted {
 }
 
 impl Tokens {
-    pub(super) fn new(http: reqwest::Client, base: Url, pair: Pair, interval: Duration, reporter: Reporter) -> Self {
+    pub(super) fn new(
+        http: reqwest::Client,
+        base: Url,
+        way: Arc<str>,
+        pair: Pair,
+        interval: Duration,
+        reporter: Reporter,
+    ) -> Self {
         Self {
             http,
             base,
+            way,
             interval,
             reporter,
             pair: Mutex::new(pair),
             current: Mutex::default(),
             brake: Mutex::default(),
-            minting: tokio::sync::Mutex::default(),
+            minting: Arc::default(),
+            version: AtomicU64::new(0),
         }
     }
 
     /// The secret is another one now. The token stays good, but the next request renews it.
     pub(super) fn rekey(&self, pair: Pair) {
         *lock(&self.pair) = pair;
+        self.version.fetch_add(1, Ordering::Relaxed);
         lock(&self.brake).release();
         if let Some(token) = &*lock(&self.current) {
             *lock(&token.renew_at) = Instant::now();
@@ -89,13 +106,20 @@ impl Tokens {
     }
 
     /// Sends the request with a token and reads its answer. A token that ended early is replaced once.
-    pub(super) async fn ask(&self, request: &RequestBuilder, resource: &Resource) -> Result<Vec<u8>, ErrorKind> {
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        request: &RequestBuilder,
+        resource: &Resource,
+    ) -> Result<Vec<u8>, ErrorKind> {
         let token = self.token().await?;
         match self.ask_with(&token, request, resource).await {
-            Err(refusal) if refusal.reason() == Reason::Unauthorized => match self.replace(&token).await? {
-                Some(fresh) => self.ask_with(&fresh, request, resource).await,
-                None => Err(refusal),
-            },
+            Err(refusal) if refusal.reason() == Reason::Unauthorized => {
+                match self.replace(&token, resource.group()).await {
+                    Ok(Some(fresh)) => self.ask_with(&fresh, request, resource).await,
+                    // Why none could be minted was told already; what counts here is that Atlas refuses this one.
+                    Ok(None) | Err(_) => Err(refusal),
+                }
+            }
             outcome => outcome,
         }
     }
@@ -108,7 +132,9 @@ impl Tokens {
             .append_pair("token_type_hint", "access_token")
             .finish();
         // The token ends by itself, if not now.
-        let _ = self.post("revoke", body).await;
+        if self.post("revoke", body).await.is_ok() {
+            (self.reporter)(Report::Revoked);
+        }
     }
 
     async fn ask_with(
@@ -126,57 +152,85 @@ impl Tokens {
     }
 
     /// A token that may be used.
-    async fn token(&self) -> Result<Arc<Token>, ErrorKind> {
+    async fn token(self: &Arc<Self>) -> Result<Arc<Token>, ErrorKind> {
         let known = self.current();
-        let _turn = match &known {
+        let turn = match &known {
             Some(token) if !token.is_to_be_renewed() => return Ok(token.clone()),
             // Someone renews it already, and it is still good.
-            Some(token) if token.ends > Instant::now() => match self.minting.try_lock() {
+            Some(token) if token.ends > Instant::now() => match self.minting.clone().try_lock_owned() {
                 Ok(turn) => turn,
                 Err(_) => return Ok(token.clone()),
             },
-            _ => self.minting.lock().await,
+            _ => self.minting.clone().lock_owned().await,
         };
         // Someone may have minted one while we waited.
         if let Some(token) = self.current().filter(|token| !token.is_to_be_renewed()) {
             return Ok(token);
         }
-        match (self.mint().await, self.current()) {
+        match (self.mint(turn).await, self.current()) {
             // The one at hand even past its end by our clock: Atlas may see it otherwise, and says so if not.
             (Ok(token), _) | (Err(_), Some(token)) => Ok(token),
             (Err(cause), None) => Err(ErrorKind::Token(cause)),
         }
     }
 
-    /// Another token than the one that Atlas refused; nothing if that was replaced itself of late.
-    async fn replace(&self, refused: &Arc<Token>) -> Result<Option<Arc<Token>>, ErrorKind> {
-        let _turn = self.minting.lock().await;
+    /// Another token than the one that Atlas refused for the group; nothing if it is the group that is refused.
+    async fn replace(
+        self: &Arc<Self>,
+        refused: &Arc<Token>,
+        group: Option<&GroupId>,
+    ) -> Result<Option<Arc<Token>>, Arc<ErrorKind>> {
+        let turn = self.minting.clone().lock_owned().await;
         let other = self.current().filter(|token| !Arc::ptr_eq(token, refused));
-        if other.is_some() || lock(&self.brake).replaced_of_late() {
+        if other.is_some() || !lock(&self.brake).may_replace(group) {
             return Ok(other);
         }
-        let fresh = self.mint().await.map_err(ErrorKind::Token)?;
-        lock(&self.brake).replaced();
+        let fresh = self.mint(turn).await?;
+        lock(&self.brake).replaced(group);
         Ok(Some(fresh))
     }
 
-    async fn mint(&self) -> Result<Arc<Token>, Arc<ErrorKind>> {
+    /// Mints in a task of its own: whoever wants the token may be given up meanwhile, but the token would live on.
+    async fn mint(self: &Arc<Self>, turn: OwnedMutexGuard<()>) -> Result<Arc<Token>, Arc<ErrorKind>> {
         lock(&self.brake).begin()?;
+        let tokens = self.clone();
+        let minting = tokio::spawn(async move {
+            let minted = tokens.mint_now().await;
+            drop(turn);
+            minted
+        });
+        match minting.await {
+            Ok(minted) => minted,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The process ends.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    async fn mint_now(&self) -> Result<Arc<Token>, Arc<ErrorKind>> {
+        let version = self.version.load(Ordering::Relaxed);
         let minted = match self.post("token", "grant_type=client_credentials".to_owned()).await {
             Ok(body) => Token::read(&body),
-            Err(error) => Err(error),
+            Err(error) => Err(error.on(&self.way)),
         };
+        let is_old = self.version.load(Ordering::Relaxed) != version;
         match minted {
             Ok((token, lifetime)) => {
                 lock(&self.brake).succeeded();
+                if is_old {
+                    // It is good, but does not show that the new secret is.
+                    *lock(&token.renew_at) = Instant::now();
+                }
                 let token = Arc::new(token);
                 *lock(&self.current) = Some(token.clone());
                 (self.reporter)(Report::Minted { ends: SystemTime::now() + lifetime });
                 Ok(token)
             }
+            // The secret is another one by now, and nothing is known of that.
+            Err(error) if is_old => Err(Arc::new(error)),
             Err(error) => {
                 let error = lock(&self.brake).failed(error, self.interval);
-                let sentence = format!("{}; {}", error.sentence(), error.advice());
+                let sentence = format!("{}; {}", error.sentence(), ErrorKind::Token(error.clone()).advice());
                 (self.reporter)(Report::MintFailed { reason: error.reason(), sentence });
                 Err(error)
             }

@@ -41,7 +41,7 @@ fn parse(mut section: Section<'_>, sources: &Sources<'_>, seen: &mut Seen) -> Op
     let discover = section.switched_section("discover").map(Discover::parse);
     // A credential and nothing else means everything that it may see.
     let discover =
-        discover.or_else(|| (!section.was_there("discover") && !section.has("groups")).then(Discover::default));
+        discover.or_else(|| (!section.was_there("discover") && !section.names("groups")).then(Discover::default));
     let groups = groups(&mut section, discover.is_some(), seen);
     section.end();
     Some(Account {
@@ -68,7 +68,7 @@ fn api_version(section: &mut Section<'_>) -> Option<ApiVersion> {
 }
 
 fn groups(section: &mut Section<'_>, discovers: bool, seen: &mut Seen) -> Vec<Group> {
-    let is_there = section.has("groups");
+    let is_there = section.names("groups");
     let sections = section.sections("groups");
     if sections.is_empty() && (is_there || !discovers) {
         section.fault("groups", "at least one group is needed; `discover: true` finds all that the credential may see");
@@ -80,6 +80,7 @@ fn group(mut section: Section<'_>, seen: &mut Seen) -> Option<Group> {
     if !section.has("id") {
         section.fault("id", "is needed");
     }
+    section.demand(&["providers"]);
     let id: Option<GroupId> = section.parsed("id");
     let name = section.text("name").unwrap_or_default();
     let providers = providers(&mut section);

@@ -10,11 +10,11 @@ use crate::atlas::{self, GroupId, OrgId, Provider};
 /// Groups come and go rarely, and all of them cost one request.
 const INTERVAL: Duration = Duration::from_secs(10 * 60);
 
-/// A longer pattern is refused by the library, as is one that would take much memory.
-const MAX_PATTERN: usize = 1 << 16;
+/// A pattern that takes more memory is refused by the library; the ones that people write take a tenth of it.
+const MAX_PATTERN: usize = 1 << 20;
 
 /// Groups are found by asking Atlas for them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Discover {
     /// Only the groups of this organization; without it, all that the credential may see.
     pub organization: Option<OrgId>,
@@ -29,7 +29,7 @@ pub struct Discover {
 }
 
 /// What a group must be like; everything that is said must hold.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Selector {
     id: Option<GroupId>,
     name: Option<Pattern>,
@@ -54,6 +54,7 @@ impl Default for Discover {
 
 impl Discover {
     pub(super) fn parse(mut section: Section<'_>) -> Self {
+        section.demand(&["organization", "providers"]);
         let range = Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60);
         let discover = Self {
             organization: section.parsed("organization"),
@@ -82,6 +83,12 @@ impl Selector {
     }
 }
 
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
 impl Pattern {
     fn matches(&self, text: &str) -> bool {
         self.0.is_match(text)
@@ -102,7 +109,7 @@ fn last_line(text: &str) -> String {
 }
 
 fn selectors(section: &mut Section<'_>, key: &'static str) -> Vec<Selector> {
-    let is_there = section.has(key);
+    let is_there = section.names(key);
     let sections = section.sections(key);
     if is_there && sections.is_empty() {
         section.fault(key, "must name at least one; leave it out where nothing is to be said");
@@ -111,6 +118,7 @@ fn selectors(section: &mut Section<'_>, key: &'static str) -> Vec<Selector> {
 }
 
 fn selector(mut section: Section<'_>) -> Selector {
+    section.demand(&["id", "name", "tags"]);
     let id = section.parsed("id");
     let name = section.text("name").and_then(|text| pattern(&section, "name", &text));
     let tags = section.texts("tags").into_iter();

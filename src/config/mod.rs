@@ -49,7 +49,7 @@ pub struct Poll {
 }
 
 /// One Atlas credential and the groups to poll with it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Account {
     /// The label `account`; unique.
     pub name: String,
@@ -87,7 +87,7 @@ impl Account {
 }
 
 /// A group to poll.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// The id of the Atlas project.
     pub id: GroupId,

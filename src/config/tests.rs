@@ -159,9 +159,13 @@ fn a_discovery_with_faults_is_told() {
         "discover: 7",
         "discover: false",
         "groups: []",
+        "groups:",
+        "discover: {include: }",
+        "discover: {organization: , providers: , include: [{name: a, tags: }]}",
+        "groups: [{id: 5e57d85c854180642f784401, providers: }]",
         "discover: true, groups: []",
         "discover: {interval: 1ms, organization: acme, providers: []}",
-        "discover: {include: [], exclude: [{}, {tags: {}}, {name: '['}, {tags: {env: 'a{9999}{9999}'}}, {tags: {env: 1}}]}",
+        "discover: {include: [], exclude: [{}, {tags: {}}, {name: '['}, {tags: {env: 'a{9999}{9999}{9999}'}}, {tags: {env: 1}}]}",
         "discover: {include: [{id: x, color: red}], groups: all}",
     ]
     .map(|settings| faults(&bare(settings)));
@@ -169,6 +173,12 @@ fn a_discovery_with_faults_is_told() {
     accounts[0].discover: must be a mapping of keys to values, not a number
     accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
     accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
+    found unexpected ':' at line 1 column 67, while scanning a plain scalar at line 1 column 61
+    accounts[0].discover.include: must name at least one; leave it out where nothing is to be said
+    accounts[0].discover.organization: has nothing behind it; leave it out where nothing is to be said
+    accounts[0].discover.providers: has nothing behind it; leave it out where nothing is to be said
+    accounts[0].discover.include[0].tags: has nothing behind it; leave it out where nothing is to be said
+    accounts[0].groups[0].providers: has nothing behind it; leave it out where nothing is to be said
     accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
     accounts[0].discover.organization: `acme`: an id is 24 hexadecimal digits, as in the address of the page in Atlas
     accounts[0].discover.interval: must be a duration such as `60s` or `5m`, from 1s to 1day
@@ -177,7 +187,7 @@ fn a_discovery_with_faults_is_told() {
     accounts[0].discover.exclude[0]: must have an `id`, a `name` or `tags`
     accounts[0].discover.exclude[1].tags: must name at least one
     accounts[0].discover.exclude[2].name: `[` is no pattern: unclosed character class
-    accounts[0].discover.exclude[3].tags.env: `a{9999}{9999}` is no pattern: Compiled regex exceeds size limit of 65536 bytes
+    accounts[0].discover.exclude[3].tags.env: `a{9999}{9999}{9999}` is no pattern: Compiled regex exceeds size limit of 1048576 bytes
     accounts[0].discover.exclude[4].tags.env: must be a text; put it in quotes
     accounts[0].discover.include[0].id: `x`: an id is 24 hexadecimal digits, as in the address of the page in Atlas
     accounts[0].discover.include[0].color: unknown key; known here: id, name, tags

@@ -88,8 +88,11 @@ fn examine_credential(account: &Account, root: &Result<Root, ErrorKind>, found: 
         Ok(root) => (accepted(&format!("; its roles are {}", root.roles.join(", "))), listed, true),
         Err(error) => match error.reason() {
             Reason::IpAccessList => (accepted(""), Check::trouble("access list", of(error)), false),
+            Reason::NotFound => {
+                (Check::trouble("credential", Trouble::no_atlas(error)), Check::not_made("access list"), false)
+            }
             // Whatever this is, it comes after the credential and the access list.
-            Reason::Forbidden | Reason::NotFound | Reason::RateLimited if matches!(error, ErrorKind::Answer(_)) => {
+            Reason::Forbidden | Reason::RateLimited if matches!(error, ErrorKind::Answer(_)) => {
                 (Check::trouble("credential", of(error)), Check::not_made("access list"), true)
             }
             _ => (Check::trouble("credential", of(error)), Check::not_made("access list"), false),

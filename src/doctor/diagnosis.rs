@@ -1,6 +1,9 @@
 //! What was found out, as a table for people.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write as _,
+};
 
 use comfy_table::{Table, presets::NOTHING};
 
@@ -13,7 +16,7 @@ const NAMED: usize = 3;
 /// What was found out about every account.
 #[derive(Debug)]
 pub struct Diagnosis {
-    pub(super) accounts: Vec<Account>,
+    accounts: Vec<Account>,
 }
 
 /// What was found out about one account.
@@ -117,6 +120,21 @@ impl Group {
 }
 
 impl Diagnosis {
+    /// Puts together what was found out; a group of two accounts is watched with one of them only.
+    pub(super) fn new(mut accounts: Vec<Account>) -> Self {
+        let mut seen: HashMap<String, String> = HashMap::new();
+        for account in &mut accounts {
+            let shared: Vec<String> = account.groups.iter().filter_map(|group| seen.get(&group.id)).cloned().collect();
+            if let Some(other) = shared.first() {
+                account.checks.push(Check::trouble("overlap", Trouble::overlap(shared.len(), other)));
+            }
+            for group in &account.groups {
+                seen.entry(group.id.clone()).or_insert_with(|| account.name.clone());
+            }
+        }
+        Self { accounts }
+    }
+
     /// Whether nothing at all is wrong.
     #[must_use]
     pub fn is_well(&self) -> bool {

@@ -22,7 +22,7 @@ use crate::{
 /// No HTTP client can be made on this machine; whatever Atlas says is no error but part of the diagnosis.
 pub async fn examine(config: &Config) -> anyhow::Result<Diagnosis> {
     let accounts: anyhow::Result<Vec<_>> = config.accounts.iter().map(|account| visit(account, &config.poll)).collect();
-    Ok(Diagnosis { accounts: join_all(accounts?).await })
+    Ok(Diagnosis::new(join_all(accounts?).await))
 }
 
 fn visit<'a>(account: &'a Account, poll: &'a Poll) -> anyhow::Result<impl Future<Output = diagnosis::Account> + 'a> {

@@ -25,6 +25,22 @@ impl Trouble {
     }
 }
 
+impl Trouble {
+    /// Where the API should begin there is nothing.
+    pub(super) fn no_atlas(error: &ErrorKind) -> Self {
+        let advice = "check the account's `base_url`: what answers there is not Atlas".to_owned();
+        Self { advice, ..of(error) }
+    }
+
+    /// So many groups are seen by another account too.
+    pub(super) fn overlap(groups: usize, other: &str) -> Self {
+        let said =
+            format!("{groups} groups are seen by the account `{other}` too; whichever finds them first watches them");
+        let advice = "let one account see them only: `include` and `exclude` under `discover` choose";
+        Self { code: "overlap".to_owned(), said, advice: advice.to_owned() }
+    }
+}
+
 pub(super) fn of(error: &ErrorKind) -> Trouble {
     let code = error.code().unwrap_or(error.reason().as_str());
     Trouble { code: code.to_owned(), said: error.sentence(), advice: error.advice().to_owned() }

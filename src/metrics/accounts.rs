@@ -52,6 +52,10 @@ pub(super) fn write_credentials(page: &mut Page, state: &State) {
     for (account, known) in &state.accounts {
         refused.add(&labels(account), &[], u8::from(known.refused));
     }
+    let mut unreadable = page.family(&family::CREDENTIAL_UNREADABLE);
+    for (account, known) in &state.accounts {
+        unreadable.add(&labels(account), &[], u8::from(known.unreadable));
+    }
     let tokens: Vec<_> =
         state.accounts.iter().filter_map(|(account, known)| Some((labels(account), known.token.as_ref()?))).collect();
     let mut expiry = page.family(&family::TOKEN_EXPIRY);

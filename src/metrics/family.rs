@@ -110,7 +110,9 @@ families! {
     API_SUNSET = Gauge "mongodbatlas_api_sunset_timestamp_seconds" ["account", "endpoint", "version"];
     /// 1 while Atlas refuses the account's credential, else 0.
     CREDENTIAL_REFUSED = Gauge "mongodbatlas_api_credential_refused" ["account"];
-    /// When the service account's access token ends; it is renewed before. 0 before the first.
+    /// 1 while the files of the account's credential cannot be read, so that what they held before stays in use, else 0.
+    CREDENTIAL_UNREADABLE = Gauge "mongodbatlas_api_credential_unreadable" ["account"];
+    /// When the service account's access token ends; it is renewed before. 0 while there is none that Atlas accepts.
     TOKEN_EXPIRY = Gauge "mongodbatlas_api_token_expiry_timestamp_seconds" ["account"];
     /// Access tokens that were minted.
     TOKEN_MINTS = Counter "mongodbatlas_api_token_mints_total" ["account"];
@@ -118,6 +120,10 @@ families! {
     TOKEN_MINT_FAILURES = Counter "mongodbatlas_api_token_mint_failures_total" ["account"];
     /// The version of this exporter.
     BUILD_INFO = Gauge "mongodbatlas_peering_exporter_build_info" ["version"];
+    /// Which of several exporters this is, from 0; they watch different groups.
+    SHARD_INDEX = Gauge "mongodbatlas_peering_exporter_shard_index" [];
+    /// How many exporters there are, which watch different groups.
+    SHARD_COUNT = Gauge "mongodbatlas_peering_exporter_shards" [];
     /// 1 if the config was read without faults when it was last read.
     CONFIG_SUCCESS = Gauge "mongodbatlas_peering_exporter_config_last_reload_successful" [];
     /// When the config was last read without faults.

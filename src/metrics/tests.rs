@@ -19,7 +19,13 @@ fn at(seconds: u64) -> SystemTime {
 /// One group with an AWS and a GCP target, not polled yet.
 fn state() -> State {
     let discovery = Some(DiscoveryState::new(Duration::from_secs(600)));
-    let account = AccountState { api_version: "v1.0", refused: false, token: Some(TokenState::default()), discovery };
+    let account = AccountState {
+        api_version: "v1.0",
+        refused: false,
+        unreadable: false,
+        token: Some(TokenState::default()),
+        discovery,
+    };
     let accounts = BTreeMap::from([("main".to_owned(), account)]);
     let targets = [Provider::Aws, Provider::Gcp].map(|provider| Target { group: group(), provider });
     let groups = BTreeMap::from([(group(), Group::listed("main", "pay\"ments"))]);
@@ -27,7 +33,7 @@ fn state() -> State {
 }
 
 fn poll(state: &mut State, provider: Provider, ended: Instant, outcome: Result<Listing, Failure>) {
-    let poll = Poll { ended, ended_at: at(1_700_000_060), duration: Duration::from_millis(150), outcome };
+    let poll = Poll { ended, due: ended, ended_at: at(1_700_000_060), duration: Duration::from_millis(150), outcome };
     state.record(&Target { group: group(), provider }, poll);
 }
 
@@ -105,10 +111,13 @@ fn the_page_before_the_first_poll() {
     mongodbatlas_peering_poll_interval_seconds 60
     mongodbatlas_peering_max_staleness_seconds 900
     mongodbatlas_api_credential_refused{account="main"} 0
+    mongodbatlas_api_credential_unreadable{account="main"} 0
     mongodbatlas_api_token_expiry_timestamp_seconds{account="main"} 0
     mongodbatlas_api_token_mints_total{account="main"} 0
     mongodbatlas_api_token_mint_failures_total{account="main"} 0
     mongodbatlas_peering_exporter_build_info{version="VERSION"} 1
+    mongodbatlas_peering_exporter_shard_index 0
+    mongodbatlas_peering_exporter_shards 1
     mongodbatlas_peering_exporter_config_last_reload_successful 1
     mongodbatlas_peering_exporter_config_last_reload_success_timestamp_seconds 1700000000
     "#);
@@ -242,7 +251,10 @@ fn the_page_with_something_of_everything() {
     # HELP mongodbatlas_api_credential_refused 1 while Atlas refuses the account's credential, else 0.
     # TYPE mongodbatlas_api_credential_refused gauge
     mongodbatlas_api_credential_refused{account="main"} 1
-    # HELP mongodbatlas_api_token_expiry_timestamp_seconds When the service account's access token ends; it is renewed before. 0 before the first.
+    # HELP mongodbatlas_api_credential_unreadable 1 while the files of the account's credential cannot be read, so that what they held before stays in use, else 0.
+    # TYPE mongodbatlas_api_credential_unreadable gauge
+    mongodbatlas_api_credential_unreadable{account="main"} 0
+    # HELP mongodbatlas_api_token_expiry_timestamp_seconds When the service account's access token ends; it is renewed before. 0 while there is none that Atlas accepts.
     # TYPE mongodbatlas_api_token_expiry_timestamp_seconds gauge
     mongodbatlas_api_token_expiry_timestamp_seconds{account="main"} 1700003600
     # HELP mongodbatlas_api_token_mints_total Access tokens that were minted.
@@ -254,6 +266,12 @@ fn the_page_with_something_of_everything() {
     # HELP mongodbatlas_peering_exporter_build_info The version of this exporter.
     # TYPE mongodbatlas_peering_exporter_build_info gauge
     mongodbatlas_peering_exporter_build_info{version="VERSION"} 1
+    # HELP mongodbatlas_peering_exporter_shard_index Which of several exporters this is, from 0; they watch different groups.
+    # TYPE mongodbatlas_peering_exporter_shard_index gauge
+    mongodbatlas_peering_exporter_shard_index 0
+    # HELP mongodbatlas_peering_exporter_shards How many exporters there are, which watch different groups.
+    # TYPE mongodbatlas_peering_exporter_shards gauge
+    mongodbatlas_peering_exporter_shards 1
     # HELP mongodbatlas_peering_exporter_config_last_reload_successful 1 if the config was read without faults when it was last read.
     # TYPE mongodbatlas_peering_exporter_config_last_reload_successful gauge
     mongodbatlas_peering_exporter_config_last_reload_successful 1

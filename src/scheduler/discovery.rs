@@ -57,8 +57,8 @@ impl Discoverer {
         Some(Self { discovery, account: account.name, client: account.client, pause, pace, state })
     }
 
-    /// Asks again and again, and tells when the groups may be others.
-    pub(super) async fn discover_for_ever(mut self, changed: Arc<Notify>) {
+    /// Asks again and again, and sooner when a group seems to be `gone`; tells when the groups may be others.
+    pub(super) async fn discover_for_ever(mut self, gone: Arc<Notify>, changed: Arc<Notify>) {
         loop {
             let started = Instant::now();
             let is_limited = self.discover().await;
@@ -66,17 +66,21 @@ impl Discoverer {
             let jitter = 1.0 - JITTER + 2.0 * JITTER * fastrand::f64();
             let due = started + self.interval().mul_f64(jitter);
             let left = self.pause.left().filter(|_| is_limited);
-            sleep_until(left.map_or(due, |left| due.min(Instant::now() + left))).await;
+            let due = left.map_or(due, |left| due.min(Instant::now() + left));
+            tokio::select! {
+                () = sleep_until(due) => {}
+                () = gone.notified() => sleep_until(due.min(started + self.pace.interval)).await,
+            }
         }
     }
 
-    /// Until it succeeded once there may be nothing to poll, so it is repeated as soon as a poll would be.
+    /// Where there may be nothing to poll yet, or another listing has to confirm what is missing, it is repeated as soon
+    /// as a poll would be.
     fn interval(&self) -> Duration {
-        let state = self.state.borrow();
-        let discovery = state.accounts.get(&self.account).and_then(|account| account.discovery.as_ref());
-        match discovery.and_then(|discovery| discovery.last_success) {
-            Some(_) => self.discovery.interval,
-            None => self.discovery.interval.min(self.pace.interval),
+        if self.state.borrow().is_settled(&self.account) {
+            self.discovery.interval
+        } else {
+            self.discovery.interval.min(self.pace.interval)
         }
     }
 

@@ -4,6 +4,8 @@
 
 mod containers;
 mod discovery;
+mod lines;
+mod outage;
 mod pause;
 mod places;
 mod poller;
@@ -49,23 +51,12 @@ pub struct Account {
     pub asks_for_containers: bool,
 }
 
-/// Polls every target when it is due, for as long as it is awaited.
+/// Polls every target of an account when it is due, for as long as it is awaited.
 ///
 /// # Errors
-/// A poll panicked: its target would be frozen from now on, so the exporter must not go on as if nothing were.
-pub async fn poll_for_ever(
-    accounts: Vec<Account>,
-    pace: Pace,
-    state: watch::Sender<State>,
-) -> Result<Infallible, JoinError> {
-    let mut tasks = JoinSet::new();
-    for account in accounts {
-        tasks.spawn(Watched::poll_for_ever(account, pace, state.clone()));
-    }
-    match tasks.join_next().await {
-        Some(end) => end?,
-        None => std::future::pending().await,
-    }
+/// A poll panicked.
+pub async fn watch(account: Account, pace: Pace, state: watch::Sender<State>) -> Result<Infallible, JoinError> {
+    Watched::poll_for_ever(account, pace, state).await
 }
 
 /// Polls every target once.

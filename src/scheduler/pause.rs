@@ -42,13 +42,22 @@ impl Pauses {
             ("groups" | "org_groups", _) => Bucket::Groups,
             _ => return,
         };
-        let pause = self.of(bucket);
+        let Some(pause) = self.known(bucket) else { return };
         match exchange.code.as_str() {
             "429" => pause.begin(exchange.retry_after, self.longest),
+            "503" => pause.wait(exchange.retry_after.unwrap_or_default()),
             // The next request would be refused.
-            _ if exchange.rate_limit.is_some_and(|limit| limit.remaining == 0) => pause.wait_a_little(),
+            _ if exchange.rate_limit.is_some_and(|limit| limit.remaining == 0) => pause.wait(SHORTEST),
             "200" => pause.end(),
             _ => {}
+        }
+    }
+
+    /// A group that is watched no more has none, whatever answer still comes.
+    fn known(&self, bucket: Bucket) -> Option<Arc<Pause>> {
+        match bucket {
+            Bucket::Groups => Some(self.of(bucket)),
+            Bucket::Group(_) => self.pauses().get(&bucket).cloned(),
         }
     }
 
@@ -92,8 +101,9 @@ impl Pause {
     fn begin(&self, asked: Option<Duration>, longest: Duration) {
         let mut limit = self.limit();
         if limit.until > Instant::now() {
-            // Another request was told the same.
-            return;
+            // Another request was told the same, or to wait for longer.
+            drop(limit);
+            return self.wait(asked.unwrap_or_default());
         }
         let growing = SHORTEST.saturating_mul(1 << limit.times_in_a_row.min(16)).min(longest.max(SHORTEST));
         let wait = asked.unwrap_or_default().max(growing);
@@ -102,9 +112,12 @@ impl Pause {
         limit.until = Instant::now() + wait + jitter;
     }
 
-    /// The bucket is empty, but nothing was refused.
-    fn wait_a_little(&self) {
-        let until = Instant::now() + SHORTEST + SHORTEST.mul_f64(fastrand::f64());
+    /// Waits for as long as that, or for longer if it must already.
+    fn wait(&self, asked: Duration) {
+        if asked.is_zero() {
+            return;
+        }
+        let until = Instant::now() + asked + SHORTEST.mul_f64(fastrand::f64());
         let mut limit = self.limit();
         limit.until = limit.until.max(until);
     }
@@ -186,6 +199,7 @@ mod tests {
     async fn only_what_shares_the_bucket_is_paused() {
         let pauses = Pauses::new(INTERVAL);
         let left = |bucket| pauses.of(bucket).left();
+        let _ = (left(Bucket::Group(group(1))), left(Bucket::Group(group(2))));
         pauses.heed(&exchange("containers", Some(group(1)), "429", 0));
         assert!(left(Bucket::Group(group(1))).is_some(), "containers take from the bucket of peers");
         assert_eq!((left(Bucket::Group(group(2))), left(Bucket::Groups)), (None, None));
@@ -198,9 +212,36 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_longer_wait_is_heeded_while_a_shorter_one_lasts_and_with_503_too() {
+        let pauses = Pauses::new(INTERVAL);
+        let pause = pauses.of(Bucket::Group(group(1)));
+        let wait = |code: &str, seconds| Exchange {
+            retry_after: Some(Duration::from_secs(seconds)),
+            ..exchange("peers", Some(group(1)), code, 0)
+        };
+        pauses.heed(&exchange("peers", Some(group(1)), "200", 0));
+        pauses.heed(&wait("429", 30));
+        assert!(pause.left() >= Some(Duration::from_secs(30)));
+        pauses.heed(&wait("503", 300));
+        assert!(pause.left() >= Some(Duration::from_secs(300)));
+        pauses.heed(&wait("429", 0));
+        assert!(pause.left() >= Some(Duration::from_secs(300)), "none is made shorter");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_group_that_is_forgotten_stays_forgotten() {
+        let pauses = Pauses::new(INTERVAL);
+        pauses.of(Bucket::Group(group(1)));
+        pauses.forget(&group(1));
+        pauses.heed(&exchange("peers", Some(group(1)), "429", 0));
+        assert!(pauses.pauses().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_empty_bucket_is_left_alone_before_atlas_refuses() {
         let pauses = Pauses::new(INTERVAL);
         let left = || pauses.of(Bucket::Group(group(1))).left();
+        assert_eq!(left(), None);
         pauses.heed(&exchange("peers", Some(group(1)), "200", 1));
         assert_eq!(left(), None);
         pauses.heed(&exchange("peers", Some(group(1)), "200", 0));

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     time::{Instant, sleep_until, timeout},
 };
 use tracing::debug;
@@ -16,12 +16,14 @@ use super::{
     Pace,
     containers::Containers,
     failure,
+    lines::Lines,
+    outage::Outage,
     pause::Pause,
     places::{Place, Places},
     report,
 };
 use crate::{
-    atlas::{Client, Listing, Reason},
+    atlas::{Client, ListError, Listing, Reason},
     state::{Failure, Poll, State, Target},
 };
 
@@ -39,6 +41,12 @@ pub(super) struct Poller {
     pub(super) account: Arc<str>,
     pub(super) client: Arc<Client>,
     pub(super) places: Arc<Places>,
+    /// Of the account.
+    pub(super) outage: Arc<Outage>,
+    /// Of the account.
+    pub(super) lines: Arc<Lines>,
+    /// Told when the group seems to be gone.
+    pub(super) gone: Arc<Notify>,
     /// Of the group.
     pub(super) pause: Arc<Pause>,
     /// Of the group; nothing where nobody wants to know.
@@ -47,16 +55,24 @@ pub(super) struct Poller {
     pub(super) pace: Pace,
     /// Whether the last poll ran out of time.
     pub(super) is_slow: bool,
+    /// How often in a row Atlas said that there is no such group.
+    pub(super) not_found: u32,
 }
 
 impl Poller {
     pub(super) async fn poll_for_ever(mut self) {
-        let mut due = Instant::now();
-        let mut spread = Some(fastrand::f64());
+        let known = self.state.borrow().targets.get(&self.target).and_then(|target| target.due);
+        let mut due = known.map_or_else(Instant::now, Instant::from_std);
+        // Where a poll before is known, this target stands apart from others already.
+        let mut spread = known.is_none().then(fastrand::f64);
         loop {
             sleep_until(due).await;
             let places = self.places.clone();
             let place = self.stand_in_line(&places).await;
+            if due.elapsed() > self.pace.interval / 10 {
+                // Those that stood in line together must not stay together.
+                spread = spread.or_else(|| Some(1.0 - fastrand::f64() / 5.0));
+            }
             // A pause may have begun while this poll stood in line.
             due = match self.pause.left() {
                 None => self.poll(place, spread.take().unwrap_or(1.0)).await,
@@ -81,7 +97,8 @@ impl Poller {
                 return place;
             }
             let message = format!("not asked for {} s: other polls hang and hold every place", patience.as_secs());
-            self.record(Instant::now(), Err(Failure::of(Reason::Timeout, message)));
+            let now = Instant::now();
+            self.record(now, now, Err(Failure::of(Reason::Timeout, message)));
         }
     }
 
@@ -89,11 +106,13 @@ impl Poller {
     /// begin together; only the part makes them come apart.
     async fn poll(&mut self, place: Place<'_>, part: f64) -> Instant {
         let started = Instant::now();
-        let retries = if self.is_slow { 0 } else { RETRIES };
+        let retries = if self.is_slow || self.outage.is_there() { 0 } else { RETRIES };
         let Target { group, provider } = &self.target;
         let outcome = self.client.list(group, *provider, self.pace.deadline, retries).await;
         drop(place);
+        self.outage.learn(&outcome);
         self.is_slow = outcome.as_ref().is_err_and(|error| error.kind.is_slow());
+        self.look_whether_it_is_gone(&outcome);
         let mut due = started + self.pace.interval.mul_f64(part);
         if outcome.as_ref().is_err_and(|error| error.kind.reason() == Reason::RateLimited) {
             due = self.pause.left().map_or(due, |left| due.min(Instant::now() + left));
@@ -104,11 +123,20 @@ impl Poller {
             (Some(containers), Ok(listing)) if has_time => containers.are_due(listing, self.pace.interval),
             _ => false,
         };
-        self.record(started, outcome.map_err(|error| failure(&error)));
+        self.record(started, due, outcome.map_err(|error| failure(&error)));
         if asks_for_containers {
             self.ask_for_containers(due).await;
         }
         due
+    }
+
+    /// One 404 may be a fault; the second in a row is worth asking which groups there are.
+    fn look_whether_it_is_gone(&mut self, outcome: &Result<Listing, ListError>) {
+        let is_not_found = outcome.as_ref().is_err_and(|error| error.kind.reason() == Reason::NotFound);
+        self.not_found = if is_not_found { self.not_found.saturating_add(1) } else { 0 };
+        if self.not_found == 2 {
+            self.gone.notify_one();
+        }
     }
 
     /// Nothing depends on what comes of it.
@@ -147,15 +175,17 @@ impl Poller {
     fn give_up(&self, left: Duration) -> Instant {
         let now = Instant::now();
         let message = format!("not asked: Atlas limits the group for another {} s", left.as_secs());
-        self.record(now, Err(Failure::of(Reason::RateLimited, message)));
-        now + self.pace.interval
+        let due = now + self.pace.interval;
+        self.record(now, due, Err(Failure::of(Reason::RateLimited, message)));
+        due
     }
 
-    fn record(&self, started: Instant, outcome: Result<Listing, Failure>) {
+    fn record(&self, started: Instant, due: Instant, outcome: Result<Listing, Failure>) {
         let poll = Poll {
             ended: std::time::Instant::now(),
             ended_at: SystemTime::now(),
             duration: started.elapsed(),
+            due: due.into_std(),
             outcome,
         };
         let (mut events, mut name) = (Vec::new(), String::new());
@@ -167,7 +197,7 @@ impl Poller {
         });
         // Not under the state's lock: whoever reads the log may be slow.
         for event in events {
-            report::log(&self.target, &self.account, &name, event);
+            report::log(&self.target, &self.account, &name, &self.lines, event);
         }
     }
 }

@@ -3,6 +3,7 @@
 use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
+use super::lines::{Kind, Lines};
 use crate::{
     atlas::Peering,
     state::{Cause, DiscoveryEvent, Event, State, Target},
@@ -12,7 +13,7 @@ use crate::{
 const MANY: usize = 10;
 
 /// Logs a change with the names of what it is about. A failure is told when it begins and when it ends.
-pub(super) fn log(target: &Target, account: &str, group_name: &str, event: Event) {
+pub(super) fn log(target: &Target, account: &str, group_name: &str, lines: &Lines, event: Event) {
     let (group, provider) = (target.group.as_str(), target.provider.as_str());
     macro_rules! log {
         ($level:ident, $($rest:tt)+) => { $level!(account, group, group_name, provider, $($rest)+) };
@@ -20,14 +21,14 @@ pub(super) fn log(target: &Target, account: &str, group_name: &str, event: Event
     match event {
         Event::Failing(failure) => {
             let (reason, advice) = (failure.reason.as_str(), failure.advice);
-            if failure.is_of_the_account {
-                // The account has a line of its own, and may have a thousand targets.
+            // Where the account has a line of its own, or many targets have the same to say.
+            if failure.is_of_the_account || !lines.may(Kind::Failing(reason)) {
                 log!(debug, reason, "polls fail: {}; {advice}", failure.message);
             } else {
                 log!(warn, reason, "polls fail: {}; {advice}", failure.message);
             }
         }
-        Event::Recovered { failed, is_of_the_account: true } => {
+        Event::Recovered { failed, is_of_the_account } if is_of_the_account || !lines.may(Kind::Recovered) => {
             log!(debug, "polls succeed again after {failed} that failed");
         }
         Event::Recovered { failed, .. } => log!(info, "polls succeed again after {failed} that failed"),
@@ -36,7 +37,11 @@ pub(super) fn log(target: &Target, account: &str, group_name: &str, event: Event
                 Cause::Gone => "Atlas says that the group does not exist",
                 Cause::TooOld => "no poll succeeded for longer than `poll.max_staleness`",
             };
-            log!(error, "{peerings} peerings are off the page: {cause}");
+            if lines.may(Kind::Dropped) {
+                log!(error, "{peerings} peerings are off the page: {cause}");
+            } else {
+                log!(debug, "{peerings} peerings are off the page: {cause}");
+            }
         }
         Event::Emptied { peerings } => log!(warn, "Atlas lists no peering any more; there were {peerings}"),
         Event::Duplicates(count) => log!(warn, "Atlas sent {count} peerings twice; each is counted once"),
@@ -52,6 +57,17 @@ pub(super) fn log(target: &Target, account: &str, group_name: &str, event: Event
         Event::Changed { from, to } => {
             let Peering { vpc_id, id, status, error, .. } = to;
             log!(info, vpc_id, peering_id = id, from, to = status, error, "a peering changed");
+        }
+    }
+}
+
+/// Logs how much more of the same there was in the last interval.
+pub(super) fn log_rest(account: &str, lines: &Lines) {
+    for (kind, targets) in lines.rest() {
+        match kind {
+            Kind::Failing(reason) => warn!(account, reason, targets, "polls of more targets fail for the same reason"),
+            Kind::Recovered => info!(account, targets, "polls of more targets succeed again"),
+            Kind::Dropped => error!(account, targets, "peerings of more targets are off the page"),
         }
     }
 }

@@ -9,15 +9,19 @@ use std::{
 use tokio::{
     sync::{Notify, watch},
     task::{AbortHandle, JoinError, JoinSet},
+    time::{MissedTickBehavior, interval},
 };
 
 use super::{
     Account, Pace,
     containers::Containers,
     discovery::Discoverer,
+    lines::Lines,
+    outage::Outage,
     pause::{Bucket, Pauses},
     places::Places,
     poller::Poller,
+    report,
 };
 use crate::{
     atlas::{Client, GroupId},
@@ -29,6 +33,9 @@ pub(super) struct Watched {
     account: Arc<str>,
     client: Arc<Client>,
     places: Arc<Places>,
+    outage: Arc<Outage>,
+    lines: Arc<Lines>,
+    gone: Arc<Notify>,
     pauses: Arc<Pauses>,
     containers: BTreeMap<GroupId, Arc<Containers>>,
     asks_for_containers: bool,
@@ -44,6 +51,9 @@ impl Watched {
             account: account.name.as_str().into(),
             client: account.client.clone(),
             places: Arc::new(Places::new(pace.concurrency)),
+            outage: Arc::default(),
+            lines: Arc::default(),
+            gone: Arc::default(),
             pauses: account.pauses.clone(),
             containers: BTreeMap::new(),
             asks_for_containers: account.asks_for_containers,
@@ -63,11 +73,18 @@ impl Watched {
         let mut watched = Self::new(&account, pace, state.clone());
         let changed = Arc::new(Notify::new());
         if let Some(discoverer) = Discoverer::new(account, pace, state) {
-            watched.tasks.spawn(discoverer.discover_for_ever(changed.clone()));
+            watched.tasks.spawn(discoverer.discover_for_ever(watched.gone.clone(), changed.clone()));
         }
         watched.follow();
+        let mut rest = interval(pace.interval);
+        rest.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                _ = rest.tick() => {
+                    report::log_rest(&watched.account, &watched.lines);
+                    // Another config may have given a group to another account.
+                    watched.follow();
+                }
                 () = changed.notified() => watched.follow(),
                 Some(Err(end)) = watched.tasks.join_next() => if end.is_panic() {
                     return Err(end);
@@ -89,6 +106,7 @@ impl Watched {
         while let Some(end) = watched.tasks.join_next().await {
             end?;
         }
+        report::log_rest(&watched.account, &watched.lines);
         Ok(())
     }
 
@@ -122,11 +140,15 @@ impl Watched {
             account: self.account.clone(),
             client: self.client.clone(),
             places: self.places.clone(),
+            outage: self.outage.clone(),
+            lines: self.lines.clone(),
+            gone: self.gone.clone(),
             pause: self.pauses.of(Bucket::Group(target.group.clone())),
             containers: self.asks_for_containers.then_some(containers),
             state: self.state.clone(),
             pace: self.pace,
             is_slow: false,
+            not_found: 0,
             target,
         }
     }

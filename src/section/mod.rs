@@ -33,6 +33,19 @@ impl<'a> Section<'a> {
         section
     }
 
+    /// Whether the key is there, with or without something behind it. A list whose items are all commented out is no
+    /// list that was left out.
+    pub(super) fn names(&self, key: &str) -> bool {
+        self.mapping.contains_key(key)
+    }
+
+    /// Notes a fault of each key that has nothing behind it, where that would silently mean more than was meant.
+    pub(super) fn demand(&self, keys: &[&str]) {
+        for key in keys.iter().filter(|key| self.names(key) && !self.has(key)) {
+            self.fault(key, "has nothing behind it; leave it out where nothing is to be said");
+        }
+    }
+
     /// Whether the key is there, and not null.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.mapping.get(key).is_some_and(|value| !value.is_null())

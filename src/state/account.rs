@@ -8,6 +8,9 @@ use std::{
 use super::Failure;
 use crate::atlas::{GroupId, Reason};
 
+/// After so many discoveries that failed, Atlas being down is no reason to wait for longer.
+const FAILURES_END_WAITING: u64 = 3;
+
 /// What is known of an account.
 #[derive(Debug, Default)]
 pub struct AccountState {
@@ -15,6 +18,8 @@ pub struct AccountState {
     pub api_version: &'static str,
     /// Whether Atlas refuses the credential.
     pub refused: bool,
+    /// Whether the files of the credential cannot be read any more.
+    pub unreadable: bool,
     /// The access token, where the account is a service account.
     pub token: Option<TokenState>,
     /// What asking for groups brought, where the account does.
@@ -22,7 +27,7 @@ pub struct AccountState {
 }
 
 /// What is known of the access token of a service account.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct TokenState {
     /// When it ends; nothing before the first.
     pub ends: Option<SystemTime>,
@@ -35,7 +40,7 @@ pub struct TokenState {
 }
 
 /// What asking for groups brought.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct DiscoveryState {
     /// How often Atlas is asked.
     pub interval: Duration,
@@ -60,6 +65,11 @@ impl DiscoveryState {
         Self { interval, ..Self::default() }
     }
 
+    /// Whether it is too early to go on without knowing the groups.
+    pub(super) fn is_pending(&self) -> bool {
+        self.last_success.is_none() && self.discoveries < FAILURES_END_WAITING
+    }
+
     /// Whether the last one brought every group, and what it brought is what is watched.
     #[must_use]
     pub fn succeeded(&self) -> bool {
@@ -68,12 +78,34 @@ impl DiscoveryState {
 }
 
 impl AccountState {
+    /// Takes over what is known of it, as far as the config still asks for it.
+    pub(super) fn inherit(&mut self, before: &Self) {
+        (self.refused, self.unreadable) = (before.refused, before.unreadable);
+        if let (Some(token), Some(before)) = (&mut self.token, &before.token) {
+            *token = before.clone();
+        }
+        if let (Some(discovery), Some(before)) = (&mut self.discovery, &before.discovery) {
+            *discovery = DiscoveryState { interval: discovery.interval, ..before.clone() };
+        }
+    }
+
     /// Takes in a change of the credential, and tells whether it is news.
     pub fn record_credential(&mut self, change: CredentialChange) -> bool {
         match change {
-            CredentialChange::Refused => !std::mem::replace(&mut self.refused, true),
+            CredentialChange::Refused => {
+                if let Some(token) = &mut self.token {
+                    // What Atlas refuses does not live on, whatever was said of its end.
+                    token.ends = None;
+                }
+                !std::mem::replace(&mut self.refused, true)
+            }
             CredentialChange::Accepted => {
-                self.refused = false;
+                // A token at hand may be accepted while the secret is refused.
+                self.refused = self.token.as_ref().is_some_and(|token| token.failing == Some(Reason::Unauthorized));
+                !self.refused
+            }
+            CredentialChange::Readable(is_readable) => {
+                self.unreadable = !is_readable;
                 true
             }
             CredentialChange::Minted { ends } => {
@@ -101,6 +133,8 @@ pub enum CredentialChange {
     Refused,
     /// Atlas accepts it.
     Accepted,
+    /// Whether its files can be read.
+    Readable(bool),
     /// A token was minted.
     Minted {
         /// When it ends.

@@ -22,6 +22,8 @@ pub struct Group {
     pub org_id: String,
     /// How it comes to be watched.
     listed: Listed,
+    /// The tags that Atlas told.
+    tags: BTreeMap<String, String>,
     /// Atlas's side of the peerings, by the container's id; as far as it was asked for.
     pub containers: BTreeMap<String, Container>,
     /// In how many discoveries in a row it was missing.
@@ -46,6 +48,22 @@ impl Group {
     pub fn listed(account: &str, name: &str) -> Self {
         let listed = if name.is_empty() { Listed::WithoutName } else { Listed::WithName };
         Self { account: account.to_owned(), name: name.to_owned(), listed, ..Self::default() }
+    }
+
+    /// As Atlas told of it, if it was discovered.
+    pub(super) fn as_discovered(&self, id: &GroupId) -> Option<atlas::Group> {
+        let Self { name, org_id, tags, .. } = self.clone();
+        (self.listed == Listed::No).then(|| atlas::Group { id: id.clone(), name, org_id, tags })
+    }
+
+    /// Takes over what Atlas told of it before.
+    pub(super) fn inherit(&mut self, before: Self) {
+        self.org_id = before.org_id;
+        self.tags = before.tags;
+        self.containers = before.containers;
+        if self.name.is_empty() && before.listed != Listed::WithName {
+            self.name = before.name;
+        }
     }
 }
 
@@ -105,6 +123,15 @@ impl State {
         events
     }
 
+    /// Whether there are groups of the account, and none of them waits for another listing to confirm that it left.
+    #[must_use]
+    pub fn is_settled(&self, account: &str) -> bool {
+        let discovery = self.accounts.get(account).and_then(|account| account.discovery.as_ref());
+        discovery.is_some_and(|discovery| discovery.last_success.is_some() && discovery.held_back.is_none())
+            && self.groups.values().any(|group| group.account == account)
+            && !self.groups.values().any(|group| group.account == account && group.missing > 0)
+    }
+
     /// Makes the groups of the account those that were found.
     fn watch(
         &mut self,
@@ -125,11 +152,15 @@ impl State {
         if missing.len() * 2 > known && held_back.is_none() {
             let event = DiscoveryEvent::HeldBack { missing: missing.len(), known };
             discovery.held_back = Some(missing);
-            return vec![event];
+            // What is new is believed: it costs nothing if it is not there.
+            let mut events = self.find(account, found, providers);
+            events.push(event);
+            return events;
         }
         let is_first = discovery.last_success.replace(ended_at).is_none();
-        // The listing that was held back counts, now that another says the same.
-        let held_back = held_back.filter(|_| missing.len() * 2 > known).unwrap_or_default();
+        // The listing that was held back counts, now that another says the same of most of it.
+        let is_confirmed = |held: &BTreeSet<GroupId>| held.intersection(&missing).count() * 2 > held.len();
+        let held_back = held_back.filter(is_confirmed).unwrap_or_default();
         let mut events = self.miss(missing, &held_back);
         events.extend(self.find(account, found, providers));
         let is_empty = !self.groups.values().any(|group| group.account == account);
@@ -157,19 +188,20 @@ impl State {
 
     fn find(&mut self, account: &str, found: Vec<atlas::Group>, providers: &[Provider]) -> Vec<DiscoveryEvent> {
         let mut events = Vec::new();
-        for atlas::Group { id, name, org_id, .. } in found {
+        for atlas::Group { id, name, org_id, tags } in found {
             match self.groups.get_mut(&id) {
                 // Another account watches it already; two would have the same series.
                 Some(group) if group.account != account => {}
                 Some(group) => {
                     group.missing = 0;
                     group.org_id = org_id;
+                    group.tags = tags;
                     if group.listed != Listed::WithName {
                         group.name = name;
                     }
                 }
                 None => {
-                    let group = Group { account: account.to_owned(), name, org_id, ..Group::default() };
+                    let group = Group { account: account.to_owned(), name, org_id, tags, ..Group::default() };
                     self.groups.insert(id.clone(), group);
                     let targets = providers.iter().map(|provider| Target { group: id.clone(), provider: *provider });
                     self.targets.extend(targets.map(|target| (target, super::TargetState::default())));

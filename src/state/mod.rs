@@ -3,6 +3,7 @@
 mod account;
 mod api;
 mod group;
+mod inherit;
 mod poll;
 mod target;
 
@@ -36,8 +37,14 @@ pub struct State {
     pub interval: Duration,
     /// A listing older than this is served no more.
     pub max_staleness: Duration,
-    /// When the config was read.
+    /// When the config was last read without faults.
     pub config_read: SystemTime,
+    /// Whether it had none when it was last read.
+    pub config_is_good: bool,
+    /// Which of several exporters this is, from 0.
+    pub shard_index: u32,
+    /// How many there are.
+    pub shard_count: u32,
     /// Every account of the config.
     pub accounts: BTreeMap<String, AccountState>,
     /// Every group that is watched.
@@ -70,6 +77,9 @@ impl State {
             interval,
             max_staleness,
             config_read,
+            config_is_good: true,
+            shard_index: 0,
+            shard_count: 1,
             accounts,
             groups,
             targets,
@@ -80,24 +90,32 @@ impl State {
         }
     }
 
-    /// Whether every account was asked for its groups, and every target was polled, once, whatever came of it.
+    /// Whether the groups of every account are known, or cannot be had, and every target was polled once, whatever came
+    /// of it.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.ready
     }
 
-    /// Whether the last discovery of every account and the last poll of every target succeeded.
+    /// Whether the last discovery of every account and the last poll of every target succeeded, and every account has
+    /// something to poll.
     #[must_use]
     pub fn all_succeeded(&self) -> bool {
+        let is_in_use = |account: &String| self.groups.values().any(|group| group.account == *account);
+        // One of several exporters may well have nothing to do for an account.
+        if self.shard_count == 1 && !self.accounts.keys().all(is_in_use) {
+            return false;
+        }
         let mut discoveries = self.accounts.values().filter_map(|account| account.discovery.as_ref());
         discoveries.all(DiscoveryState::succeeded) && self.targets.values().all(TargetState::succeeded)
     }
 
-    /// The accounts whose groups nobody asked for yet, and the targets that were not polled yet.
+    /// The accounts whose groups are not known yet, unless Atlas failed to tell several times, and the targets that were
+    /// not polled yet.
     #[must_use]
     pub fn pending(&self) -> (usize, usize) {
         let discoveries = self.accounts.values().filter_map(|account| account.discovery.as_ref());
-        let undiscovered = discoveries.filter(|discovery| discovery.discoveries == 0).count();
+        let undiscovered = discoveries.filter(|discovery| discovery.is_pending()).count();
         (undiscovered, self.targets.values().filter(|target| target.polls == 0).count())
     }
 
@@ -125,7 +143,8 @@ impl State {
         let api = self.api.entry(key.clone()).or_default();
         *api.requests.entry(exchange.code).or_default() += 1;
         api.durations.observe(exchange.duration);
-        if let Some(rate_limit) = exchange.rate_limit {
+        let is_watched = exchange.group.as_ref().is_none_or(|group| self.groups.contains_key(group));
+        if let Some(rate_limit) = exchange.rate_limit.filter(|_| is_watched) {
             self.rate_limits.insert((account.to_owned(), bucket(exchange.endpoint), exchange.group), rate_limit);
         }
         let ends = exchange.ends?;
@@ -149,6 +168,7 @@ impl State {
         let Some(state) = self.targets.get_mut(target) else { return Vec::new() };
         state.polls += 1;
         state.duration = poll.duration;
+        state.due = Some(poll.due);
         let events = match poll.outcome {
             Ok(listing) => state.succeed(listing, poll.ended, poll.ended_at),
             Err(failure) => state.fail(failure, poll.ended, self.max_staleness),

@@ -13,6 +13,8 @@ pub struct Poll {
     pub ended_at: SystemTime,
     /// From its start to its end.
     pub duration: Duration,
+    /// When the next one is due.
+    pub due: Instant,
     /// A complete listing or a failure.
     pub outcome: Result<Listing, Failure>,
 }

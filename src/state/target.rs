@@ -20,6 +20,8 @@ pub struct TargetState {
     pub failures: BTreeMap<Reason, u64>,
     /// How long the last poll took.
     pub duration: Duration,
+    /// When the next poll is due; nothing before the first.
+    pub due: Option<Instant>,
     /// Why the last poll failed, if it did.
     pub failure: Option<Failure>,
     /// When a poll last succeeded.
@@ -28,6 +30,8 @@ pub struct TargetState {
     listing: Option<Known>,
     /// Failures since the last success.
     failed_in_a_row: u32,
+    /// Whether what was last told of them was of the account.
+    told_of_the_account: bool,
     /// 404s since another outcome.
     not_found_in_a_row: u32,
 }
@@ -59,7 +63,8 @@ impl TargetState {
 
     pub(super) fn succeed(&mut self, listing: Listing, ended: Instant, ended_at: SystemTime) -> Vec<Event> {
         let mut events = Vec::new();
-        if let Some(Failure { is_of_the_account, .. }) = self.failure.take() {
+        if self.failure.take().is_some() {
+            let is_of_the_account = self.told_of_the_account;
             events.push(Event::Recovered { failed: self.failed_in_a_row, is_of_the_account });
         }
         let duplicates = self.listing.as_ref().map_or(0, |known| known.listing.duplicates);
@@ -88,6 +93,7 @@ impl TargetState {
         self.not_found_in_a_row = if reason == Reason::NotFound { self.not_found_in_a_row + 1 } else { 0 };
         let before = self.failure.replace(failure.clone());
         if before.is_none_or(|before| before.reason != reason) {
+            self.told_of_the_account = failure.is_of_the_account;
             events.push(Event::Failing(failure));
         }
         let cause = if self.not_found_in_a_row >= NOT_FOUND_ENDS_IT {

@@ -17,7 +17,7 @@ impl Fixture {
             MAX_STALENESS,
             SystemTime::UNIX_EPOCH,
             BTreeMap::new(),
-            BTreeMap::new(),
+            [(target.group.clone(), Group::listed("main", ""))].into(),
             [target.clone()],
         );
         Self { state, target, start: Instant::now() }
@@ -26,7 +26,8 @@ impl Fixture {
     fn poll(&mut self, after: u64, outcome: Result<Listing, Failure>) -> Vec<Event> {
         let ended = self.start + Duration::from_secs(after);
         let ended_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + after);
-        self.state.record(&self.target, Poll { ended, ended_at, duration: Duration::from_millis(150), outcome })
+        self.state
+            .record(&self.target, Poll { ended, due: ended, ended_at, duration: Duration::from_millis(150), outcome })
     }
 
     fn served(&self, after: u64) -> Option<usize> {
@@ -159,6 +160,17 @@ fn exchanges_are_counted() {
     let api = &fixture.state.api[&("main".to_owned(), "peers")];
     assert_eq!(api.requests, BTreeMap::from([("200".to_owned(), 2), ("401".to_owned(), 1)]));
     assert_eq!(api.durations.counts, [0, 0, 3, 0, 0, 0, 0, 0, 0]);
+    let gone = Exchange {
+        endpoint: "peers",
+        group: Some("64c0ffee0000000000000009".parse().unwrap()),
+        code: "200".to_owned(),
+        duration: Duration::ZERO,
+        rate_limit: Some(RateLimit { limit: 2000, remaining: 1 }),
+        retry_after: None,
+        ends: None,
+    };
+    fixture.state.record_exchange("main", gone);
+    assert_eq!(fixture.state.rate_limits.len(), 1, "not of a group that is watched no more");
     let key = ("main".to_owned(), "peers", Some(fixture.target.group.clone()));
     assert_eq!(fixture.state.rate_limits[&key].remaining, 1999);
 }

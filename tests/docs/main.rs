@@ -7,4 +7,5 @@ mod examples;
 mod links;
 mod markdown;
 mod metrics;
+mod simulator;
 mod web;

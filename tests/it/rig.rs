@@ -9,18 +9,20 @@ use std::{
 };
 
 use mongodbatlas_peering_exporter::{
+    Reload, Reloads,
     atlas::{
         ApiVersion, Authorities, Client, Credential, CredentialKind, Exchange, GroupId, ListError, Listing, Pair,
         Provider, Report, Secret, Settings,
     },
-    config::{Config, Poll},
+    config::{Config, ConfigError, Fault, Poll},
     run,
+    shard::Shard,
     simulator::{Request, Scenario, Simulator},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
     time::sleep,
 };
@@ -191,6 +193,22 @@ pub struct Rig {
     task: JoinHandle<anyhow::Result<()>>,
 }
 
+/// Gives a running exporter another config.
+pub struct Reloader {
+    wish: mpsc::Sender<Reload>,
+    next: Arc<Mutex<Result<Config, String>>>,
+}
+
+impl Reloader {
+    /// The outcome of a reload that finds this.
+    pub async fn reload(&self, next: Result<Config, String>) -> Result<(), String> {
+        *self.next.lock().unwrap() = next;
+        let (answer, outcome) = oneshot::channel();
+        self.wish.send(answer).await.unwrap();
+        outcome.await.unwrap()
+    }
+}
+
 /// Polls in quick succession.
 pub fn quick() -> Poll {
     Poll {
@@ -216,13 +234,31 @@ impl Rig {
     }
 
     pub async fn of(atlas: Atlas, config: Config) -> Self {
+        Self::reloadable(atlas, config).await.0
+    }
+
+    /// Beside it, how to give it another config.
+    pub async fn reloadable(atlas: Atlas, config: Config) -> (Self, Reloader) {
+        let (wish, wishes) = mpsc::channel(1);
+        let next = Arc::new(Mutex::new(Ok(config.clone())));
+        let reloader = Reloader { wish, next: next.clone() };
+        let read = Box::new(move || match &*next.lock().unwrap() {
+            Ok(config) => Ok(config.clone()),
+            Err(message) => {
+                Err(ConfigError { faults: vec![Fault { path: "x".to_owned(), message: String::clone(message) }] })
+            }
+        });
+        let reloads = Some(Reloads { wishes, read });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let exporter = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let token = shutdown.clone();
         let web = watch::Sender::default().subscribe();
-        let task = tokio::spawn(async move { run(&config, vec![listener], "/metrics", web, token).await });
-        Self { atlas, exporter, shutdown, task }
+        let task =
+            tokio::spawn(
+                async move { run(&config, Shard::WHOLE, vec![listener], "/metrics", web, token, reloads).await },
+            );
+        (Self { atlas, exporter, shutdown, task }, reloader)
     }
 
     pub async fn page(&self) -> Page {

@@ -7,20 +7,22 @@ use std::{
 };
 
 /// What a room may use of ours. `lib` and `main` hold them together and may use all.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("atlas", &["atlas"]),
-    ("cli", &[]),
+    ("cli", &["shard"]),
     ("config", &["atlas", "config", "section"]),
-    ("demo", &["config", "run", "simulator", "web"]),
+    ("demo", &["config", "run", "shard", "simulator", "web"]),
     ("doctor", &["atlas", "config"]),
     ("healthcheck", &[]),
     ("journal", &["atlas", "scheduler", "state"]),
     ("logging", &["cli"]),
     ("metrics", &["atlas", "metrics", "state"]),
     ("process", &[]),
+    ("roster", &["atlas", "config", "journal", "scheduler", "shard", "state"]),
     ("scheduler", &["atlas", "scheduler", "state"]),
     ("section", &[]),
     ("server", &["server", "web"]),
+    ("shard", &[]),
     ("simulator", &["simulator"]),
     ("state", &["atlas", "state"]),
     ("telemetry", &["metrics", "server", "state"]),
@@ -28,8 +30,8 @@ const MAY_USE: [(&str, &[&str]); 17] = [
 ];
 
 /// Where a library may be named; a folder stands for all its files.
-const MAY_NAME: [(&str, &[&str]); 39] = [
-    ("anyhow", &["lib.rs", "main.rs", "demo.rs", "doctor/mod.rs", "healthcheck.rs", "telemetry.rs"]),
+const MAY_NAME: [(&str, &[&str]); 40] = [
+    ("anyhow", &["lib.rs", "main.rs", "demo.rs", "doctor/mod.rs", "roster.rs", "healthcheck.rs", "telemetry.rs"]),
     ("backon", &["atlas/pages.rs"]),
     ("base64", &["simulator/proof.rs", "web/users.rs"]),
     ("bcrypt", &["web/hash.rs"]),
@@ -41,7 +43,8 @@ const MAY_NAME: [(&str, &[&str]); 39] = [
     ("diqwest", &["atlas/digest.rs"]),
     ("fastrand", &["atlas/brake.rs", "scheduler", "simulator", "web/users.rs"]),
     ("flate2", &["server/document.rs", "simulator"]),
-    ("futures_util", &["lib.rs", "doctor"]),
+    ("futures_util", &["doctor", "roster.rs"]),
+    ("gethostname", &["main.rs"]),
     ("http_body_util", &["server", "simulator"]),
     ("humantime", &["atlas/error.rs", "journal.rs", "section/mod.rs", "simulator"]),
     ("hyper", &["atlas/error.rs", "server", "simulator", "web/guard.rs", "web/headers.rs"]),
@@ -57,8 +60,8 @@ const MAY_NAME: [(&str, &[&str]); 39] = [
     ("serde", &["atlas", "simulator"]),
     ("serde_json", &["atlas", "simulator"]),
     ("serde_yaml", &["config", "section", "simulator", "web"]),
-    ("sha2", &["simulator", "web/source.rs", "web/users.rs"]),
-    ("thiserror", &["atlas", "server", "simulator"]),
+    ("sha2", &["shard.rs", "simulator", "web/source.rs", "web/users.rs"]),
+    ("thiserror", &["atlas", "server", "shard.rs", "simulator"]),
     (
         "tokio",
         &[
@@ -67,6 +70,7 @@ const MAY_NAME: [(&str, &[&str]); 39] = [
             "atlas",
             "demo.rs",
             "journal.rs",
+            "roster.rs",
             "scheduler",
             "server",
             "simulator",

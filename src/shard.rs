@@ -1,0 +1,179 @@
+//! Which groups are this exporter's, where several share an organization that is too large for one.
+
+use std::{fmt, str::FromStr};
+
+use sha2::{Digest, Sha256};
+
+/// More exporters than anybody runs.
+const MAX_SHARDS: u32 = 1000;
+
+/// One of several exporters, each of which watches other groups. Nothing is agreed between them: each finds out for
+/// itself, from the ids of the groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// From 0.
+    pub index: u32,
+    /// From 1.
+    pub count: u32,
+}
+
+/// How the index of a shard is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Index {
+    /// As a number, from 0.
+    Number(u32),
+    /// By the number at the end of the host's name, which a Kubernetes `StatefulSet` gives its pods.
+    HostName,
+}
+
+/// The flags do not name a shard.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidShard {
+    /// No number, and not `hostname`.
+    #[error("must be a number from 0, or `hostname`")]
+    Index,
+    /// Not between one and the most.
+    #[error("--shard.count must be from 1 to {MAX_SHARDS}")]
+    Count,
+    /// There is no such shard.
+    #[error("--shard.index is {index}, but must be below --shard.count, which is {count}")]
+    OutOfRange {
+        /// Of this shard.
+        index: u32,
+        /// Of all.
+        count: u32,
+    },
+    /// The name does not end in a hyphen and a number.
+    #[error("the host's name `{0}` does not end in a number, as in `exporter-0`")]
+    HostName(String),
+}
+
+impl Shard {
+    /// The only one.
+    pub const WHOLE: Self = Self { index: 0, count: 1 };
+
+    /// The shard that the flags name.
+    ///
+    /// # Errors
+    /// The numbers do not fit, or the host's name has none.
+    pub fn new(index: Index, count: u32, host_name: &str) -> Result<Self, InvalidShard> {
+        if !(1..=MAX_SHARDS).contains(&count) {
+            return Err(InvalidShard::Count);
+        }
+        let index = match index {
+            Index::Number(number) => number,
+            Index::HostName => ordinal(host_name).ok_or_else(|| InvalidShard::HostName(host_name.to_owned()))?,
+        };
+        if index < count { Ok(Self { index, count }) } else { Err(InvalidShard::OutOfRange { index, count }) }
+    }
+
+    /// Whether the group is this shard's: each shard draws a number for it, and the highest has it (rendezvous hashing),
+    /// so one shard more takes its share from all others and moves nothing between them.
+    #[must_use]
+    pub fn owns(self, group: &str) -> bool {
+        let draw = |index: &u32| Sha256::digest(format!("{index}/{group}"));
+        (0..self.count).max_by_key(draw) == Some(self.index)
+    }
+}
+
+fn ordinal(host_name: &str) -> Option<u32> {
+    let pod = host_name.split('.').next()?;
+    pod.rsplit_once('-')?.1.parse().ok()
+}
+
+impl FromStr for Index {
+    type Err = InvalidShard;
+
+    fn from_str(text: &str) -> Result<Self, InvalidShard> {
+        match text {
+            "hostname" => Ok(Self::HostName),
+            number => number.parse().map(Self::Number).map_err(|_| InvalidShard::Index),
+        }
+    }
+}
+
+impl fmt::Display for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::HostName => f.write_str("hostname"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(count: u32) -> impl Iterator<Item = String> {
+        // Groups that were made one after the other, as an organization's often are.
+        (0..count).map(|n| format!("5e57d85c854180642f{n:06x}"))
+    }
+
+    fn owner(group: &str, count: u32) -> u32 {
+        let owners: Vec<u32> = (0..count).filter(|index| Shard { index: *index, count }.owns(group)).collect();
+        assert_eq!(owners.len(), 1, "{group} of {count}: {owners:?}");
+        owners[0]
+    }
+
+    #[test]
+    fn three_shards_have_each_of_a_thousand_groups_once_and_about_as_many() {
+        let mut sizes = [0u32; 3];
+        for group in ids(1000) {
+            sizes[owner(&group, 3) as usize] += 1;
+        }
+        let (least, most) = (sizes.iter().min().unwrap(), sizes.iter().max().unwrap());
+        assert!(most * 100 <= least * 120, "{sizes:?}");
+    }
+
+    #[test]
+    fn a_fourth_shard_takes_its_share_and_moves_nothing_else() {
+        let mut moved = 0;
+        for group in ids(1000) {
+            let (before, after) = (owner(&group, 3), owner(&group, 4));
+            assert!(before == after || after == 3, "{group} moved from {before} to {after}");
+            moved += u32::from(before != after);
+        }
+        assert!((200..=300).contains(&moved), "{moved} of 1000");
+    }
+
+    #[test]
+    fn the_owners_stay_the_same_from_one_version_to_the_next() {
+        let owners: Vec<u32> = ids(12).map(|group| owner(&group, 5)).collect();
+        insta::assert_debug_snapshot!(owners, @"
+        [
+            4,
+            4,
+            2,
+            2,
+            2,
+            0,
+            0,
+            3,
+            3,
+            3,
+            2,
+            3,
+        ]
+        ");
+    }
+
+    #[test]
+    fn a_stateful_set_numbers_its_pods() {
+        let shard = |name| Shard::new(Index::HostName, 3, name).map(|shard| shard.index);
+        assert_eq!(shard("peering-exporter-2").unwrap(), 2);
+        assert_eq!(shard("peering-exporter-0.monitoring.svc").unwrap(), 0);
+        for name in ["", "exporter", "exporter-", "exporter-x", "exporter-3"] {
+            assert!(shard(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_are_refused() {
+        let told = |index, count| Shard::new(index, count, "").unwrap_err().to_string();
+        assert_eq!(told(Index::Number(3), 3), "--shard.index is 3, but must be below --shard.count, which is 3");
+        assert_eq!(told(Index::Number(0), 0), "--shard.count must be from 1 to 1000");
+        assert!("first".parse::<Index>().is_err() && "-1".parse::<Index>().is_err());
+        assert_eq!("hostname".parse::<Index>().unwrap().to_string(), "hostname");
+    }
+}

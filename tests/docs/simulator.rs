@@ -1,0 +1,109 @@
+//! The page about scenarios against the parser.
+
+use std::collections::BTreeSet;
+
+use mongodbatlas_peering_exporter::simulator::{Container, Fault, Peering, Provider, Scenario, ScenarioError};
+use serde::Serialize;
+
+use crate::markdown::{key, keys, quoted, read, rows, section};
+
+const PAGE: &str = "docs/simulator.md";
+
+const RATE_LIMITS: &str = "### `rate_limit`, `group_list_rate_limit`, `org_rate_limit`";
+
+/// Headings, and a scenario with an unknown key where the keys below the heading belong.
+const LEVELS: [(&str, &str); 9] = [
+    ("### Top level", "{x: 1}"),
+    ("### `credentials`", "{credentials: {x: 1}}"),
+    ("### `service_account`", "{service_account: {x: 1}}"),
+    ("### `digest`", "{digest: {x: 1}}"),
+    (RATE_LIMITS, "{rate_limit: {x: 1}}"),
+    (RATE_LIMITS, "{group_list_rate_limit: {x: 1}}"),
+    (RATE_LIMITS, "{org_rate_limit: {x: 1}}"),
+    ("### `groups[]`", "{groups: [{x: 1}]}"),
+    ("### `timeline[]`", "{timeline: [{x: 1}]}"),
+];
+
+/// The keys that the parser expects instead of the unknown one.
+fn expected(message: &str) -> BTreeSet<String> {
+    let (_, list) = message.split_once("unknown field `x`, expected ").unwrap_or_else(|| panic!("{message}"));
+    quoted(list).into_iter().map(str::to_owned).collect()
+}
+
+fn known_keys(scenario: &str) -> BTreeSet<String> {
+    match Scenario::parse(scenario) {
+        Err(ScenarioError::Yaml(error)) => expected(&error.to_string()),
+        other => panic!("{scenario}: {other:?}"),
+    }
+}
+
+/// Where unknown keys are sent as they are, no error lists those that are known.
+fn keys_of(value: &impl Serialize) -> BTreeSet<String> {
+    let value = serde_json::to_value(value).unwrap();
+    value.as_object().unwrap().keys().cloned().collect()
+}
+
+fn documented(heading: &str) -> BTreeSet<String> {
+    let keys = keys(section(&read(PAGE), heading));
+    let count = keys.len();
+    let keys = BTreeSet::from_iter(keys);
+    assert_eq!(keys.len(), count, "a key of {heading} is there twice");
+    keys
+}
+
+#[test]
+fn every_key_of_a_scenario_is_documented_and_no_other() {
+    for (heading, scenario) in LEVELS {
+        assert_eq!(documented(heading), known_keys(scenario), "{heading}");
+    }
+    let peering: Peering = serde_json::from_value(serde_json::json!({
+        "provider": "AWS", "id": "x", "name": "x", "age": "1d", "status": "x", "error": "x", "repeat": 1
+    }))
+    .unwrap();
+    assert!(peering.fields.is_empty(), "{peering:?}");
+    assert_eq!(documented("### `peerings[]`"), keys_of(&peering));
+    let container = Container { id: Some("x".to_owned()), ..Container::new(Provider::Aws) };
+    assert_eq!(documented("### `containers[]`"), keys_of(&container));
+}
+
+#[test]
+fn every_key_of_a_fault_is_documented_and_no_other() {
+    let error = serde_json::from_value::<Fault>(serde_json::json!({"x": 1})).unwrap_err();
+    assert_eq!(documented("## Faults"), expected(&error.to_string()));
+}
+
+#[test]
+fn the_defaults_of_a_scenario_are_as_documented() {
+    let page = read(PAGE);
+    let mut scenario = String::new();
+    let mut compared = 0;
+    for (heading, below, indent) in [
+        ("### Top level", "", ""),
+        ("### `credentials`", "credentials:\n", "  "),
+        ("### `service_account`", "service_account:\n", "  "),
+        ("### `digest`", "digest:\n", "  "),
+        (RATE_LIMITS, "rate_limit:\n", "  "),
+    ] {
+        scenario.push_str(below);
+        for row in rows(section(&page, heading)) {
+            if let [default] = quoted(&row[2]).as_slice() {
+                scenario.extend([indent, key(&row), ": ", default, "\n"]);
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 19, "defaults");
+    let (told, default) = (Scenario::parse(&scenario).unwrap(), Scenario::default());
+    assert_eq!(format!("{told:?}"), format!("{default:?}"));
+    // These two are not shown.
+    assert_eq!(told.credentials.private_key, default.credentials.private_key);
+    assert_eq!(told.service_account.client_secret, default.service_account.client_secret);
+    let limits = [default.rate_limit, default.group_list_rate_limit, default.org_rate_limit];
+    let text = section(&page, "### Top level");
+    for limit in limits {
+        assert!(
+            text.contains(&format!("| mapping | {} and {} |", limit.capacity, limit.refill_per_minute)),
+            "{limit:?}"
+        );
+    }
+}

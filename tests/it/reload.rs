@@ -1,0 +1,124 @@
+//! Another config while the exporter runs.
+
+use std::time::Duration;
+
+use mongodbatlas_peering_exporter::config::{Config, Poll};
+use tokio::time::sleep;
+
+use crate::{
+    page::Page,
+    rig::{Atlas, GROUP, OTHER, Rig, get, quick},
+};
+
+const THIRD: &str = "5e57d85c854180642f784403";
+
+fn scenario() -> String {
+    let peerings = "[{provider: AWS, status: AVAILABLE, vpcId: v}]";
+    let group = |id: &str| format!("{{id: {id}, name: g, tags: {{env: t}}, peerings: {peerings}}}");
+    format!("groups: [{}]", [GROUP, OTHER, THIRD].map(group).join(", "))
+}
+
+fn listing(atlas: &Atlas, groups: &[&str], poll: Poll) -> Config {
+    let groups: Vec<String> = groups.iter().map(|id| format!("{{id: {id}}}")).collect();
+    atlas.service_account_with(&format!("groups: [{}]", groups.join(", ")), poll)
+}
+
+fn watched(page: &Page) -> Vec<&str> {
+    page.labels("mongodbatlas_network_peering_available", "group_id")
+}
+
+fn polls(page: &Page, group: &str) -> Option<f64> {
+    page.value("mongodbatlas_peering_polls_total", &[("group_id", group), ("provider", "AWS")])
+}
+
+fn good(page: &Page) -> Option<f64> {
+    page.value("mongodbatlas_peering_exporter_config_last_reload_successful", &[])
+}
+
+#[tokio::test]
+async fn groups_come_and_go_and_those_that_stay_keep_their_data() {
+    let atlas = Atlas::start(&scenario()).await;
+    let [first, second] = [[GROUP, OTHER], [OTHER, THIRD]].map(|groups| listing(&atlas, &groups, quick()));
+    let (rig, reloader) = Rig::reloadable(atlas, first).await;
+    rig.until("two groups", |page| watched(page) == [GROUP, OTHER]).await;
+    let before = polls(&rig.after_polls("AWS", 3).await, OTHER);
+    reloader.reload(Ok(second)).await.unwrap();
+    let page = rig.until("two others", |page| watched(page) == [OTHER, THIRD]).await;
+    assert!(polls(&page, OTHER) >= before && polls(&page, GROUP).is_none(), "{page:?}");
+    for name in ["mongodbatlas_group_info", "mongodbatlas_api_ratelimit_limit", "mongodbatlas_network_peerings"] {
+        assert!(page.all(name, &[("group_id", GROUP)]).is_empty(), "{name}");
+    }
+    assert_eq!(get(rig.exporter, "/-/ready").await.0, 200);
+}
+
+#[tokio::test]
+async fn due_times_stay_and_nothing_is_polled_because_of_a_reload() {
+    let atlas = Atlas::start(&scenario()).await;
+    let slow = Poll { interval: Duration::from_secs(60), ..quick() };
+    let other = Poll { items_per_page: 7, ..slow.clone() };
+    let [same, first, second] = [&slow, &slow, &other].map(|poll| listing(&atlas, &[GROUP, OTHER], poll.clone()));
+    let (rig, reloader) = Rig::reloadable(atlas, first).await;
+    rig.until("two groups", |page| watched(page) == [GROUP, OTHER]).await;
+    // The second poll of each target comes after a part of the interval; after some of them all is quiet.
+    for config in [same, second] {
+        let before = rig.atlas.count("peers", &["ok"]);
+        reloader.reload(Ok(config)).await.unwrap();
+        sleep(Duration::from_millis(800)).await;
+        let more = rig.atlas.count("peers", &["ok"]) - before;
+        assert!(more <= 2, "{more} polls because of a reload; six targets in sixty seconds");
+        assert_eq!(watched(&rig.page().await), [GROUP, OTHER]);
+    }
+    assert!(rig.atlas.simulator.live_tokens() <= 1, "the token of the account before is revoked");
+}
+
+#[tokio::test]
+async fn a_config_with_faults_changes_nothing_and_is_told() {
+    let atlas = Atlas::start(&scenario()).await;
+    let config = listing(&atlas, &[GROUP], quick());
+    let (rig, reloader) = Rig::reloadable(atlas, config.clone()).await;
+    rig.until("a group", |page| watched(page) == [GROUP]).await;
+    let outcome = reloader.reload(Err("a fault".to_owned())).await;
+    assert_eq!(outcome, Err("x: a fault".to_owned()));
+    let page = rig.until("the metric", |page| good(page) == Some(0.0)).await;
+    assert_eq!(watched(&page), [GROUP]);
+    rig.after_polls("AWS", 3).await;
+    reloader.reload(Ok(config)).await.unwrap();
+    rig.until("the metric", |page| good(page) == Some(1.0)).await;
+}
+
+#[tokio::test]
+async fn what_a_discovery_may_not_select_any_more_leaves_at_once() {
+    let atlas = Atlas::start(&scenario()).await;
+    let [all, some] = ["discover: true".to_owned(), format!("discover: {{exclude: [{{id: {GROUP}}}]}}")]
+        .map(|settings| atlas.service_account_with(&settings, quick()));
+    let (rig, reloader) = Rig::reloadable(atlas, all).await;
+    rig.until("three groups", |page| watched(page) == [GROUP, OTHER, THIRD]).await;
+    reloader.reload(Ok(some)).await.unwrap();
+    let page = rig.until("two groups", |page| watched(page) == [OTHER, THIRD]).await;
+    assert!(polls(&page, OTHER) >= Some(1.0), "these keep their data");
+    assert_eq!(page.value("mongodbatlas_account_groups", &[("account", "main")]), Some(2.0));
+}
+
+#[tokio::test]
+async fn every_scrape_is_answered_with_a_whole_page_while_configs_change() {
+    let atlas = Atlas::start(&scenario()).await;
+    let configs = [[GROUP, OTHER], [OTHER, THIRD]].map(|groups| listing(&atlas, &groups, quick()));
+    let (rig, reloader) = Rig::reloadable(atlas, configs[0].clone()).await;
+    rig.until("two groups", |page| watched(page) == [GROUP, OTHER]).await;
+    let scrapes = async {
+        for _ in 0..1000 {
+            let page = rig.page().await;
+            assert_eq!(page.count("mongodbatlas_peering_exporter_build_info"), 1);
+            assert_eq!(page.count("mongodbatlas_peering_poll_success"), 6, "{page:?}");
+            assert!(page.all("mongodbatlas_network_peering_available", &[("group_id", OTHER)]).len() == 1, "it stays");
+        }
+    };
+    let reloads = async {
+        for n in 0..50 {
+            let next = if n % 2 == 0 { Ok(configs[n / 2 % 2].clone()) } else { Err("a fault".to_owned()) };
+            assert_eq!(reloader.reload(next).await.is_ok(), n % 2 == 0);
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::join!(scrapes, reloads);
+}

@@ -1,6 +1,6 @@
 module toolkit
 
-go 1.26.8
+go 1.25.0
 
 require github.com/prometheus/exporter-toolkit v0.20.0
 

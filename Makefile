@@ -2,7 +2,7 @@
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo test tools bench image
+.PHONY: demo test tools check-web-config bench image
 
 # The exporter on top of a simulated Atlas, without any credential.
 demo:
@@ -14,12 +14,16 @@ test: tools
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo test --locked
 
-# rustfmt and clippy, where Rust was installed without them, and Debian's prometheus with its promtool.
+# rustfmt and clippy, where Rust was installed without them, and Debian's prometheus with its promtool, and curl.
 tools:
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || \
 		rustup component add rustfmt clippy
-	@command -v prometheus >/dev/null && command -v promtool >/dev/null || \
-		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends prometheus; }
+	@command -v prometheus >/dev/null && command -v promtool >/dev/null && command -v curl >/dev/null || \
+		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends prometheus curl; }
+
+# Whether Prometheus's exporter-toolkit itself accepts and refuses the web configs that the tests say; needs Go.
+check-web-config:
+	cd tests/toolkit && go run .
 
 # What a scrape and a poll cost at 12,500 peerings; prints the machine and the spread.
 bench:

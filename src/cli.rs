@@ -1,6 +1,9 @@
 //! Commands and flags, in the manner of Prometheus's exporters.
 
-use std::path::PathBuf;
+use std::{
+    convert::Infallible,
+    path::{Path, PathBuf},
+};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -20,6 +23,10 @@ pub struct Args {
     /// Address to serve on, repeatable; `:10917` is every address of this machine.
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10917", global = true)]
     pub listen_addresses: Vec<String>,
+
+    /// TLS, passwords and more, in the format of Prometheus's exporters [default: none].
+    #[arg(long = "web.config.file", value_name = "FILE", global = true, value_parser = file_or_nothing)]
+    web_config_file: Option<PathBuf>,
 
     /// Path of the metrics.
     #[arg(
@@ -58,6 +65,12 @@ impl Args {
     #[must_use]
     pub fn command(&self) -> Command {
         self.command.unwrap_or(Command::Serve)
+    }
+
+    /// The web config, if there is one.
+    #[must_use]
+    pub fn web_config_file(&self) -> Option<&Path> {
+        self.web_config_file.as_deref().filter(|file| !file.as_os_str().is_empty())
     }
 }
 
@@ -102,6 +115,12 @@ pub enum LogFormat {
     Json,
 }
 
+/// As with other exporters, an empty name is none; units and charts rely on it.
+#[allow(clippy::unnecessary_wraps, reason = "the shape of a parser")]
+fn file_or_nothing(file: &str) -> Result<PathBuf, Infallible> {
+    Ok(file.into())
+}
+
 fn telemetry_path(path: &str) -> Result<String, String> {
     let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte));
     if !path.starts_with('/') || path == "/" || path.starts_with("/-/") || !is_plain {
@@ -126,6 +145,14 @@ mod tests {
         for line in ["x --config.file=a.yaml once", "x once --config.file a.yaml"] {
             let args = Args::try_parse_from(line.split(' ')).unwrap();
             assert_eq!((args.command(), args.config_file), (Command::Once, "a.yaml".into()));
+        }
+    }
+
+    #[test]
+    fn an_empty_web_config_is_none() {
+        for (line, file) in [("x", None), ("x --web.config.file=", None), ("x --web.config.file=a", Some("a"))] {
+            let args = Args::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(args.web_config_file(), file.map(Path::new), "{line}");
         }
     }
 

@@ -1,9 +1,9 @@
 //! The exporter on top of the simulator, in one process and without any credential.
 
-use std::{net::SocketAddr, path::Path};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::{Context, anyhow};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -11,6 +11,7 @@ use crate::{
     config::Config,
     shard::Shard,
     simulator::{Scenario, Simulator},
+    web::Web,
 };
 
 /// Simulates Atlas and exports its peerings until `shutdown`.
@@ -22,20 +23,22 @@ pub async fn run(
     atlas: TcpListener,
     listeners: Vec<TcpListener>,
     telemetry_path: &str,
+    web: watch::Receiver<Arc<Web>>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let address = atlas.local_addr().context("find the simulator's address")?;
     let address = local(address);
     let config = config(&scenario, &address)?;
+    let scheme = if web.borrow().has_tls() { "https" } else { "http" };
     for listener in &listeners {
         let address = local(listener.local_addr().context("find the exporter's address")?);
-        info!("look at http://{address}{telemetry_path}");
+        info!("look at {scheme}://{address}{telemetry_path}");
     }
     info!("break a peering: see http://{address}/simulator/");
     // It outlives the exporter, whose last request ends its access token.
     let end = CancellationToken::new();
     let simulator = tokio::spawn(Simulator::new(scenario).serve(atlas, end.clone().cancelled_owned()));
-    crate::run(&config, Shard::WHOLE, listeners, telemetry_path, shutdown, None).await?;
+    crate::run(&config, Shard::WHOLE, listeners, telemetry_path, web, shutdown, None).await?;
     end.cancel();
     simulator.await.context("the simulator panicked")
 }

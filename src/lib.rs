@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! config     YAML text -> Config, or everything that is wrong with it
+//! section    one mapping of a YAML file, with its faults
 //! scheduler  when to poll which target
 //! atlas      one poll: every page of a group and provider, or an error
 //! state      what we know now
@@ -15,6 +16,7 @@
 //! journal    what a client of Atlas tells, into the state and the log
 //! healthcheck asks a running exporter whether it is healthy
 //! doctor     checks every account and group of a config against Atlas
+//! web        the web config: TLS, passwords, headers, a rate limit
 //! demo       the exporter on top of the simulator
 //! cli        commands and flags
 //! logging    what is logged, and how a line looks
@@ -32,11 +34,13 @@ pub mod metrics;
 pub mod process;
 pub mod roster;
 pub mod scheduler;
+mod section;
 pub mod server;
 pub mod shard;
 pub mod simulator;
 pub mod state;
 pub mod telemetry;
+pub mod web;
 
 use std::{pin::pin, sync::Arc, time::Instant};
 
@@ -55,6 +59,7 @@ use self::{
     server::{Limits, Routes},
     shard::Shard,
     state::State,
+    web::Web,
 };
 
 /// Reads the config again.
@@ -80,6 +85,7 @@ pub async fn run(
     shard: Shard,
     listeners: Vec<TcpListener>,
     telemetry_path: &str,
+    web: watch::Receiver<Arc<Web>>,
     shutdown: CancellationToken,
     reloads: Option<Reloads>,
 ) -> anyhow::Result<()> {
@@ -95,7 +101,7 @@ pub async fn run(
         Some(Reloads { wishes, read }) => (wishes, Arc::new(read)),
         None => (mpsc::channel(1).1, Arc::new(unreadable())),
     };
-    let mut serving = pin!(server::serve(listeners, routes, Limits::default(), shutdown));
+    let mut serving = pin!(server::serve(listeners, routes, web, Limits::default(), shutdown));
     let mut rendering = pin!(telemetry::keep_current(state.subscribe(), document));
     let end = loop {
         tokio::select! {

@@ -3,7 +3,9 @@
 use std::{
     fs,
     io::{self, Write},
+    path::Path,
     process::ExitCode,
+    sync::Arc,
 };
 
 use anyhow::Context;
@@ -15,12 +17,13 @@ use mongodbatlas_peering_exporter::{
     demo, doctor, healthcheck, logging, once, render, run, server,
     shard::Shard,
     simulator::{Scenario, Simulator},
+    web::Web,
 };
 use tokio::{
     net::TcpListener,
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -37,7 +40,7 @@ fn main() -> ExitCode {
     match run_to_the_end(&args) {
         Ok(code) => code,
         Err(error) => match error.downcast_ref::<ConfigError>() {
-            Some(config) => report(&args, config),
+            Some(config) => report(&error, config),
             None => {
                 error!("{error:#}");
                 ExitCode::FAILURE
@@ -68,13 +71,35 @@ async fn execute(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(args: &Args) -> anyhow::Result<()> {
-    let config = Config::read(&args.config_file)?;
+    let config = read_config(args)?;
     let (wish, wishes) = mpsc::channel(1);
     let shutdown = signals(Some(wish))?;
+    let web = guard(args)?;
     let listeners = listen(&args.listen_addresses).await?;
     let file = args.config_file.clone();
     let reloads = Reloads { wishes, read: Box::new(move || Config::read(&file)) };
-    run(&config, shard(args)?, listeners, &args.telemetry_path, shutdown, Some(reloads)).await
+    run(&config, shard(args)?, listeners, &args.telemetry_path, web.subscribe(), shutdown, Some(reloads)).await
+}
+
+/// Its faults are told with the name of the file.
+fn read_config(args: &Args) -> anyhow::Result<Config> {
+    Config::read(&args.config_file).with_context(|| args.config_file.display().to_string())
+}
+
+/// What guards the server; without a file, nothing. Whoever holds the sender may replace it.
+fn guard(args: &Args) -> anyhow::Result<watch::Sender<Arc<Web>>> {
+    let Some(file) = args.web_config_file() else { return Ok(watch::Sender::default()) };
+    let web = read_web(file)?;
+    info!("connections are {}encrypted, as {} says", if web.has_tls() { "" } else { "not " }, file.display());
+    Ok(watch::Sender::new(Arc::new(web)))
+}
+
+fn read_web(file: &Path) -> anyhow::Result<Web> {
+    let (web, warnings) = Web::read(file).with_context(|| file.display().to_string())?;
+    for warning in warnings {
+        warn!("{}: {warning}", file.display());
+    }
+    Ok(web)
 }
 
 fn shard(args: &Args) -> anyhow::Result<Shard> {
@@ -83,7 +108,7 @@ fn shard(args: &Args) -> anyhow::Result<Shard> {
 }
 
 fn check_config(args: &Args) -> anyhow::Result<()> {
-    let config = Config::read(&args.config_file)?;
+    let config = read_config(args)?;
     let groups = config.accounts.iter().flat_map(|account| &account.groups);
     let targets: usize = groups.clone().map(|group| group.providers.len()).sum();
     let (accounts, groups) = (config.accounts.len(), groups.count());
@@ -92,18 +117,21 @@ fn check_config(args: &Args) -> anyhow::Result<()> {
     print(&format!(
         "{file} is valid; accounts: {accounts}, of which {discovering} discover groups; groups listed: {groups}, \
          targets: {targets}\n"
-    ))
+    ))?;
+    let Some(file) = args.web_config_file() else { return Ok(()) };
+    read_web(file)?;
+    print(&format!("{} is valid\n", file.display()))
 }
 
 async fn print_once(args: &Args) -> anyhow::Result<ExitCode> {
-    let config = Config::read(&args.config_file)?;
+    let config = read_config(args)?;
     let state = once(&config, shard(args)?).await?;
     print(&render(&state))?;
     Ok(if state.all_succeeded() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn print_diagnosis(args: &Args) -> anyhow::Result<ExitCode> {
-    let config = Config::read(&args.config_file)?;
+    let config = read_config(args)?;
     let diagnosis = doctor::examine(&config).await?;
     print(&diagnosis.text())?;
     Ok(if diagnosis.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -122,8 +150,9 @@ async fn run_demo(args: &Args) -> anyhow::Result<()> {
     let shutdown = signals(None)?;
     let scenario = scenario(args)?;
     let atlas = listen_for_simulator(args).await?;
+    let web = guard(args)?;
     let listeners = listen(&args.listen_addresses).await?;
-    demo::run(scenario, atlas, listeners, &args.telemetry_path, shutdown).await
+    demo::run(scenario, atlas, listeners, &args.telemetry_path, web.subscribe(), shutdown).await
 }
 
 fn scenario(args: &Args) -> anyhow::Result<Scenario> {
@@ -175,8 +204,8 @@ fn signals(wish: Option<mpsc::Sender<Reload>>) -> anyhow::Result<CancellationTok
     Ok(shutdown)
 }
 
-fn report(args: &Args, config: &ConfigError) -> ExitCode {
-    let file = args.config_file.display();
+/// The error itself is the name of the file.
+fn report(file: &anyhow::Error, config: &ConfigError) -> ExitCode {
     for fault in &config.faults {
         error!("{file}: {fault}");
     }

@@ -4,16 +4,18 @@ mod account;
 mod credential;
 mod discover;
 mod reach;
-mod section;
 
-use std::{fmt, fs, io::Read, path::Path, time::Duration};
+use std::{fs, io::Read, path::Path, time::Duration};
 
 use serde_yaml::Value;
 use url::Url;
 
 pub use self::discover::Discover;
-use self::section::{Faults, Section};
-use crate::atlas::{ApiVersion, Authorities, Credential, GroupId, Provider, ProxyUrl, Settings};
+pub use crate::section::{ConfigError, Fault};
+use crate::{
+    atlas::{ApiVersion, Authorities, Credential, GroupId, Provider, ProxyUrl, Settings},
+    section::{self, Faults, Section},
+};
 
 /// A larger config is refused unread. A thousand groups have a tenth of it.
 const MAX_SIZE: u64 = 1 << 20;
@@ -95,45 +97,14 @@ pub struct Group {
     pub providers: Vec<Provider>,
 }
 
-/// Everything that is wrong with a config.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ConfigError {
-    /// At least one, in the order they were found.
-    pub faults: Vec<Fault>,
-}
-
-/// One thing that is wrong with a config.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Where, such as `accounts[0].groups[2].id`; empty for the file as a whole.
-    pub path: String,
-    /// What, without the values of secrets.
-    pub message: String,
-}
-
-impl std::error::Error for ConfigError {}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<String> = self.faults.iter().map(ToString::to_string).collect();
-        f.write_str(&lines.join("\n"))
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let colon = if self.path.is_empty() { "" } else { ": " };
-        write!(f, "{}{colon}{}", self.path, self.message)
-    }
-}
-
 impl Config {
     /// Reads a config file. Paths of secrets in it are relative to its folder.
     ///
     /// # Errors
     /// All faults at once.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = read_text(path, MAX_SIZE).map_err(|message| whole(format!("cannot be read: {message}")))?;
+        let text =
+            read_text(path, MAX_SIZE).map_err(|message| ConfigError::whole(format!("cannot be read: {message}")))?;
         Self::parse(&text, path.parent().unwrap_or(Path::new("")), &|name| std::env::var(name).ok())
     }
 
@@ -142,14 +113,14 @@ impl Config {
     /// # Errors
     /// All faults at once.
     pub fn parse(text: &str, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let value: Value = serde_yaml::from_str(text).map_err(|error| whole(syntax(&error)))?;
+        let value: Value = serde_yaml::from_str(text).map_err(|error| ConfigError::whole(syntax(&error)))?;
         let faults = Faults::default();
         let mut top = Section::new(value, String::new(), &faults);
         let poll = Poll::parse(top.section("poll"));
         let accounts = account::parse_all(&mut top, folder, env);
         top.end();
-        let faults = faults.into_inner();
-        if faults.is_empty() { Ok(Self { poll, accounts }) } else { Err(ConfigError { faults }) }
+        faults.none_or_error()?;
+        Ok(Self { poll, accounts })
     }
 }
 
@@ -191,10 +162,6 @@ impl Poll {
 fn syntax(error: &serde_yaml::Error) -> String {
     let said = error.to_string();
     if said.contains("u128") { format!("{said}; an id that is all digits must be in quotes") } else { said }
-}
-
-fn whole(message: String) -> ConfigError {
-    ConfigError { faults: vec![Fault { path: String::new(), message }] }
 }
 
 /// Reads a file of bounded size; what goes wrong is told as a sentence.

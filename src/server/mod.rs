@@ -1,30 +1,28 @@
 //! The HTTP server: listeners, limits on what a client may do, and the end.
 
+mod connection;
 mod document;
+mod handshakes;
+mod idle;
 mod routes;
 
 use std::{
-    convert::Infallible,
     io::{self, ErrorKind},
-    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
 
-use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
 use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    net::TcpListener,
+    sync::{Semaphore, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
-use tokio_io_timeout::TimeoutStream;
-use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{info, warn};
+
+use self::{connection::Shared, handshakes::Handshakes};
+use crate::web::Web;
 
 pub use document::Document;
 pub use routes::Routes;
@@ -34,7 +32,8 @@ pub use routes::Routes;
 pub struct Limits {
     /// More connections than this wait until one of them ends.
     pub connections: usize,
-    /// A client that has not sent its whole request header by then is cut off; so is one that idles between requests.
+    /// A client that has not sent its whole request header by then is cut off; so is one that idles between requests,
+    /// and one whose TLS handshake is not complete.
     pub header: Duration,
     /// A client that takes nothing of an answer for so long is cut off.
     pub write: Duration,
@@ -91,73 +90,58 @@ pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
 }
 
 /// Answers until `shutdown`, then lets answers under way come to their end.
-pub async fn serve(listeners: Vec<TcpListener>, routes: Routes, limits: Limits, shutdown: CancellationToken) {
-    let graceful = Arc::new(GracefulShutdown::new());
-    let routes = Arc::new(routes);
+pub async fn serve(
+    listeners: Vec<TcpListener>,
+    routes: Routes,
+    web: watch::Receiver<Arc<Web>>,
+    limits: Limits,
+    shutdown: CancellationToken,
+) {
+    // Handshakes that never end must leave places for connections that have theirs behind them.
+    let handshakes = Handshakes::new(limits.connections.div_ceil(2));
+    let shared = Shared { routes: Arc::new(routes), web, handshakes, limits, shutdown: shutdown.clone() };
     let places = Arc::new(Semaphore::new(limits.connections));
+    let connections = TaskTracker::new();
     let mut loops = JoinSet::new();
     for listener in listeners {
-        let server = Server { routes: routes.clone(), places: places.clone(), graceful: graceful.clone(), limits };
+        let (shared, places, connections) = (shared.clone(), places.clone(), connections.clone());
         let shutdown = shutdown.clone();
         loops.spawn(async move {
             tokio::select! {
-                () = server.accept(listener) => {}
+                () = accept(listener, &shared, &places, &connections) => {}
                 () = shutdown.cancelled() => {}
             }
         });
     }
     loops.join_all().await;
-    // The loops were the others that held it.
-    let Some(graceful) = Arc::into_inner(graceful) else { return };
-    match timeout(limits.drain, graceful.shutdown()).await {
+    connections.close();
+    match timeout(limits.drain, connections.wait()).await {
         Ok(()) => info!("stopped listening; every answer under way is complete"),
         Err(_) => warn!("stopped listening; connections still busy after {:?} are cut off", limits.drain),
     }
 }
 
-struct Server {
-    routes: Arc<Routes>,
-    places: Arc<Semaphore>,
-    graceful: Arc<GracefulShutdown>,
-    limits: Limits,
-}
-
-impl Server {
-    async fn accept(&self, listener: TcpListener) {
-        loop {
-            let place = self.places.clone().acquire_owned().await;
-            match listener.accept().await {
-                Ok((stream, client)) => self.answer(stream, client, place),
-                Err(error) => {
-                    warn!("cannot accept a connection: {error}");
-                    sleep(ACCEPT_PAUSE).await;
-                }
+/// Gives each connection a task of its own, which keeps its place until the end.
+async fn accept(listener: TcpListener, shared: &Shared, places: &Arc<Semaphore>, connections: &TaskTracker) {
+    loop {
+        let place = places.clone().acquire_owned().await;
+        match listener.accept().await {
+            Ok((stream, client)) => {
+                let connection = shared.clone().serve(stream, client);
+                connections.spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                warn!("cannot accept a connection: {error}");
+                sleep(ACCEPT_PAUSE).await;
             }
         }
-    }
-
-    /// Answers one connection, in a task of its own that keeps its place until the end.
-    fn answer<P: Send + 'static>(&self, stream: TcpStream, client: SocketAddr, place: P) {
-        let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(self.limits.write));
-        let routes = self.routes.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
-            let response = routes.answer(&request);
-            async { Ok::<_, Infallible>(response) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.limits.header)
-            .serve_connection(TokioIo::new(Box::pin(stream)), service);
-        let connection = self.graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                debug!(%client, "a connection ended early: {error}");
-            }
-            drop(place);
-        });
     }
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

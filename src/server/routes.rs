@@ -11,6 +11,9 @@ use hyper::{
 
 use super::document::{Body, Document};
 
+/// What is sent.
+pub(super) type Answer = Response<Full<Body>>;
+
 /// What the server answers with; it asks anew for each request.
 pub struct Routes {
     /// The path of the metrics, such as `/metrics`.
@@ -27,7 +30,7 @@ pub struct Routes {
 
 impl Routes {
     /// Answers a request; hyper leaves the body out of an answer to HEAD.
-    pub(super) fn answer<B>(&self, request: &Request<B>) -> Response<Full<Body>> {
+    pub(super) fn answer<B>(&self, request: &Request<B>) -> Answer {
         let path = request.uri().path();
         if ![self.telemetry_path.as_str(), "/", "/-/healthy", "/-/ready"].contains(&path) {
             return text(StatusCode::NOT_FOUND, "not found\n");
@@ -48,7 +51,7 @@ impl Routes {
         }
     }
 
-    fn landing(&self) -> Response<Full<Body>> {
+    fn landing(&self) -> Answer {
         let mut response = text(StatusCode::OK, &self.landing);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
@@ -57,7 +60,7 @@ impl Routes {
         response
     }
 
-    fn telemetry(&self, headers: &HeaderMap) -> Response<Full<Body>> {
+    fn telemetry(&self, headers: &HeaderMap) -> Answer {
         let (document, tail) = (self.telemetry)();
         let zipped = if accepts_gzip(headers) { document.gzip(&tail).ok() } else { None };
         let is_zipped = zipped.is_some();
@@ -72,7 +75,12 @@ impl Routes {
     }
 }
 
-fn text(status: StatusCode, text: &str) -> Response<Full<Body>> {
+/// To a request that is not answered otherwise.
+pub(super) fn refusal(status: StatusCode) -> Answer {
+    text(status, &format!("{}\n", status.canonical_reason().unwrap_or_default()))
+}
+
+fn text(status: StatusCode, text: &str) -> Answer {
     let body = Bytes::from(text.to_owned()).chain(Bytes::new());
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;

@@ -1,5 +1,8 @@
+use std::net::SocketAddr;
+
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
     task::JoinHandle,
     time::Instant,
 };
@@ -7,15 +10,19 @@ use tokio::{
 use super::*;
 
 /// Longer than what the system buffers for a connection on this machine.
-const LONG: usize = 32 << 20;
+pub(super) const LONG: usize = 32 << 20;
 
-struct Site {
-    address: SocketAddr,
-    shutdown: CancellationToken,
-    task: JoinHandle<()>,
+pub(super) struct Site {
+    pub(super) address: SocketAddr,
+    pub(super) shutdown: CancellationToken,
+    pub(super) task: JoinHandle<()>,
 }
 
 async fn site(limits: Limits) -> Site {
+    guarded(limits, Web::default()).await
+}
+
+pub(super) async fn guarded(limits: Limits, web: Web) -> Site {
     let document = Arc::new(Document::new("x".repeat(LONG)).unwrap());
     let routes = Routes {
         telemetry_path: "/metrics".to_owned(),
@@ -27,7 +34,8 @@ async fn site(limits: Limits) -> Site {
     let listeners = bind(&["127.0.0.1:0".to_owned()]).await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     let shutdown = CancellationToken::new();
-    let task = tokio::spawn(serve(listeners, routes, limits, shutdown.clone()));
+    let web = watch::Sender::new(Arc::new(web)).subscribe();
+    let task = tokio::spawn(serve(listeners, routes, web, limits, shutdown.clone()));
     Site { address, shutdown, task }
 }
 

@@ -2,7 +2,9 @@
 
 use std::{fs, process::Command};
 
-use mongodbatlas_peering_exporter::{config::Config, simulator::Scenario};
+use mongodbatlas_peering_exporter::{config::Config, simulator::Scenario, web::Web};
+use rcgen::{CertificateParams, KeyPair};
+use tempfile::TempDir;
 
 use crate::markdown::{Block, blocks, pages, read};
 
@@ -12,23 +14,31 @@ fn all(language: &str) -> Vec<(String, Block)> {
     pages().into_iter().flat_map(of_page).filter(|(_, block)| block.language == language).collect()
 }
 
-/// Checks a file of Prometheus with its own tool.
+/// Checks a file of Prometheus with its own tool, beside the files that it names.
 fn promtool(check: &str, text: &str) -> Result<(), String> {
-    let path = std::env::temp_dir().join(format!(
-        "peering-exporter-docs-{}-{:?}.yaml",
-        std::process::id(),
-        std::thread::current().id()
-    ));
+    let folder = folder_for(text, "x\n");
+    let path = folder.path().join("docs.yaml");
     fs::write(&path, text).unwrap();
     let output = Command::new("promtool").args(["check", check]).arg(&path).output();
-    fs::remove_file(&path).unwrap();
     let output = output.unwrap_or_else(|error| panic!("promtool: {error}; `make tools` installs it"));
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+/// With every file that a key names.
+fn folder_for(text: &str, content: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for line in text.lines() {
+        if let Some((_, file)) = line.split_once("_file: ") {
+            fs::write(folder.path().join(file), content).unwrap();
+        }
+    }
+    folder
 }
 
 fn check(block: &Block) -> Result<(), String> {
     match block.mark.as_str() {
         "config" => config(&block.text),
+        "web" => web(&block.text),
         "scenario" => Scenario::parse(&block.text).map(drop).map_err(|error| format!("{error:?}")),
         "rules" => promtool("rules", &block.text),
         "prometheus" => promtool("config", &block.text),
@@ -38,14 +48,17 @@ fn check(block: &Block) -> Result<(), String> {
 
 /// Every variable is set, and every file that a key names holds something.
 fn config(text: &str) -> Result<(), String> {
-    let folder = tempfile::tempdir().unwrap();
-    for line in text.lines() {
-        if let Some((_, file)) = line.split_once("_file: ") {
-            fs::write(folder.path().join(file), "x\n").unwrap();
-        }
-    }
-    let parsed = Config::parse(text, folder.path(), &|_| Some("x".to_owned()));
+    let parsed = Config::parse(text, folder_for(text, "x\n").path(), &|_| Some("x".to_owned()));
     parsed.map(drop).map_err(|error| error.to_string())
+}
+
+/// Nothing is warned of either.
+fn web(text: &str) -> Result<(), String> {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let folder = folder_for(text, &format!("{}{}", certificate.pem(), key.serialize_pem()));
+    let (_, warnings) = Web::parse(text, folder.path()).map_err(|error| error.to_string())?;
+    if warnings.is_empty() { Ok(()) } else { Err(format!("{warnings:?}")) }
 }
 
 #[test]
@@ -88,7 +101,7 @@ fn every_make_target_that_is_named_exists() {
         for (place, _) in text.match_indices("make ") {
             let opens = text[..place].chars().next_back();
             if matches!(opens, Some('`' | '\n')) {
-                let target = text[place + 5..].split(|c: char| !c.is_ascii_lowercase()).next().unwrap();
+                let target = text[place + 5..].split(|c: char| !c.is_ascii_lowercase() && c != '-').next().unwrap();
                 assert!(makefile.lines().any(|line| line.starts_with(&format!("{target}:"))), "{name}: make {target}");
                 found += 1;
             }

@@ -8,3 +8,4 @@ mod links;
 mod markdown;
 mod metrics;
 mod simulator;
+mod web;

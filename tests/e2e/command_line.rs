@@ -73,6 +73,9 @@ fn the_help_explains_every_command_and_flag() {
     stdout:
     stdout:           [default: :10917]
     stdout:
+    stdout:       --web.config.file <FILE>
+    stdout:           TLS, passwords and more, in the format of Prometheus's exporters [default: none]
+    stdout:
     stdout:       --web.telemetry-path <PATH>
     stdout:           Path of the metrics
     stdout:

@@ -19,3 +19,8 @@ mod setup;
 mod shutdown;
 mod tls;
 mod tls_atlas;
+mod web;
+mod web_clients;
+mod web_limits;
+mod web_requests;
+mod web_tls;

@@ -24,10 +24,28 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Starts one and waits for the first scrape.
     pub(crate) fn scraping(target: &str) -> Prometheus {
+        Prometheus::scraping_with(target, "scheme: http")
+    }
+
+    /// With more settings of its scrapes, in YAML.
+    pub(crate) fn scraping_with(target: &str, settings: &str) -> Prometheus {
+        let prometheus = Prometheus::start(target, settings);
+        wait_for("a scrape that succeeds", || (prometheus.value("up")? == "1").then_some(()));
+        prometheus
+    }
+
+    /// Why its scrapes fail.
+    pub(crate) fn error_of_scraping(target: &str, settings: &str) -> String {
+        let prometheus = Prometheus::start(target, settings);
+        wait_for("a scrape that fails", || (prometheus.value("up")? == "0").then_some(()));
+        prometheus.last_error()
+    }
+
+    fn start(target: &str, settings: &str) -> Prometheus {
         let folder = folder();
         let config = format!(
             "global: {{scrape_interval: 1s, scrape_timeout: 1s}}
-scrape_configs: [{{job_name: atlas, static_configs: [{{targets: ['{target}']}}]}}]
+scrape_configs: [{{job_name: atlas, static_configs: [{{targets: ['{target}']}}], {settings}}}]
 "
         );
         fs::write(folder.path().join("prometheus.yml"), config).unwrap();
@@ -39,9 +57,7 @@ scrape_configs: [{{job_name: atlas, static_configs: [{{targets: ['{target}']}}]}
         ]);
         let process = Running::start(command);
         let address = process.word_after("msg=\"Listening on\" address=");
-        let prometheus = Prometheus { address, _process: process, _folder: folder };
-        wait_for("a scrape that succeeds", || (prometheus.value("up")? == "1").then_some(()));
-        prometheus
+        Prometheus { address, _process: process, _folder: folder }
     }
 
     /// What a PromQL query answers now.

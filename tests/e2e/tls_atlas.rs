@@ -9,7 +9,7 @@ use std::{
 };
 
 use mongodbatlas_peering_exporter::simulator::{Scenario, Simulator};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::{net::TcpListener, sync::oneshot};
 use tokio_rustls::{
     TlsAcceptor,
@@ -29,7 +29,13 @@ use crate::{
 pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
 
 pub(crate) fn authority() -> Authority {
+    authority_called("an authority")
+}
+
+/// Where two have the same name, one is taken for the other until it comes to the signature.
+pub(crate) fn authority_called(name: &str) -> Authority {
     let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }

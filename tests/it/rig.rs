@@ -22,7 +22,7 @@ use mongodbatlas_peering_exporter::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
     time::sleep,
 };
@@ -253,8 +253,11 @@ impl Rig {
         let exporter = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let token = shutdown.clone();
+        let web = watch::Sender::default().subscribe();
         let task =
-            tokio::spawn(async move { run(&config, Shard::WHOLE, vec![listener], "/metrics", token, reloads).await });
+            tokio::spawn(
+                async move { run(&config, Shard::WHOLE, vec![listener], "/metrics", web, token, reloads).await },
+            );
         (Self { atlas, exporter, shutdown, task }, reloader)
     }
 

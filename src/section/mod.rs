@@ -1,26 +1,19 @@
-//! One mapping of the YAML, taken key by key. What is wrong is noted, and reading goes on.
+//! One mapping of a YAML file, taken key by key. What is wrong is noted, and reading goes on.
 
-use std::{cell::RefCell, fmt::Display, ops::RangeInclusive, str::FromStr, time::Duration};
+mod fault;
+
+use std::{fmt::Display, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use serde_yaml::{Mapping, Value};
 
-use super::Fault;
+pub(crate) use self::fault::Faults;
+pub use self::fault::{ConfigError, Fault};
 
 /// Longer texts are no names, addresses or paths.
 const MAX_TEXT: usize = 4096;
 
-/// The faults found so far.
-#[derive(Default)]
-pub(super) struct Faults(RefCell<Vec<Fault>>);
-
-impl Faults {
-    pub(super) fn into_inner(self) -> Vec<Fault> {
-        self.0.into_inner()
-    }
-}
-
 /// A mapping whose keys are yet to be taken.
-pub(super) struct Section<'a> {
+pub(crate) struct Section<'a> {
     path: String,
     mapping: Mapping,
     known: Vec<&'static str>,
@@ -30,7 +23,7 @@ pub(super) struct Section<'a> {
 
 impl<'a> Section<'a> {
     /// Nothing in place of a mapping is one without keys, as YAML has it.
-    pub(super) fn new(value: Value, path: String, faults: &'a Faults) -> Self {
+    pub(crate) fn new(value: Value, path: String, faults: &'a Faults) -> Self {
         let mut section = Self { path, mapping: Mapping::new(), known: Vec::new(), taken: Vec::new(), faults };
         match value {
             Value::Mapping(mapping) => section.mapping = mapping,
@@ -54,17 +47,27 @@ impl<'a> Section<'a> {
     }
 
     /// Whether the key is there, and not null.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.mapping.get(key).is_some_and(|value| !value.is_null())
     }
 
-    pub(super) fn section(&mut self, key: &'static str) -> Section<'a> {
+    /// Whether no key is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.mapping.is_empty()
+    }
+
+    /// Whether the key is there with nothing behind it.
+    pub(crate) fn is_null(&self, key: &str) -> bool {
+        self.mapping.get(key).is_some_and(Value::is_null)
+    }
+
+    pub(crate) fn section(&mut self, key: &'static str) -> Section<'a> {
         let value = self.take(key).unwrap_or(Value::Null);
         Section::new(value, self.path_of(key), self.faults)
     }
 
     /// A section that may be switched on with `true`, or with nothing behind its key, where no setting is needed.
-    pub(super) fn switched_section(&mut self, key: &'static str) -> Option<Section<'a>> {
+    pub(crate) fn switched_section(&mut self, key: &'static str) -> Option<Section<'a>> {
         let is_there = self.mapping.contains_key(key);
         match self.take(key) {
             None | Some(Value::Bool(true)) if is_there => Some(Value::Null),
@@ -75,13 +78,13 @@ impl<'a> Section<'a> {
     }
 
     /// The items of a list of mappings; none if it is not there.
-    pub(super) fn sections(&mut self, key: &'static str) -> Vec<Section<'a>> {
+    pub(crate) fn sections(&mut self, key: &'static str) -> Vec<Section<'a>> {
         let faults = self.faults;
         self.items(key).into_iter().map(|(path, item)| Section::new(item, path, faults)).collect()
     }
 
     /// The items of a list with their places; none if it is not there.
-    pub(super) fn items(&mut self, key: &'static str) -> Vec<(String, Value)> {
+    pub(crate) fn items(&mut self, key: &'static str) -> Vec<(String, Value)> {
         let path = self.path_of(key);
         match self.take(key) {
             Some(Value::Sequence(items)) => {
@@ -95,7 +98,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
+    pub(crate) fn text(&mut self, key: &'static str) -> Option<String> {
         match self.take(key)? {
             Value::String(text) if text.len() <= MAX_TEXT && !text.is_empty() => Some(text),
             Value::String(_) => self.refuse(key, format!("must have from 1 to {MAX_TEXT} bytes")),
@@ -104,13 +107,13 @@ impl<'a> Section<'a> {
     }
 
     /// A text that stands for something else.
-    pub(super) fn parsed<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Option<T> {
+    pub(crate) fn parsed<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Option<T> {
         let text = self.text(key)?;
         text.parse().map_err(|error| self.fault(key, format!("`{text}`: {error}"))).ok()
     }
 
     /// A mapping of names to texts.
-    pub(super) fn texts(&mut self, key: &'static str) -> Vec<(String, String)> {
+    pub(crate) fn texts(&mut self, key: &'static str) -> Vec<(String, String)> {
         let section = self.section(key);
         if self.was_there(key) && section.mapping.is_empty() {
             self.fault(key, "must name at least one");
@@ -122,7 +125,7 @@ impl<'a> Section<'a> {
         section.mapping.iter().filter_map(pair).collect()
     }
 
-    pub(super) fn boolean(&mut self, key: &'static str, default: bool) -> bool {
+    pub(crate) fn boolean(&mut self, key: &'static str, default: bool) -> bool {
         match self.take(key) {
             Some(Value::Bool(value)) => value,
             Some(other) => self.refuse(key, format!("must be true or false, not {}", kind(&other))).unwrap_or(default),
@@ -130,7 +133,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    pub(super) fn integer<T>(&mut self, key: &'static str, default: T, range: RangeInclusive<T>) -> T
+    pub(crate) fn integer<T>(&mut self, key: &'static str, default: T, range: RangeInclusive<T>) -> T
     where
         T: TryFrom<u64> + PartialOrd + Display + Copy,
     {
@@ -142,7 +145,7 @@ impl<'a> Section<'a> {
         })
     }
 
-    pub(super) fn duration(
+    pub(crate) fn duration(
         &mut self,
         key: &'static str,
         default: Duration,
@@ -158,19 +161,22 @@ impl<'a> Section<'a> {
     }
 
     /// Notes a fault of a key.
-    pub(super) fn fault(&self, key: &str, message: impl Into<String>) {
-        let fault = Fault { path: self.path_of(key), message: message.into() };
-        self.faults.0.borrow_mut().push(fault);
+    pub(crate) fn fault(&self, key: &str, message: impl Into<String>) {
+        self.faults.note(self.path_of(key), message);
     }
 
     /// Notes a fault of the section as a whole.
-    pub(super) fn fault_here(&self, message: impl Into<String>) {
-        let fault = Fault { path: self.path.clone(), message: message.into() };
-        self.faults.0.borrow_mut().push(fault);
+    pub(crate) fn fault_here(&self, message: impl Into<String>) {
+        self.faults.note(self.path.clone(), message);
+    }
+
+    /// Notes faults that were found elsewhere.
+    pub(crate) fn take_over<T>(&self, found: Result<T, Vec<Fault>>) -> Option<T> {
+        found.map_err(|faults| faults.into_iter().for_each(|fault| self.faults.note(fault.path, fault.message))).ok()
     }
 
     /// Every key that was not taken is unknown.
-    pub(super) fn end(self) {
+    pub(crate) fn end(&self) {
         let mut known: Vec<&str> = Vec::new();
         for key in &self.known {
             if !known.contains(key) {
@@ -184,16 +190,17 @@ impl<'a> Section<'a> {
     }
 
     /// Names keys that may be there, whether or not they are taken.
-    pub(super) fn know(&mut self, keys: &[&'static str]) {
+    pub(crate) fn know(&mut self, keys: &[&'static str]) {
         self.known.extend(keys);
     }
 
     /// Whether a key was taken that had a value.
-    pub(super) fn was_there(&self, key: &str) -> bool {
+    pub(crate) fn was_there(&self, key: &str) -> bool {
         self.taken.contains(&key)
     }
 
-    fn take(&mut self, key: &'static str) -> Option<Value> {
+    /// The value of a key as it is, unless it is null.
+    pub(crate) fn take(&mut self, key: &'static str) -> Option<Value> {
         self.known.push(key);
         let value = self.mapping.remove(key).filter(|value| !value.is_null())?;
         self.taken.push(key);
@@ -205,12 +212,19 @@ impl<'a> Section<'a> {
         None
     }
 
-    fn path_of(&self, key: &str) -> String {
+    /// Where the section itself is.
+    pub(crate) fn path(&self) -> String {
+        self.path.clone()
+    }
+
+    /// Where a key is.
+    pub(crate) fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 }
 
-fn kind(value: &Value) -> &'static str {
+/// What a value is, for a message.
+pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",
         Value::Bool(_) => "true or false",

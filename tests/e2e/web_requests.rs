@@ -1,0 +1,116 @@
+//! Passwords, headers, a rate limit: what each request must pass.
+
+use crate::{
+    http::{Connection, ask, get},
+    prometheus::Prometheus,
+    setup::folder,
+    web::{Guarded, USERS, curl, exporter_says, with_certificate},
+};
+
+/// `alice:secret`.
+const ALICE: &str = "Authorization: Basic YWxpY2U6c2VjcmV0\r\n";
+
+#[test]
+fn curl_and_prometheus_come_in_with_a_password_and_with_no_other() {
+    let (folder, _authority) = with_certificate();
+    let guarded = Guarded::start(folder, &format!("tls_server_config: {{TLS}}\n{USERS}"));
+    for path in ["/metrics", "/", "/-/healthy", "/nowhere"] {
+        let refused = guarded.curl_at(path, &[]);
+        assert_eq!(refused.status, "401", "{path}");
+        assert!(refused.text.contains("www-authenticate: Basic\r\n"), "{}", refused.text);
+        assert!(refused.text.ends_with("Unauthorized\n"), "{}", refused.text);
+    }
+    for (user, status) in [("alice:secret", "200"), ("alice:Secret", "401"), ("alice:", "401"), ("bob:secret", "401")] {
+        assert_eq!(guarded.curl(&["-u", user]).status, status, "{user}");
+    }
+    let tls = guarded.tls_config("ca.pem", None);
+    Prometheus::scraping_with(&guarded.target(), &format!("{tls}, basic_auth: {{username: alice, password: secret}}"));
+    let wrong = format!("{tls}, basic_auth: {{username: alice, password: wrong}}");
+    let error = Prometheus::error_of_scraping(&guarded.target(), &wrong);
+    assert_eq!(error, "server returned HTTP status 401 Unauthorized");
+}
+
+#[test]
+fn passwords_work_without_tls_and_on_one_connection() {
+    let guarded = Guarded::start(folder(), USERS);
+    let mut connection = Connection::open(&guarded.exporter.address);
+    for _ in 0..2 {
+        assert_eq!(connection.ask("GET", "/metrics", "").status, 401);
+        assert_eq!(connection.ask("GET", "/metrics", ALICE).status, 200);
+        assert_eq!(connection.ask("POST", "/metrics", ALICE).status, 405);
+        assert_eq!(connection.ask("HEAD", "/metrics", "").status, 401);
+    }
+    let flag = format!("--web.listen-address={}", guarded.exporter.address);
+    let ended = exporter_says(guarded.folder.path(), ["healthcheck", &flag]);
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "it needs no password");
+}
+
+#[test]
+fn headers_are_on_every_answer() {
+    let headers = "{Strict-Transport-Security: max-age=1, X-Frame-Options: deny, X-XSS-Protection: 0,
+        Content-Security-Policy: \"default-src 'self';\\n frame-ancestors 'none'\"}";
+    let web = format!("{USERS}\nrate_limit: {{interval: 1h, burst: 4}}\nhttp_server_config: {{headers: {headers}}}");
+    let guarded = Guarded::start(folder(), &web);
+    let mut connection = Connection::open(&guarded.exporter.address);
+    for (path, authorization, status) in
+        [("/metrics", "", 401), ("/", ALICE, 200), ("/metrics", ALICE, 200), ("/x", ALICE, 404), ("/", ALICE, 429)]
+    {
+        let answer = connection.ask("GET", path, authorization);
+        assert_eq!(answer.status, status, "{path}");
+        for (name, value) in [
+            ("strict-transport-security", "max-age=1"),
+            ("x-frame-options", "deny"),
+            ("x-xss-protection", "0"),
+            ("content-security-policy", "default-src 'self';  frame-ancestors 'none'"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{path}");
+        }
+    }
+}
+
+#[test]
+fn too_many_requests_are_refused_before_a_password_is_looked_at() {
+    let web = format!("{USERS}\nrate_limit: {{interval: 1h, burst: 3}}");
+    let guarded = Guarded::start(folder(), &web);
+    let statuses = [0; 5].map(|_| get(&guarded.exporter.address, "/metrics").status);
+    assert_eq!(statuses, [401, 401, 401, 429, 429]);
+    let answer = ask(&guarded.exporter.address, "GET", "/", "");
+    assert_eq!(answer.text(), "Too Many Requests\n");
+}
+
+#[test]
+fn tokens_come_back() {
+    let guarded = Guarded::start(folder(), "rate_limit: {interval: 100ms, burst: 1}");
+    Prometheus::scraping(&guarded.exporter.address);
+    let url = format!("http://{}/metrics", guarded.exporter.address);
+    assert!(["200", "429"].contains(&curl(guarded.folder.path(), &[&url]).status.as_str()));
+}
+
+#[test]
+fn a_web_config_can_be_checked_before_it_is_used() {
+    let (folder, _authority) = with_certificate();
+    let guarded = Guarded::start(folder, &format!("tls_server_config: {{TLS, min_version: TLS11}}\n{USERS}"));
+    let ended = exporter_says(guarded.folder.path(), ["check-config", "--web.config.file=web.yml"]);
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.ends_with("\nweb.yml is valid\n"), "{}", ended.stdout);
+    assert!(ended.stderr.contains("WARN web.yml: tls_server_config.min_version: TLS 1.0 and 1.1"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_faulty_web_config_is_told_and_nothing_starts() {
+    let guarded = Guarded::start(folder(), "");
+    crate::web::write_web(guarded.folder.path(), "tls_server_config: {TLS, color: red}\nbasic_auth_users: {alice: x}");
+    for command in ["serve", "check-config", "demo"] {
+        let flags = [command, "--web.config.file=web.yml", "--web.listen-address=127.0.0.1:0"];
+        let ended = exporter_says(
+            guarded.folder.path(),
+            [flags[0], flags[1], flags[2], "--simulator.listen-address=127.0.0.1:0"],
+        );
+        assert_eq!(ended.status, Some(64), "{command}: {}", ended.stderr);
+        let lines: Vec<&str> =
+            ended.stderr.lines().filter_map(|line| line.split_once("ERROR ")).map(|(_, told)| told).collect();
+        assert_eq!(lines.len(), 4, "{}", ended.stderr);
+        assert!(lines[0].starts_with("web.yml: tls_server_config.color: unknown key; known here: "), "{}", lines[0]);
+        assert_eq!(lines[3], "web.yml: basic_auth_users.alice: is no bcrypt hash: it is shorter than 59 bytes");
+    }
+}

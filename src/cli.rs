@@ -35,6 +35,10 @@ pub struct Args {
     )]
     pub telemetry_path: String,
 
+    /// Allows `POST /-/reload`, which reads the config again as SIGHUP does.
+    #[arg(long = "web.enable-lifecycle", global = true)]
+    pub enable_lifecycle: bool,
+
     /// Address of the simulated Atlas API, for `simulate` and `demo`.
     #[arg(long = "simulator.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:10918", global = true)]
     pub simulator_address: String,

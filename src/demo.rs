@@ -23,7 +23,7 @@ pub async fn run(
     atlas: TcpListener,
     listeners: Vec<TcpListener>,
     telemetry_path: &str,
-    web: watch::Receiver<Arc<Web>>,
+    web: watch::Sender<Arc<Web>>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let address = atlas.local_addr().context("find the simulator's address")?;

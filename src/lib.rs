@@ -54,26 +54,28 @@ use tracing::{error, info, warn};
 
 pub use self::roster::once;
 use self::{
-    config::{Config, ConfigError},
+    config::Config,
     roster::Roster,
     server::{Limits, Routes},
     shard::Shard,
-    state::State,
+    state::{OVERDUE, State},
     web::Web,
 };
 
-/// Reads the config again.
-pub type ReadConfig = Box<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
+/// Reads both configs again, or says everything that is wrong with them.
+pub type ReadConfigs = Box<dyn Fn() -> Result<(Config, Arc<Web>), String> + Send + Sync>;
 
-/// Asks for the config to be read again; told what came of it.
+/// Asks for the configs to be read again; told what came of it.
 pub type Reload = oneshot::Sender<Result<(), String>>;
 
-/// How the config is read again, and by whose wish.
+/// How the configs are read again, and by whose wish.
 pub struct Reloads {
     /// Who wishes it.
     pub wishes: mpsc::Receiver<Reload>,
-    /// Reads it.
-    pub read: ReadConfig,
+    /// For wishes over HTTP, where these are allowed.
+    pub wish: Option<mpsc::Sender<Reload>>,
+    /// Reads them.
+    pub read: ReadConfigs,
 }
 
 /// Polls and serves until `shutdown`; the config is read again as often as `reloads` wish, if there are any.
@@ -85,7 +87,7 @@ pub async fn run(
     shard: Shard,
     listeners: Vec<TcpListener>,
     telemetry_path: &str,
-    web: watch::Receiver<Arc<Web>>,
+    web: watch::Sender<Arc<Web>>,
     shutdown: CancellationToken,
     reloads: Option<Reloads>,
 ) -> anyhow::Result<()> {
@@ -93,15 +95,15 @@ pub async fn run(
     let mut roster = Roster::new(state.clone(), shard);
     roster.follow(config).await?;
     let document = watch::Sender::new(telemetry::page(&state.subscribe())?);
-    let routes = routes(telemetry_path, &state, document.subscribe());
+    let (mut wishes, wish, read) = match reloads {
+        Some(Reloads { wishes, wish, read }) => (wishes, wish, Some(Arc::new(read))),
+        None => (mpsc::channel(1).1, None, None),
+    };
+    let routes = routes(telemetry_path, &state, document.subscribe(), wish);
     let targets = state.borrow().targets.len();
     info!(targets, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
     tokio::spawn(tell_when_ready(state.subscribe()));
-    let (mut wishes, read) = match reloads {
-        Some(Reloads { wishes, read }) => (wishes, Arc::new(read)),
-        None => (mpsc::channel(1).1, Arc::new(unreadable())),
-    };
-    let mut serving = pin!(server::serve(listeners, routes, web, Limits::default(), shutdown));
+    let mut serving = pin!(server::serve(listeners, routes, web.subscribe(), Limits::default(), shutdown));
     let mut rendering = pin!(telemetry::keep_current(state.subscribe(), document));
     let end = loop {
         tokio::select! {
@@ -109,7 +111,10 @@ pub async fn run(
             end = &mut rendering => break end,
             error = roster.watch() => break Err(error),
             Some(answer) = wishes.recv() => {
-                let outcome = reload(&mut roster, &state, read.clone()).await;
+                let outcome = match &read {
+                    Some(read) => reload(&mut roster, &state, &web, read.clone()).await,
+                    None => Err("there is no config to read again".to_owned()),
+                };
                 // Whoever asked may not wait for it.
                 let _ = answer.send(outcome);
             }
@@ -119,17 +124,22 @@ pub async fn run(
     end
 }
 
-/// There is no file to read, and nobody to wish it.
-fn unreadable() -> ReadConfig {
-    Box::new(|| Err(ConfigError { faults: Vec::new() }))
-}
-
-/// Reads the config again, and follows it if it has no faults.
-async fn reload(roster: &mut Roster, state: &watch::Sender<State>, read: Arc<ReadConfig>) -> Result<(), String> {
-    let config = spawn_blocking(move || read()).await;
-    let config = config.map_err(|error| error.to_string()).and_then(|read| read.map_err(|error| error.to_string()));
-    let outcome = match config {
-        Ok(config) => roster.follow(&config).await.map_err(|error| format!("{error:#}")),
+/// Reads the configs again, and follows them if they have no faults.
+async fn reload(
+    roster: &mut Roster,
+    state: &watch::Sender<State>,
+    web: &watch::Sender<Arc<Web>>,
+    read: Arc<ReadConfigs>,
+) -> Result<(), String> {
+    let read = spawn_blocking(move || read()).await.map_err(|error| error.to_string());
+    let outcome = match read.and_then(|read| read) {
+        Ok((config, fresh)) => match roster.follow(&config).await {
+            Ok(()) => {
+                web.send_replace(fresh);
+                Ok(())
+            }
+            Err(error) => Err(format!("{error:#}")),
+        },
         Err(faults) => Err(faults),
     };
     state.send_modify(|state| state.config_is_good = outcome.is_ok());
@@ -144,19 +154,39 @@ async fn reload(roster: &mut Roster, state: &watch::Sender<State>, read: Arc<Rea
     outcome
 }
 
+/// Wishes the configs to be read again, and waits for what comes of it.
+fn over_http(wish: mpsc::Sender<Reload>) -> server::Reload {
+    Box::new(move || {
+        let wish = wish.clone();
+        Box::pin(async move {
+            let (answer, outcome) = oneshot::channel();
+            let ending = |_| "the exporter is ending".to_owned();
+            wish.send(answer).await.map_err(|_| "the exporter is ending".to_owned())?;
+            outcome.await.map_err(ending)?
+        })
+    })
+}
+
 /// The metrics of a state as text.
 #[must_use]
 pub fn render(state: &State) -> String {
     metrics::render(state, Instant::now())
 }
 
-fn routes(path: &str, state: &watch::Sender<State>, document: watch::Receiver<Arc<server::Document>>) -> Routes {
-    let state = state.subscribe();
+fn routes(
+    path: &str,
+    state: &watch::Sender<State>,
+    document: watch::Receiver<Arc<server::Document>>,
+    wish: Option<mpsc::Sender<Reload>>,
+) -> Routes {
+    let (state, progress) = (state.subscribe(), state.subscribe());
     Routes {
         telemetry_path: path.to_owned(),
         telemetry_type: metrics::CONTENT_TYPE,
         telemetry: Box::new(move || (document.borrow().clone(), process::text())),
         missing: Box::new(move || missing(&state.borrow())),
+        stuck: Box::new(move || stuck(&progress.borrow(), Instant::now())),
+        reload: wish.map(over_http),
         landing: include_str!("landing.html").replace("{telemetry_path}", path),
     }
 }
@@ -172,6 +202,13 @@ async fn tell_when_ready(mut state: watch::Receiver<State>) {
             warn!(targets, succeeded, "every target that is known was polled once, not all well; see the lines before");
         }
     }
+}
+
+/// A scheduler that lives lets no target wait for as long as that, whatever Atlas does.
+fn stuck(state: &State, now: Instant) -> Option<String> {
+    let overdue = state.overdue(now);
+    (overdue > 0)
+        .then(|| format!("{overdue} targets are due for more than {OVERDUE} intervals; the scheduler is stuck"))
 }
 
 fn missing(state: &State) -> Option<String> {

@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context;
 use clap::Parser;
 use mongodbatlas_peering_exporter::{
-    Reload, Reloads,
+    ReadConfigs, Reload, Reloads,
     cli::{Args, Command},
     config::{Config, ConfigError},
     demo, doctor, healthcheck, logging, once, render, run, server,
@@ -73,12 +73,22 @@ async fn execute(args: &Args) -> anyhow::Result<ExitCode> {
 async fn serve(args: &Args) -> anyhow::Result<()> {
     let config = read_config(args)?;
     let (wish, wishes) = mpsc::channel(1);
-    let shutdown = signals(Some(wish))?;
+    let shutdown = signals(Some(wish.clone()))?;
     let web = guard(args)?;
     let listeners = listen(&args.listen_addresses).await?;
-    let file = args.config_file.clone();
-    let reloads = Reloads { wishes, read: Box::new(move || Config::read(&file)) };
-    run(&config, shard(args)?, listeners, &args.telemetry_path, web.subscribe(), shutdown, Some(reloads)).await
+    let wish = args.enable_lifecycle.then_some(wish);
+    let reloads = Reloads { wishes, wish, read: read_again(args) };
+    run(&config, shard(args)?, listeners, &args.telemetry_path, web, shutdown, Some(reloads)).await
+}
+
+/// Reads both configs, so that neither is used where the other has a fault.
+fn read_again(args: &Args) -> ReadConfigs {
+    let (config, web) = (args.config_file.clone(), args.web_config_file().map(Path::to_owned));
+    Box::new(move || {
+        let config = Config::read(&config).map_err(|faults| faults.to_string())?;
+        let web = web.as_deref().map(read_web).transpose().map_err(|error| format!("{error:#}"))?;
+        Ok((config, Arc::new(web.unwrap_or_default())))
+    })
 }
 
 /// Its faults are told with the name of the file.
@@ -152,7 +162,7 @@ async fn run_demo(args: &Args) -> anyhow::Result<()> {
     let atlas = listen_for_simulator(args).await?;
     let web = guard(args)?;
     let listeners = listen(&args.listen_addresses).await?;
-    demo::run(scenario, atlas, listeners, &args.telemetry_path, web.subscribe(), shutdown).await
+    demo::run(scenario, atlas, listeners, &args.telemetry_path, web, shutdown).await
 }
 
 fn scenario(args: &Args) -> anyhow::Result<Scenario> {

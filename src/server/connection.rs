@@ -164,7 +164,7 @@ impl Shared {
         let guard = web.guard();
         let authorization = guard.authorization(request.headers());
         let mut response = match guard.admit(authorization).await {
-            Ok(()) => self.routes.answer(&request),
+            Ok(()) => self.routes.answer(&request).await,
             Err(status) => routes::refusal(status),
         };
         guard.dress(response.status(), response.headers_mut());

@@ -1,6 +1,6 @@
 //! What is answered under which path.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use bytes::{Buf, Bytes};
 use http_body_util::Full;
@@ -24,30 +24,55 @@ pub struct Routes {
     pub telemetry: Box<dyn Fn() -> (Arc<Document>, String) + Send + Sync>,
     /// What is missing until the first data are complete, as a sentence.
     pub missing: Box<dyn Fn() -> Option<String> + Send + Sync>,
+    /// What keeps the exporter from its work though it answers, as a sentence.
+    pub stuck: Box<dyn Fn() -> Option<String> + Send + Sync>,
+    /// Reads the config again; nothing where nobody may wish that over HTTP.
+    pub reload: Option<Reload>,
     /// The page at `/`, in HTML.
     pub landing: String,
 }
 
+/// Reads the config again, and says why it is not used.
+pub type Reload = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+
 impl Routes {
     /// Answers a request; hyper leaves the body out of an answer to HEAD.
-    pub(super) fn answer<B>(&self, request: &Request<B>) -> Answer {
+    pub(super) async fn answer<B: Sync>(&self, request: &Request<B>) -> Answer {
         let path = request.uri().path();
+        if path == "/-/reload" {
+            return self.reload(request.method()).await;
+        }
         if ![self.telemetry_path.as_str(), "/", "/-/healthy", "/-/ready"].contains(&path) {
             return text(StatusCode::NOT_FOUND, "not found\n");
         }
         if ![Method::GET, Method::HEAD].contains(request.method()) {
-            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return response;
+            return only("GET, HEAD");
         }
         match path {
             "/" => self.landing(),
-            "/-/healthy" => text(StatusCode::OK, "healthy\n"),
+            "/-/healthy" => match (self.stuck)() {
+                None => text(StatusCode::OK, "healthy\n"),
+                Some(stuck) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("not healthy: {stuck}\n")),
+            },
             "/-/ready" => match (self.missing)() {
                 None => text(StatusCode::OK, "ready\n"),
                 Some(missing) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("not ready: {missing}\n")),
             },
             _ => self.telemetry(request.headers()),
+        }
+    }
+
+    /// As Prometheus answers under the same path.
+    async fn reload(&self, method: &Method) -> Answer {
+        let Some(reload) = &self.reload else {
+            return text(StatusCode::FORBIDDEN, "reloads over HTTP are off; --web.enable-lifecycle turns them on\n");
+        };
+        if ![Method::POST, Method::PUT].contains(method) {
+            return only("POST, PUT");
+        }
+        match reload().await {
+            Ok(()) => text(StatusCode::OK, "the config was read again\n"),
+            Err(why) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("the config is not used: {why}\n")),
         }
     }
 
@@ -73,6 +98,13 @@ impl Routes {
         }
         response
     }
+}
+
+/// To a method that the path does not take.
+fn only(methods: &'static str) -> Answer {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    response
 }
 
 /// To a request that is not answered otherwise.

@@ -29,6 +29,8 @@ pub(super) async fn guarded(limits: Limits, web: Web) -> Site {
         telemetry_type: "text/plain",
         telemetry: Box::new(move || (document.clone(), String::new())),
         missing: Box::new(|| None),
+        stuck: Box::new(|| None),
+        reload: None,
         landing: String::new(),
     };
     let listeners = bind(&["127.0.0.1:0".to_owned()]).await.unwrap();

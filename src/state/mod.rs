@@ -30,6 +30,9 @@ pub struct Target {
     pub provider: Provider,
 }
 
+/// A target that is due for so many intervals was forgotten: every three it is polled, or told to wait.
+pub const OVERDUE: u32 = 5;
+
 /// Everything that is known.
 #[derive(Debug)]
 pub struct State {
@@ -117,6 +120,15 @@ impl State {
         let discoveries = self.accounts.values().filter_map(|account| account.discovery.as_ref());
         let undiscovered = discoveries.filter(|discovery| discovery.is_pending()).count();
         (undiscovered, self.targets.values().filter(|target| target.polls == 0).count())
+    }
+
+    /// How many targets should have been polled long ago. What waits for a place or for the end of a pause is told every
+    /// three intervals, so that is no progress of a scheduler that lives.
+    #[must_use]
+    pub fn overdue(&self, now: Instant) -> usize {
+        let patience = self.interval * OVERDUE;
+        let is_overdue = |target: &&TargetState| target.due.is_some_and(|due| due + patience < now);
+        self.targets.values().filter(is_overdue).count()
     }
 
     /// When the next listing will become too old to be shown.

@@ -174,3 +174,12 @@ fn exchanges_are_counted() {
     let key = ("main".to_owned(), "peers", Some(fixture.target.group.clone()));
     assert_eq!(fixture.state.rate_limits[&key].remaining, 1999);
 }
+
+#[test]
+fn a_target_that_nobody_polls_any_more_is_overdue() {
+    let mut fixture = Fixture::new();
+    assert_eq!(fixture.state.overdue(fixture.start), 0, "before the first poll nothing is due");
+    fixture.poll(0, Ok(listing(&[])));
+    let at = |seconds| fixture.start + Duration::from_secs(seconds);
+    assert_eq!((fixture.state.overdue(at(300)), fixture.state.overdue(at(301))), (0, 1));
+}

@@ -81,6 +81,9 @@ fn the_help_explains_every_command_and_flag() {
     stdout:
     stdout:           [default: /metrics]
     stdout:
+    stdout:       --web.enable-lifecycle
+    stdout:           Allows `POST /-/reload`, which reads the config again as SIGHUP does
+    stdout:
     stdout:       --simulator.listen-address <ADDRESS>
     stdout:           Address of the simulated Atlas API, for `simulate` and `demo`
     stdout:

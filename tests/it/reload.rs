@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::{
     page::Page,
-    rig::{Atlas, GROUP, OTHER, Rig, get, quick},
+    rig::{Atlas, GROUP, OTHER, Rig, ask, get, quick},
 };
 
 const THIRD: &str = "5e57d85c854180642f784403";
@@ -78,12 +78,27 @@ async fn a_config_with_faults_changes_nothing_and_is_told() {
     let (rig, reloader) = Rig::reloadable(atlas, config.clone()).await;
     rig.until("a group", |page| watched(page) == [GROUP]).await;
     let outcome = reloader.reload(Err("a fault".to_owned())).await;
-    assert_eq!(outcome, Err("x: a fault".to_owned()));
+    assert_eq!(outcome, Err("a fault".to_owned()));
     let page = rig.until("the metric", |page| good(page) == Some(0.0)).await;
     assert_eq!(watched(&page), [GROUP]);
     rig.after_polls("AWS", 3).await;
     reloader.reload(Ok(config)).await.unwrap();
     rig.until("the metric", |page| good(page) == Some(1.0)).await;
+}
+
+#[tokio::test]
+async fn a_reload_may_be_wished_over_http() {
+    let atlas = Atlas::start(&scenario()).await;
+    let [first, second] = [[GROUP, OTHER], [OTHER, THIRD]].map(|groups| listing(&atlas, &groups, quick()));
+    let (rig, reloader) = Rig::reloadable(atlas, first).await;
+    rig.until("two groups", |page| watched(page) == [GROUP, OTHER]).await;
+    reloader.find(Ok(second));
+    assert_eq!(ask(rig.exporter, "GET", "/-/reload").await.0, 405);
+    assert_eq!(ask(rig.exporter, "POST", "/-/reload").await, (200, "the config was read again\n".to_owned()));
+    rig.until("two others", |page| watched(page) == [OTHER, THIRD]).await;
+    reloader.find(Err("a fault".to_owned()));
+    let told = (500, "the config is not used: a fault\n".to_owned());
+    assert_eq!(ask(rig.exporter, "POST", "/-/reload").await, told);
 }
 
 #[tokio::test]

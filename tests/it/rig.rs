@@ -14,7 +14,7 @@ use mongodbatlas_peering_exporter::{
         ApiVersion, Authorities, Client, Credential, CredentialKind, Exchange, GroupId, ListError, Listing, Pair,
         Provider, Report, Secret, Settings,
     },
-    config::{Config, ConfigError, Fault, Poll},
+    config::{Config, Poll},
     run,
     shard::Shard,
     simulator::{Request, Scenario, Simulator},
@@ -200,9 +200,14 @@ pub struct Reloader {
 }
 
 impl Reloader {
+    /// What the next reload finds.
+    pub fn find(&self, next: Result<Config, String>) {
+        *self.next.lock().unwrap() = next;
+    }
+
     /// The outcome of a reload that finds this.
     pub async fn reload(&self, next: Result<Config, String>) -> Result<(), String> {
-        *self.next.lock().unwrap() = next;
+        self.find(next);
         let (answer, outcome) = oneshot::channel();
         self.wish.send(answer).await.unwrap();
         outcome.await.unwrap()
@@ -240,20 +245,16 @@ impl Rig {
     /// Beside it, how to give it another config.
     pub async fn reloadable(atlas: Atlas, config: Config) -> (Self, Reloader) {
         let (wish, wishes) = mpsc::channel(1);
+        let lifecycle = Some(wish.clone());
         let next = Arc::new(Mutex::new(Ok(config.clone())));
         let reloader = Reloader { wish, next: next.clone() };
-        let read = Box::new(move || match &*next.lock().unwrap() {
-            Ok(config) => Ok(config.clone()),
-            Err(message) => {
-                Err(ConfigError { faults: vec![Fault { path: "x".to_owned(), message: String::clone(message) }] })
-            }
-        });
-        let reloads = Some(Reloads { wishes, read });
+        let read = Box::new(move || next.lock().unwrap().clone().map(|config| (config, Arc::default())));
+        let reloads = Some(Reloads { wishes, wish: lifecycle, read });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let exporter = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let token = shutdown.clone();
-        let web = watch::Sender::default().subscribe();
+        let web = watch::Sender::default();
         let task =
             tokio::spawn(
                 async move { run(&config, Shard::WHOLE, vec![listener], "/metrics", web, token, reloads).await },
@@ -296,8 +297,13 @@ impl Rig {
 
 /// The status and the body.
 pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    ask(address, "GET", path).await
+}
+
+/// The status and the body.
+pub async fn ask(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();

@@ -1,9 +1,11 @@
 //! Passwords, headers, a rate limit: what each request must pass.
 
+use std::fs;
+
 use crate::{
     http::{Connection, ask, get},
     prometheus::Prometheus,
-    setup::folder,
+    setup::{Atlas, Exporter, GROUP, SCENARIO, config, folder, write_config},
     web::{Guarded, USERS, curl, exporter_says, with_certificate},
 };
 
@@ -113,4 +115,39 @@ fn a_faulty_web_config_is_told_and_nothing_starts() {
         assert!(lines[0].starts_with("web.yml: tls_server_config.color: unknown key; known here: "), "{}", lines[0]);
         assert_eq!(lines[3], "web.yml: basic_auth_users.alice: is no bcrypt hash: it is shorter than 59 bytes");
     }
+}
+
+#[test]
+fn a_reload_takes_both_configs_or_neither() {
+    let folder = folder();
+    let atlas = Atlas::start(folder.path(), SCENARIO);
+    write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments")]));
+    let web = |value: &str| {
+        let text = format!("http_server_config: {{headers: {{X-Frame-Options: {value}}}}}");
+        fs::write(folder.path().join("web.yaml"), text).unwrap();
+    };
+    web("deny");
+    let exporter = Exporter::start(folder.path(), ["--web.config.file=web.yaml", "--web.enable-lifecycle"]);
+    let header = || get(&exporter.address, "/").header("x-frame-options").map(str::to_owned);
+    let reload = || ask(&exporter.address, "POST", "/-/reload", "");
+    assert_eq!(header().as_deref(), Some("deny"));
+    web("sameorigin");
+    assert_eq!(reload().status, 200);
+    assert_eq!(header().as_deref(), Some("sameorigin"));
+    web("nonsense");
+    let refused = reload();
+    assert_eq!((refused.status, refused.text().contains("X-Frame-Options")), (500, true), "{}", refused.text());
+    web("deny");
+    fs::write(folder.path().join("config.yaml"), "accounts: []").unwrap();
+    assert_eq!(reload().status, 500);
+    assert_eq!(header().as_deref(), Some("sameorigin"), "where one has a fault, neither is used");
+}
+
+#[test]
+fn nobody_reloads_over_http_unless_that_is_allowed() {
+    let folder = folder();
+    let atlas = Atlas::start(folder.path(), SCENARIO);
+    write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments")]));
+    let exporter = Exporter::start(folder.path(), []);
+    assert_eq!(ask(&exporter.address, "POST", "/-/reload", "").status, 403);
 }

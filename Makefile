@@ -18,8 +18,9 @@ test: tools
 tools:
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || \
 		rustup component add rustfmt clippy
-	@command -v prometheus >/dev/null && command -v promtool >/dev/null && command -v curl >/dev/null || \
-		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends prometheus curl; }
+	@command -v prometheus >/dev/null && command -v promtool >/dev/null && command -v curl >/dev/null && \
+		command -v systemd-socket-activate >/dev/null || \
+		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends prometheus curl systemd; }
 
 # Whether Prometheus's exporter-toolkit itself accepts and refuses the web configs that the tests say; needs Go.
 check-web-config:

@@ -35,6 +35,10 @@ pub struct Args {
     )]
     pub telemetry_path: String,
 
+    /// Serves on the sockets that systemd hands over, in place of the addresses to serve on.
+    #[arg(long = "web.systemd-socket", global = true)]
+    pub systemd_socket: bool,
+
     /// Allows `POST /-/reload`, which reads the config again as SIGHUP does.
     #[arg(long = "web.enable-lifecycle", global = true)]
     pub enable_lifecycle: bool,

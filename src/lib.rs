@@ -7,6 +7,7 @@
 //! atlas      one poll: every page of a group and provider, or an error
 //! state      what we know now
 //! metrics    the state -> exposition text
+//! systemd    what systemd hands over and wants to be told
 //! telemetry  renders that text when the state changes
 //! roster     the accounts that are watched, and how another config changes them
 //! process    the families about this process
@@ -39,6 +40,7 @@ pub mod server;
 pub mod shard;
 pub mod simulator;
 pub mod state;
+pub mod systemd;
 pub mod telemetry;
 pub mod web;
 
@@ -48,6 +50,7 @@ use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot, watch},
     task::spawn_blocking,
+    time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -103,6 +106,8 @@ pub async fn run(
     let targets = state.borrow().targets.len();
     info!(targets, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
     tokio::spawn(tell_when_ready(state.subscribe()));
+    tokio::spawn(show_life(state.subscribe()));
+    systemd::ready();
     let mut serving = pin!(server::serve(listeners, routes, web.subscribe(), Limits::default(), shutdown));
     let mut rendering = pin!(telemetry::keep_current(state.subscribe(), document));
     let end = loop {
@@ -131,6 +136,7 @@ async fn reload(
     web: &watch::Sender<Arc<Web>>,
     read: Arc<ReadConfigs>,
 ) -> Result<(), String> {
+    systemd::reloading();
     let read = spawn_blocking(move || read()).await.map_err(|error| error.to_string());
     let outcome = match read.and_then(|read| read) {
         Ok((config, fresh)) => match roster.follow(&config).await {
@@ -142,6 +148,7 @@ async fn reload(
         },
         Err(faults) => Err(faults),
     };
+    systemd::ready();
     state.send_modify(|state| state.config_is_good = outcome.is_ok());
     match &outcome {
         Ok(()) => {
@@ -201,6 +208,17 @@ async fn tell_when_ready(mut state: watch::Receiver<State>) {
         } else {
             warn!(targets, succeeded, "every target that is known was polled once, not all well; see the lines before");
         }
+    }
+}
+
+/// Shows systemd that the scheduler lives, where it wants to know.
+async fn show_life(state: watch::Receiver<State>) {
+    let Some(interval) = systemd::watchdog() else { return };
+    loop {
+        if stuck(&state.borrow(), Instant::now()).is_none() {
+            systemd::alive();
+        }
+        sleep(interval).await;
     }
 }
 

@@ -17,6 +17,7 @@ use mongodbatlas_peering_exporter::{
     demo, doctor, healthcheck, logging, once, render, run, server,
     shard::Shard,
     simulator::{Scenario, Simulator},
+    systemd,
     web::Web,
 };
 use tokio::{
@@ -75,7 +76,7 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
     let (wish, wishes) = mpsc::channel(1);
     let shutdown = signals(Some(wish.clone()))?;
     let web = guard(args)?;
-    let listeners = listen(&args.listen_addresses).await?;
+    let listeners = listen(args).await?;
     let wish = args.enable_lifecycle.then_some(wish);
     let reloads = Reloads { wishes, wish, read: read_again(args) };
     run(&config, shard(args)?, listeners, &args.telemetry_path, web, shutdown, Some(reloads)).await
@@ -161,7 +162,7 @@ async fn run_demo(args: &Args) -> anyhow::Result<()> {
     let scenario = scenario(args)?;
     let atlas = listen_for_simulator(args).await?;
     let web = guard(args)?;
-    let listeners = listen(&args.listen_addresses).await?;
+    let listeners = listen(args).await?;
     demo::run(scenario, atlas, listeners, &args.telemetry_path, web, shutdown).await
 }
 
@@ -171,8 +172,9 @@ fn scenario(args: &Args) -> anyhow::Result<Scenario> {
     Scenario::parse(&text).with_context(|| format!("parse the scenario `{}`", file.display()))
 }
 
-async fn listen(addresses: &[String]) -> anyhow::Result<Vec<TcpListener>> {
-    let listeners = server::bind(addresses).await?;
+async fn listen(args: &Args) -> anyhow::Result<Vec<TcpListener>> {
+    let listeners =
+        if args.systemd_socket { systemd::listeners()? } else { server::bind(&args.listen_addresses).await? };
     for listener in &listeners {
         info!("listening on {}", listener.local_addr()?);
     }
@@ -204,6 +206,7 @@ fn signals(wish: Option<mpsc::Sender<Reload>>) -> anyhow::Result<CancellationTok
             }
         };
         info!("stopping on {name}; a second signal ends at once");
+        systemd::stopping();
         token.cancel();
         tokio::select! {
             _ = terminate.recv() => {}

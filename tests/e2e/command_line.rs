@@ -81,6 +81,9 @@ fn the_help_explains_every_command_and_flag() {
     stdout:
     stdout:           [default: /metrics]
     stdout:
+    stdout:       --web.systemd-socket
+    stdout:           Serves on the sockets that systemd hands over, in place of the addresses to serve on
+    stdout:
     stdout:       --web.enable-lifecycle
     stdout:           Allows `POST /-/reload`, which reads the config again as SIGHUP does
     stdout:

@@ -17,6 +17,7 @@ mod scraping;
 mod secrets;
 mod setup;
 mod shutdown;
+mod systemd;
 mod tls;
 mod tls_atlas;
 mod web;

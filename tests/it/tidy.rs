@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What a room may use of ours. `lib` and `main` hold them together and may use all.
-const MAY_USE: [(&str, &[&str]); 19] = [
+const MAY_USE: [(&str, &[&str]); 20] = [
     ("atlas", &["atlas"]),
     ("cli", &["shard"]),
     ("config", &["atlas", "config", "section"]),
@@ -25,12 +25,13 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     ("shard", &[]),
     ("simulator", &["simulator"]),
     ("state", &["atlas", "state"]),
+    ("systemd", &[]),
     ("telemetry", &["metrics", "server", "state"]),
     ("web", &["section", "web"]),
 ];
 
 /// Where a library may be named; a folder stands for all its files.
-const MAY_NAME: [(&str, &[&str]); 40] = [
+const MAY_NAME: [(&str, &[&str]); 42] = [
     ("anyhow", &["lib.rs", "main.rs", "demo.rs", "doctor/mod.rs", "roster.rs", "healthcheck.rs", "telemetry.rs"]),
     ("backon", &["atlas/pages.rs"]),
     ("base64", &["simulator/proof.rs", "web/users.rs"]),
@@ -50,18 +51,20 @@ const MAY_NAME: [(&str, &[&str]); 40] = [
     ("hyper", &["atlas/error.rs", "server", "simulator", "web/guard.rs", "web/headers.rs"]),
     ("hyper_util", &["server/connection.rs", "server/tls_tests.rs", "simulator"]),
     ("jiff", &["atlas/header.rs"]),
+    ("listenfd", &["systemd.rs"]),
     ("md5", &["simulator"]),
     ("prometheus", &["process.rs"]),
     ("regex", &["config/discover.rs"]),
     ("reqwest", &["atlas"]),
     ("rustls", &["atlas/error.rs", "healthcheck.rs", "server/tls_tests.rs", "web"]),
     ("rustls_native_certs", &["web/pem.rs"]),
+    ("sd_notify", &["systemd.rs"]),
     ("secrecy", &["atlas"]),
     ("serde", &["atlas", "simulator"]),
     ("serde_json", &["atlas", "simulator"]),
     ("serde_yaml", &["config", "section", "simulator", "web"]),
     ("sha2", &["shard.rs", "simulator", "web/source.rs", "web/users.rs"]),
-    ("thiserror", &["atlas", "server", "shard.rs", "simulator"]),
+    ("thiserror", &["atlas", "server", "shard.rs", "simulator", "systemd.rs"]),
     (
         "tokio",
         &[
@@ -74,6 +77,7 @@ const MAY_NAME: [(&str, &[&str]); 40] = [
             "scheduler",
             "server",
             "simulator",
+            "systemd.rs",
             "telemetry.rs",
             "web",
         ],
@@ -92,6 +96,7 @@ const MAY_NAME: [(&str, &[&str]); 40] = [
             "scheduler",
             "server",
             "simulator",
+            "systemd.rs",
             "web/renewal.rs",
         ],
     ),

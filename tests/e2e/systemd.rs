@@ -1,0 +1,73 @@
+//! What systemd hands over, and what it is told.
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::net::UnixDatagram,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    http::get,
+    process::{Running, exporter, run, wait_for},
+    setup::{Atlas, Exporter, GROUP, SCENARIO, config, folder, write_config},
+};
+
+#[test]
+fn the_first_connection_to_a_socket_of_systemd_starts_the_exporter_and_is_answered() {
+    let folder = folder();
+    let atlas = Atlas::start(folder.path(), SCENARIO);
+    write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments")]));
+    // Free a moment ago, and nobody else's.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let mut command = Command::new("systemd-socket-activate");
+    command.current_dir(folder.path()).args(["--listen", &address]);
+    command.args([env!("CARGO_BIN_EXE_mongodbatlas-peering-exporter"), "--web.systemd-socket"]);
+    let activated = Running::start(command);
+    activated.wait_for_log("a socket", |log| log.contains("Listening on").then_some(()));
+    assert_eq!(get(&address, "/metrics").status, 200);
+    wait_for("polls", || (get(&address, "/-/ready").status == 200).then_some(()));
+    assert_eq!(activated.terminate().status, Some(0));
+}
+
+#[test]
+fn without_a_socket_of_systemd_there_is_nothing_to_serve_on() {
+    let folder = folder();
+    write_config(folder.path(), &config("http://127.0.0.1:9", &[(GROUP, "payments")]));
+    let ended = run(exporter(folder.path(), ["--web.systemd-socket"]));
+    assert_eq!(ended.status, Some(1));
+    assert!(ended.stderr.contains("systemd handed over no socket"), "{}", ended.stderr);
+}
+
+#[test]
+fn systemd_is_told_of_the_start_of_life_of_reloads_and_of_the_end() {
+    let folder = folder();
+    let atlas = Atlas::start(folder.path(), SCENARIO);
+    write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments")]));
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut command = exporter(folder.path(), ["serve", "--web.listen-address=127.0.0.1:0"]);
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "600000");
+    let exporter = Exporter::run(command);
+    let told = |word: &str| {
+        let begun = Instant::now();
+        loop {
+            let mut message = [0; 256];
+            let length = socket.recv(&mut message).unwrap();
+            if String::from_utf8_lossy(&message[..length]).lines().any(|line| line == word) {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "never told: {word}");
+        }
+    };
+    told("READY=1");
+    (0..3).for_each(|_| told("WATCHDOG=1"));
+    fs::write(folder.path().join("config.yaml"), "accounts: []").unwrap();
+    exporter.process.signal("HUP");
+    told("RELOADING=1");
+    told("READY=1");
+    exporter.process.signal("TERM");
+    told("STOPPING=1");
+}

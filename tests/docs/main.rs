@@ -5,6 +5,7 @@
 mod configuration;
 mod examples;
 mod links;
+mod logs;
 mod markdown;
 mod metrics;
 mod simulator;

@@ -2,7 +2,7 @@
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo test tools bench image
+.PHONY: demo test tools check-deploy bench image
 
 # The exporter on top of a simulated Atlas, without any credential.
 demo:
@@ -20,6 +20,19 @@ tools:
 		rustup component add rustfmt clippy
 	@command -v prometheus >/dev/null && command -v promtool >/dev/null || \
 		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends prometheus; }
+
+# The oldest Helm that the chart is for: newer ones take what it takes, and Debian's Go can build it.
+HELM := target/helm-v3.12.3/helm
+
+# What deploy/ holds, by systemd-analyze, a real helm, promtool and the exporter. Needs Go, for Helm, the first time.
+check-deploy: tools $(HELM)
+	@/usr/bin/python3 -c 'import yaml' 2>/dev/null && command -v systemd-analyze >/dev/null || \
+		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends python3-yaml systemd; }
+	cargo build --locked
+	/usr/bin/python3 deploy/check.py $(HELM) target/debug/mongodbatlas-peering-exporter
+
+$(HELM):
+	GOBIN=$(abspath $(@D)) go install helm.sh/helm/v3/cmd/helm@v3.12.3
 
 # What a scrape and a poll cost at 12,500 peerings; prints the machine and the spread.
 bench:

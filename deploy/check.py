@@ -229,12 +229,28 @@ def chart(folder):
     print(f"chart, {len(BAD)} kinds of bad values: refused")
 
 
+def compose(folder):
+    """What can be known without containers."""
+    here = HERE / "compose"
+    services = yaml.safe_load((here / "compose.yaml").read_text())["services"]
+    run(EXPORTER, *services["exporter"]["command"], "--help")
+    for name, service in services.items():
+        same(f"{name}: a version", name == "exporter" or bool(re.search(r":v?\d+\.\d+\.\d+$", service["image"])), True)
+        for volume in service.get("volumes", []):
+            source, target, mode = volume.split(":")
+            same(f"{name}: {source} is there", ((here / source).exists(), mode), (True, "ro"))
+            if name == "prometheus":
+                (folder / pathlib.Path(target).name).write_bytes((here / source).read_bytes())
+    run("promtool", "check", "config", folder / "prometheus.yaml")
+    routing = yaml.safe_load((here / "alertmanager.yaml").read_text())
+    same("receivers", [one["name"] for one in routing["receivers"]], [routing["route"]["receiver"]])
+
+
 def main():
-    with tempfile.TemporaryDirectory() as folder:
-        systemd(pathlib.Path(folder))
-        print("systemd: ok")
-    with tempfile.TemporaryDirectory() as folder:
-        chart(pathlib.Path(folder))
+    for check in (systemd, chart, compose):
+        with tempfile.TemporaryDirectory() as folder:
+            check(pathlib.Path(folder))
+            print(f"{check.__name__}: ok")
 
 
 main()

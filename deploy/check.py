@@ -97,13 +97,13 @@ BAD = {
 }
 
 
-def run(*command, ok=True):
+def run(*command, ok=True, warnings=False):
     """What a command writes; it must succeed, or fail, as told."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
     output = done.stdout + done.stderr
     if (done.returncode == 0) != ok:
         sys.exit(f"{shlex.join(str(part) for part in command)}: exit status {done.returncode}\n{output}")
-    return done.stdout if ok else output
+    return output if warnings or not ok else done.stdout
 
 
 def same(what, found, expected):
@@ -124,7 +124,9 @@ def systemd(folder):
     (start,) = re.findall(r"^ExecStart=/usr/bin/mongodbatlas-peering-exporter (.*)$", text, re.M)
     copy = folder / UNIT.name
     copy.write_text(text.replace("ExecStart=/usr/bin/mongodbatlas-peering-exporter", f"ExecStart={EXPORTER}"))
-    same("warnings of systemd-analyze verify", run("systemd-analyze", "verify", copy), "")
+    # It tells what it does not know, and still succeeds; other units of this machine are not ours.
+    warnings = run("systemd-analyze", "verify", copy, warnings=True).splitlines()
+    same("warnings", [line for line in warnings if UNIT.name in line], [])
     run("systemd-analyze", "security", "--offline=true", "--threshold=15", copy)
 
     config = (HERE / "systemd" / "config.yaml").read_text()

@@ -2,7 +2,7 @@
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo test tools check-deploy bench image
+.PHONY: demo test tools bench image
 
 # The exporter on top of a simulated Atlas, without any credential.
 demo:
@@ -23,6 +23,8 @@ tools:
 
 # The oldest Helm that the chart is for: newer ones take what it takes, and Debian's Go can build it.
 HELM := target/helm-v3.12.3/helm
+
+.PHONY: check-deploy
 
 # What deploy/ holds, by systemd-analyze, a real helm, promtool and the exporter. Needs Go, for Helm, the first time.
 check-deploy: tools $(HELM)

@@ -26,6 +26,21 @@ tools:
 check-web-config:
 	cd tests/toolkit && go run .
 
+# The oldest Helm that the chart is for: newer ones take what it takes, and Debian's Go can build it.
+HELM := target/helm-v3.12.3/helm
+
+.PHONY: check-deploy
+
+# What deploy/ holds, by systemd-analyze, a real helm, promtool and the exporter. Needs Go, for Helm, the first time.
+check-deploy: tools $(HELM)
+	@/usr/bin/python3 -c 'import yaml' 2>/dev/null && command -v systemd-analyze >/dev/null || \
+		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends python3-yaml systemd; }
+	cargo build --locked
+	/usr/bin/python3 deploy/check.py $(HELM) target/debug/mongodbatlas-peering-exporter
+
+$(HELM):
+	GOBIN=$(abspath $(@D)) go install helm.sh/helm/v3/cmd/helm@v3.12.3
+
 # What a scrape and a poll cost at 12,500 peerings; prints the machine and the spread.
 bench:
 	cargo bench --locked --bench load

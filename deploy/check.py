@@ -129,6 +129,18 @@ def systemd(folder):
     same("warnings", [line for line in warnings if UNIT.name in line], [])
     run("systemd-analyze", "security", "--offline=true", "--threshold=15", copy)
 
+    # With the socket, and the drop-in that it needs.
+    socket = folder / UNIT.with_suffix(".socket").name
+    socket.write_text(UNIT.with_suffix(".socket").read_text())
+    dropin = folder / f"{UNIT.name}.d" / "socket.conf"
+    dropin.parent.mkdir()
+    text_of_dropin = (HERE / "systemd" / "socket.conf").read_text()
+    (on_socket,) = re.findall(r"^ExecStart=/usr/bin/mongodbatlas-peering-exporter (.*)$", text_of_dropin, re.M)
+    same("flags on the socket", on_socket, f"{start} --web.systemd-socket")
+    dropin.write_text(text_of_dropin.replace("/usr/bin/mongodbatlas-peering-exporter", str(EXPORTER)))
+    warnings = run("systemd-analyze", "verify", socket, copy, warnings=True).splitlines()
+    same("warnings", [line for line in warnings if UNIT.stem in line], [])
+
     config = (HERE / "systemd" / "config.yaml").read_text()
     (credential,) = re.findall(r"^LoadCredential=([^:]+):", text, re.M)
     path = f"/run/credentials/{UNIT.name}/{credential}"

@@ -74,7 +74,7 @@ fn other_methods_are_not_allowed_and_other_paths_not_found() {
         assert_eq!(answer.status, 405, "{method} {path}");
         assert_eq!(answer.header("allow"), Some("GET, HEAD"), "{method} {path}");
     }
-    for path in ["/metrics/", "/favicon.ico", "/-/reload", "/..", "//metrics"] {
+    for path in ["/metrics/", "/favicon.ico", "/-/quit", "/..", "//metrics"] {
         assert_eq!(get(&exporter.address, path).status, 404, "{path}");
     }
     assert_eq!(get(&exporter.address, "/metrics?x=1").status, 200, "a query is no part of the path");

@@ -44,13 +44,17 @@ pub mod systemd;
 pub mod telemetry;
 pub mod web;
 
-use std::{pin::pin, sync::Arc, time::Instant};
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot, watch},
     task::spawn_blocking,
-    time::sleep,
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -66,7 +70,13 @@ use self::{
 };
 
 /// Reads both configs again, or says everything that is wrong with them.
-pub type ReadConfigs = Box<dyn Fn() -> Result<(Config, Arc<Web>), String> + Send + Sync>;
+pub type ReadConfigs = Box<dyn Fn() -> Result<Configs, String> + Send + Sync>;
+
+/// What to watch, and what guards the server.
+pub type Configs = (Config, Arc<Web>);
+
+/// For reading both configs and the secrets; longer than any disk that works.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Asks for the configs to be read again; told what came of it.
 pub type Reload = oneshot::Sender<Result<(), String>>;
@@ -96,12 +106,13 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let state = watch::Sender::new(roster::initial_state(config, shard));
     let mut roster = Roster::new(state.clone(), shard);
-    roster.follow(config).await?;
+    roster.follow(config)?;
     let document = watch::Sender::new(telemetry::page(&state.subscribe())?);
-    let (mut wishes, wish, read) = match reloads {
-        Some(Reloads { wishes, wish, read }) => (wishes, wish, Some(Arc::new(read))),
-        None => (mpsc::channel(1).1, None, None),
-    };
+    let (reader, mut fresh) = mpsc::channel(1);
+    let wish = reloads.and_then(|Reloads { wishes, wish, read }| {
+        tokio::spawn(read_configs(wishes, Arc::new(read), reader));
+        wish
+    });
     let routes = routes(telemetry_path, &state, document.subscribe(), wish);
     let targets = state.borrow().targets.len();
     info!(targets, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
@@ -115,13 +126,9 @@ pub async fn run(
             () = &mut serving => break Ok(()),
             end = &mut rendering => break end,
             error = roster.watch() => break Err(error),
-            Some(answer) = wishes.recv() => {
-                let outcome = match &read {
-                    Some(read) => reload(&mut roster, &state, &web, read.clone()).await,
-                    None => Err("there is no config to read again".to_owned()),
-                };
+            Some((read, answer)) = fresh.recv() => {
                 // Whoever asked may not wait for it.
-                let _ = answer.send(outcome);
+                let _ = answer.send(reload(&mut roster, &state, &web, read));
             }
         }
     };
@@ -129,17 +136,35 @@ pub async fn run(
     end
 }
 
-/// Reads the configs again, and follows them if they have no faults.
-async fn reload(
+/// Reads the configs for each wish. The main loop does not wait for that: a file may be on a disk that hangs.
+async fn read_configs(
+    mut wishes: mpsc::Receiver<Reload>,
+    read: Arc<ReadConfigs>,
+    reader: mpsc::Sender<(Result<Configs, String>, Reload)>,
+) {
+    while let Some(answer) = wishes.recv().await {
+        systemd::reloading();
+        let read = read.clone();
+        let read = match timeout(READ_TIMEOUT, spawn_blocking(move || read())).await {
+            Ok(Ok(read)) => read,
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("the files cannot be read within {READ_TIMEOUT:?}; does a disk or a mount hang?")),
+        };
+        if reader.send((read, answer)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Follows the configs if they have no faults.
+fn reload(
     roster: &mut Roster,
     state: &watch::Sender<State>,
     web: &watch::Sender<Arc<Web>>,
-    read: Arc<ReadConfigs>,
+    read: Result<Configs, String>,
 ) -> Result<(), String> {
-    systemd::reloading();
-    let read = spawn_blocking(move || read()).await.map_err(|error| error.to_string());
-    let outcome = match read.and_then(|read| read) {
-        Ok((config, fresh)) => match roster.follow(&config).await {
+    let outcome = match read {
+        Ok((config, fresh)) => match roster.follow(&config) {
             Ok(()) => {
                 web.send_replace(fresh);
                 Ok(())

@@ -24,6 +24,8 @@ pub struct Roster {
     shard: Shard,
     running: BTreeMap<String, Running>,
     tasks: JoinSet<Result<Infallible, JoinError>>,
+    /// Clients that revoke their tokens; nothing waits for Atlas but the end.
+    closing: JoinSet<()>,
 }
 
 /// An account and what it was made of.
@@ -38,7 +40,7 @@ impl Roster {
     /// Nobody is watched yet.
     #[must_use]
     pub fn new(state: watch::Sender<State>, shard: Shard) -> Self {
-        Self { state, shard, running: BTreeMap::new(), tasks: JoinSet::new() }
+        Self { state, shard, running: BTreeMap::new(), tasks: JoinSet::new(), closing: JoinSet::new() }
     }
 
     /// Watches what the config says from now on. An account of which nothing changed goes on as it is; targets that stay
@@ -46,7 +48,7 @@ impl Roster {
     ///
     /// # Errors
     /// No HTTP client can be made; then nothing changes.
-    pub async fn follow(&mut self, config: &Config) -> anyhow::Result<()> {
+    pub fn follow(&mut self, config: &Config) -> anyhow::Result<()> {
         let mut new = Vec::new();
         for account in &config.accounts {
             if !self.runs_already(account, &config.poll) {
@@ -61,8 +63,10 @@ impl Roster {
         let (stay, gone) = std::mem::take(&mut self.running).into_iter().partition(|(_, running)| stays(running));
         self.running = stay;
         let gone: BTreeMap<String, Running> = gone;
-        for Running { task, .. } in gone.values() {
+        while self.closing.try_join_next().is_some() {}
+        for Running { task, client, .. } in gone.into_values() {
             task.abort();
+            self.closing.spawn(async move { client.close().await });
         }
         for (account, watched) in new {
             let client = watched.client.clone();
@@ -70,7 +74,6 @@ impl Roster {
             let running = Running { account: account.clone(), poll: config.poll.clone(), client, task };
             self.running.insert(account.name.clone(), running);
         }
-        join_all(gone.values().map(|gone| gone.client.close())).await;
         Ok(())
     }
 
@@ -92,8 +95,10 @@ impl Roster {
     }
 
     /// Ends what Atlas would otherwise keep alive.
-    pub async fn close(&self) {
-        join_all(self.running.values().map(|running| running.client.close())).await;
+    pub async fn close(&mut self) {
+        let running = join_all(self.running.values().map(|running| running.client.close()));
+        let gone = async { while self.closing.join_next().await.is_some() {} };
+        tokio::join!(running, gone);
     }
 
     fn runs_already(&self, account: &config::Account, poll: &Poll) -> bool {

@@ -128,7 +128,7 @@ impl Asker {
     /// Ends what Atlas would otherwise keep alive.
     pub(super) async fn close(&self) {
         if let Login::ServiceAccount(tokens) = &self.login {
-            tokens.revoke().await;
+            tokens.close().await;
         }
     }
 

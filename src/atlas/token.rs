@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -17,7 +17,10 @@ use reqwest::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use tokio::{sync::OwnedMutexGuard, time::Instant};
+use tokio::{
+    sync::OwnedMutexGuard,
+    time::{Instant, timeout},
+};
 use url::{Url, form_urlencoded};
 
 use super::{
@@ -36,7 +39,7 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 /// A token cannot end so late that we lose count.
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// For the last request of all; the process ends meanwhile.
+/// For the last request of all, and the mint before it; the process ends meanwhile.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A service account and its access token.
@@ -55,6 +58,8 @@ pub(super) struct Tokens {
     minting: Arc<tokio::sync::Mutex<()>>,
     /// Rises with each change of the secret.
     version: AtomicU64,
+    /// No token is minted any more.
+    closed: AtomicBool,
 }
 
 /// An access token, as Atlas gave it out.
@@ -92,6 +97,7 @@ impl Tokens {
             brake: Mutex::default(),
             minting: Arc::default(),
             version: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
         }
     }
 
@@ -124,14 +130,23 @@ impl Tokens {
         }
     }
 
-    /// Ends the token, so that it does not count among the hundred that may live.
-    pub(super) async fn revoke(&self) {
+    /// Ends the token, so that it does not count among the hundred that may live; also one that is just minted.
+    pub(super) async fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        let last = async {
+            let _turn = self.minting.lock().await;
+            self.revoke().await;
+        };
+        // The token ends by itself, if not now.
+        let _ = timeout(REVOKE_TIMEOUT, last).await;
+    }
+
+    async fn revoke(&self) {
         let Some(token) = lock(&self.current).take() else { return };
         let body = form_urlencoded::Serializer::new(String::new())
             .append_pair("token", token.text.expose_secret())
             .append_pair("token_type_hint", "access_token")
             .finish();
-        // The token ends by itself, if not now.
         if self.post("revoke", body).await.is_ok() {
             (self.reporter)(Report::Revoked);
         }
@@ -192,6 +207,11 @@ impl Tokens {
 
     /// Mints in a task of its own: whoever wants the token may be given up meanwhile, but the token would live on.
     async fn mint(self: &Arc<Self>, turn: OwnedMutexGuard<()>) -> Result<Arc<Token>, Arc<ErrorKind>> {
+        if self.closed.load(Ordering::Relaxed) {
+            drop(turn);
+            // Whoever asks is about to be given up.
+            return std::future::pending().await;
+        }
         lock(&self.brake).begin()?;
         let tokens = self.clone();
         let minting = tokio::spawn(async move {
@@ -249,7 +269,6 @@ impl Tokens {
             .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(body);
-        let request = if endpoint == "revoke" { request.timeout(REVOKE_TIMEOUT) } else { request };
         let under_way = UnderWay::at(endpoint, &self.reporter);
         let sent = request.send().await.map_err(ErrorKind::http);
         under_way.ended(&sent);

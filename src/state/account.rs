@@ -80,7 +80,8 @@ impl DiscoveryState {
 impl AccountState {
     /// Takes over what is known of it, as far as the config still asks for it.
     pub(super) fn inherit(&mut self, before: &Self) {
-        (self.refused, self.unreadable) = (before.refused, before.unreadable);
+        // Not whether its files are unreadable: with these, there would be no config to follow.
+        self.refused = before.refused;
         if let (Some(token), Some(before)) = (&mut self.token, &before.token) {
             *token = before.clone();
         }
@@ -145,4 +146,19 @@ pub enum CredentialChange {
         /// Why.
         reason: Reason,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_whose_config_was_just_read_has_readable_files() {
+        let mut before = AccountState::default();
+        before.record_credential(CredentialChange::Readable(false));
+        before.record_credential(CredentialChange::Refused);
+        let mut after = AccountState::default();
+        after.inherit(&before);
+        assert!(before.unreadable && !after.unreadable && after.refused);
+    }
 }

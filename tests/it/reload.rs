@@ -1,8 +1,11 @@
 //! Another config while the exporter runs.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use mongodbatlas_peering_exporter::config::{Config, Poll};
+use mongodbatlas_peering_exporter::{
+    config::{Config, Poll},
+    simulator::{Effect, Endpoint, Fault},
+};
 use tokio::time::sleep;
 
 use crate::{
@@ -136,4 +139,54 @@ async fn every_scrape_is_answered_with_a_whole_page_while_configs_change() {
         }
     };
     tokio::join!(scrapes, reloads);
+}
+
+#[tokio::test]
+async fn a_config_that_takes_long_to_read_keeps_nothing_up() {
+    let atlas = Atlas::start(&scenario()).await;
+    let [first, second] = [[GROUP, OTHER], [OTHER, THIRD]].map(|groups| listing(&atlas, &groups, quick()));
+    let (rig, reloader) = Rig::reloadable(atlas, first).await;
+    rig.until("two groups", |page| watched(page) == [GROUP, OTHER]).await;
+    reloader.find(Ok(second));
+    reloader.hang(Duration::from_secs(2)).await;
+    let begun = Instant::now();
+    let polls = async {
+        rig.after_polls("AWS", 2).await;
+        assert!(begun.elapsed() < Duration::from_secs(2), "the page stood still");
+    };
+    let (outcome, ()) = tokio::join!(reloader.reload_what_is_there(), polls);
+    assert_eq!(outcome, Ok(()));
+    assert!(begun.elapsed() >= Duration::from_secs(2), "it was read meanwhile, so nothing was shown");
+    rig.until("two others", |page| watched(page) == [OTHER, THIRD]).await;
+}
+
+#[tokio::test]
+async fn a_reload_does_not_wait_for_atlas() {
+    let atlas = Atlas::start(&scenario()).await;
+    let [first, second] = [[GROUP, OTHER], [OTHER, THIRD]].map(|groups| listing(&atlas, &groups, quick()));
+    let (rig, reloader) = Rig::reloadable(atlas, first).await;
+    rig.until("two groups", |page| watched(page) == [GROUP, OTHER]).await;
+    rig.atlas.simulator.fail(Fault { endpoint: Some(Endpoint::Revoke), ..Fault::new(Effect::Never) });
+    let begun = Instant::now();
+    reloader.reload(Ok(second)).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_token_that_is_minted_during_a_reload_or_an_exit_is_revoked() {
+    let atlas = Atlas::start(&scenario()).await;
+    let configs = [[GROUP, OTHER], [OTHER, THIRD]].map(|groups| listing(&atlas, &groups, quick()));
+    let simulator = atlas.simulator.clone();
+    let delay = Some(Duration::from_millis(300));
+    simulator.fail(Fault { endpoint: Some(Endpoint::Token), delay, ..Fault::default() });
+    let (rig, reloader) = Rig::reloadable(atlas, configs[0].clone()).await;
+    for n in 1..=5 {
+        sleep(Duration::from_millis(100)).await;
+        reloader.reload(Ok(configs[n % 2].clone())).await.unwrap();
+    }
+    sleep(Duration::from_millis(100)).await;
+    let minted = rig.atlas.count("token", &["ok"]);
+    rig.stop().await.unwrap();
+    assert!(minted >= 2, "{minted}");
+    assert_eq!(simulator.live_tokens(), 0);
 }

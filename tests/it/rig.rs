@@ -200,6 +200,17 @@ pub struct Reloader {
 }
 
 impl Reloader {
+    /// Whatever reads the config waits for so long, as on a disk that hangs.
+    pub async fn hang(&self, period: Duration) {
+        let (next, (hung, hangs)) = (self.next.clone(), oneshot::channel());
+        std::thread::spawn(move || {
+            let _held = next.lock().unwrap();
+            hung.send(()).unwrap();
+            std::thread::sleep(period);
+        });
+        hangs.await.unwrap();
+    }
+
     /// What the next reload finds.
     pub fn find(&self, next: Result<Config, String>) {
         *self.next.lock().unwrap() = next;
@@ -208,6 +219,10 @@ impl Reloader {
     /// The outcome of a reload that finds this.
     pub async fn reload(&self, next: Result<Config, String>) -> Result<(), String> {
         self.find(next);
+        self.reload_what_is_there().await
+    }
+
+    pub async fn reload_what_is_there(&self) -> Result<(), String> {
         let (answer, outcome) = oneshot::channel();
         self.wish.send(answer).await.unwrap();
         outcome.await.unwrap()

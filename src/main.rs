@@ -72,14 +72,14 @@ async fn execute(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(args: &Args) -> anyhow::Result<()> {
-    let config = read_config(args)?;
+    let (config, shard) = (read_config(args)?, shard(args)?);
     let (wish, wishes) = mpsc::channel(1);
     let shutdown = signals(Some(wish.clone()))?;
     let web = guard(args)?;
     let listeners = listen(args).await?;
     let wish = args.enable_lifecycle.then_some(wish);
     let reloads = Reloads { wishes, wish, read: read_again(args) };
-    run(&config, shard(args)?, listeners, &args.telemetry_path, web, shutdown, Some(reloads)).await
+    run(&config, shard, listeners, &args.telemetry_path, web, shutdown, Some(reloads)).await
 }
 
 /// Reads both configs, so that neither is used where the other has a fault.

@@ -62,7 +62,13 @@ pub(super) struct Poller {
 impl Poller {
     pub(super) async fn poll_for_ever(mut self) {
         let known = self.state.borrow().targets.get(&self.target).and_then(|target| target.due);
-        let mut due = known.map_or_else(Instant::now, Instant::from_std);
+        let now = Instant::now();
+        let mut due = match known.map(Instant::from_std) {
+            None => now,
+            // The interval was longer before.
+            Some(known) if known > now + self.pace.interval => now + self.pace.interval.mul_f64(fastrand::f64()),
+            Some(known) => known,
+        };
         // Where a poll before is known, this target stands apart from others already.
         let mut spread = known.is_none().then(fastrand::f64);
         loop {

@@ -190,3 +190,15 @@ async fn a_token_that_is_minted_during_a_reload_or_an_exit_is_revoked() {
     assert!(minted >= 2, "{minted}");
     assert_eq!(simulator.live_tokens(), 0);
 }
+
+#[tokio::test]
+async fn a_shorter_interval_holds_at_once() {
+    let atlas = Atlas::start(&scenario()).await;
+    let slow = Poll { interval: Duration::from_secs(3600), ..quick() };
+    let [slow, fast] = [slow, quick()].map(|poll| listing(&atlas, &[GROUP, OTHER], poll));
+    let (rig, reloader) = Rig::reloadable(atlas, slow).await;
+    let before = rig.until("two groups", |page| watched(page) == [GROUP, OTHER]).await;
+    reloader.reload(Ok(fast)).await.unwrap();
+    let all = |page: &Page| [GROUP, OTHER].iter().all(|group| polls(page, group) > polls(&before, group));
+    rig.until("another poll of each", all).await;
+}

@@ -163,16 +163,11 @@ fn reload(
     web: &watch::Sender<Arc<Web>>,
     read: Result<Configs, String>,
 ) -> Result<(), String> {
-    let outcome = match read {
-        Ok((config, fresh)) => match roster.follow(&config) {
-            Ok(()) => {
-                web.send_replace(fresh);
-                Ok(())
-            }
-            Err(error) => Err(format!("{error:#}")),
-        },
-        Err(faults) => Err(faults),
-    };
+    let outcome = read.and_then(|(config, fresh)| {
+        roster.follow(&config).map_err(|error| format!("{error:#}"))?;
+        web.send_replace(fresh);
+        Ok(())
+    });
     systemd::ready();
     state.send_modify(|state| state.config_is_good = outcome.is_ok());
     match &outcome {

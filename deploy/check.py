@@ -33,6 +33,7 @@ ALL = {
                 "name": "production",
                 "client_id_file": "client-id",
                 "client_secret_file": "client-secret",
+                "credential_expires": "2027-01-31",
                 "proxy_url": "http://proxy.internal:3128",
                 "discover": {
                     "include": [{"name": "shop-.*", "tags": {"env": "production|staging"}}],

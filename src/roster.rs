@@ -140,6 +140,7 @@ pub fn initial_state(config: &Config, shard: Shard) -> State {
 fn account_state(account: &config::Account) -> AccountState {
     AccountState {
         api_version: account.api_version.as_str(),
+        expires: account.credential_expires,
         refused: false,
         unreadable: false,
         token: (account.credential.kind == CredentialKind::ServiceAccount).then(TokenState::default),

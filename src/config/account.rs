@@ -36,6 +36,7 @@ fn parse(mut section: Section<'_>, sources: &Sources<'_>, seen: &mut Seen) -> Op
     let base_url = base_url(&mut section);
     let api_version = api_version(&mut section);
     let credential = credential(&mut section, sources);
+    let credential_expires = section.day("credential_expires");
     let proxy = proxy(&mut section, sources);
     let authorities = authorities(&mut section, sources);
     let discover = section.switched_section("discover").map(Discover::parse);
@@ -49,6 +50,7 @@ fn parse(mut section: Section<'_>, sources: &Sources<'_>, seen: &mut Seen) -> Op
         base_url: base_url?,
         api_version: api_version?,
         credential: credential?,
+        credential_expires,
         proxy: proxy?,
         authorities: authorities?,
         discover,

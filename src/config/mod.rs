@@ -5,7 +5,12 @@ mod credential;
 mod discover;
 mod reach;
 
-use std::{fs, io::Read, path::Path, time::Duration};
+use std::{
+    fs,
+    io::Read,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use serde_yaml::Value;
 use url::Url;
@@ -59,6 +64,8 @@ pub struct Account {
     pub api_version: ApiVersion,
     /// What Atlas knows the account by.
     pub credential: Credential,
+    /// When the credential ends; Atlas tells nobody but who made it.
+    pub credential_expires: Option<SystemTime>,
     /// Where requests go out; if nothing is said, where the environment says.
     pub proxy: Option<ProxyUrl>,
     /// Who is trusted to sign Atlas's certificate.

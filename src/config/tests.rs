@@ -111,7 +111,7 @@ surplus: 1"
     accounts[1].groups[2].colour: unknown key; known here: id, name, providers
     accounts[1].groups[3].id: the group is in the config already; its series would collide
     accounts[1].groups[4].id: is needed
-    accounts[1].private_key: unknown key; known here: name, allow_http, base_url, api_version, public_key, public_key_file, public_key_env, private_key_file, private_key_env, client_id, client_id_file, client_id_env, client_secret_file, client_secret_env, proxy_url, proxy_url_file, proxy_url_env, ca_file, discover, groups
+    accounts[1].private_key: unknown key; known here: name, allow_http, base_url, api_version, public_key, public_key_file, public_key_env, private_key_file, private_key_env, client_id, client_id_file, client_id_env, client_secret_file, client_secret_env, credential_expires, proxy_url, proxy_url_file, proxy_url_env, ca_file, discover, groups
     surplus: unknown key; known here: poll, accounts
     ");
 }
@@ -212,7 +212,7 @@ fn a_credential_is_an_api_key_or_a_service_account() {
     accounts[0]: a service account (client_id, client_secret_file or client_secret_env) or an API key (public_key, private_key_file or private_key_env) is needed; not both
     accounts[0]: exactly one of client_secret_file, client_secret_env is needed
     accounts[0]: exactly one of client_secret_file, client_secret_env is needed
-    accounts[0].client_secret: unknown key; known here: name, allow_http, base_url, api_version, public_key, public_key_file, public_key_env, private_key_file, private_key_env, client_id, client_id_file, client_id_env, client_secret_file, client_secret_env, proxy_url, proxy_url_file, proxy_url_env, ca_file, discover, groups
+    accounts[0].client_secret: unknown key; known here: name, allow_http, base_url, api_version, public_key, public_key_file, public_key_env, private_key_file, private_key_env, client_id, client_id_file, client_id_env, client_secret_file, client_secret_env, credential_expires, proxy_url, proxy_url_file, proxy_url_env, ca_file, discover, groups
     accounts[0].client_id_env: the environment variable `MISSING` is not set
     ");
     assert!(!told.concat().contains("hunter2"));
@@ -374,4 +374,17 @@ proptest! {
         let _ = parse(&format!("accounts: [{{discover: {{{key}: {value}}}}}]"));
         let _ = parse(&format!("accounts: [{{discover: {{include: [{{{key}: {value}}}]}}}}]"));
     }
+}
+
+#[test]
+fn a_credential_may_say_on_which_day_it_ends() {
+    let config = parse(&account("credential_expires: 2027-01-31")).unwrap();
+    let ends = config.accounts[0].credential_expires.unwrap();
+    assert_eq!(ends.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs(), 1_801_353_600);
+    assert_eq!(parse(&account("")).unwrap().accounts[0].credential_expires, None);
+    for bad in ["2027-02-30", "2027-1-31", "31.01.2027", "'2027-01-31 12:00'", "2027-01-31T00:00:00Z", "soon"] {
+        let said = faults(&account(&format!("credential_expires: {bad}")));
+        assert!(said.contains("accounts[0].credential_expires") && said.contains("must be a day such as"), "{said}");
+    }
+    assert!(faults(&account("credential_expires: 20270131")).contains("must be a text, not a number"));
 }

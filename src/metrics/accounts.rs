@@ -45,6 +45,12 @@ fn write_discoveries(page: &mut Page, state: &State) {
             failures.add(labels, &[("reason", reason.as_str())], count);
         }
     }
+    let mut failure = page.family(&family::DISCOVERY_FAILURE);
+    for (labels, discovery) in &discoveries {
+        if let Some(why) = &discovery.failure {
+            failure.add(labels, &[("reason", why.reason.as_str())], 1);
+        }
+    }
 }
 
 pub(super) fn write_credentials(page: &mut Page, state: &State) {
@@ -55,6 +61,10 @@ pub(super) fn write_credentials(page: &mut Page, state: &State) {
     let mut unreadable = page.family(&family::CREDENTIAL_UNREADABLE);
     for (account, known) in &state.accounts {
         unreadable.add(&labels(account), &[], u8::from(known.unreadable));
+    }
+    let mut expiry = page.family(&family::CREDENTIAL_EXPIRY);
+    for (account, ends) in state.accounts.iter().filter_map(|(account, known)| Some((account, known.expires?))) {
+        expiry.add(&labels(account), &[], unix_seconds(ends));
     }
     let tokens: Vec<_> =
         state.accounts.iter().filter_map(|(account, known)| Some((labels(account), known.token.as_ref()?))).collect();

@@ -78,6 +78,8 @@ families! {
     DISCOVERIES = Counter "mongodbatlas_discoveries_total" ["account"];
     /// Discoveries that failed; a reason appears with its first failure.
     DISCOVERY_FAILURES = Counter "mongodbatlas_discovery_failures_total" ["account", "reason"];
+    /// 1 while the last discovery failed, with why; no series while it did not.
+    DISCOVERY_FAILURE = Gauge "mongodbatlas_discovery_failure_info" ["account", "reason"];
     /// 1 if the last poll of the group and provider brought every page and is not too old, else 0; 0 before the first.
     POLL_SUCCESS = Gauge "mongodbatlas_peering_poll_success" ["group_id", "provider"];
     /// When a poll last succeeded; 0 before the first.
@@ -92,6 +94,8 @@ families! {
     POLLS = Counter "mongodbatlas_peering_polls_total" ["group_id", "provider"];
     /// Polls that failed; a reason appears with its first failure.
     POLL_FAILURES = Counter "mongodbatlas_peering_poll_failures_total" ["group_id", "provider", "reason"];
+    /// 1 while the last poll of the group and provider failed, with why; no series while it did not.
+    POLL_FAILURE = Gauge "mongodbatlas_peering_poll_failure_info" ["group_id", "provider", "reason"];
     /// How often each group and provider is polled.
     POLL_INTERVAL = Gauge "mongodbatlas_peering_poll_interval_seconds" [];
     /// Peerings of a group and provider older than this are dropped from the page.
@@ -112,6 +116,8 @@ families! {
     CREDENTIAL_REFUSED = Gauge "mongodbatlas_api_credential_refused" ["account"];
     /// 1 while the files of the account's credential cannot be read, so that what they held before stays in use, else 0.
     CREDENTIAL_UNREADABLE = Gauge "mongodbatlas_api_credential_unreadable" ["account"];
+    /// When the account's credential ends, as the config says; missing where it does not.
+    CREDENTIAL_EXPIRY = Gauge "mongodbatlas_api_credential_expiry_timestamp_seconds" ["account"];
     /// When the service account's access token ends; it is renewed before. 0 while there is none that Atlas accepts.
     TOKEN_EXPIRY = Gauge "mongodbatlas_api_token_expiry_timestamp_seconds" ["account"];
     /// Access tokens that were minted.

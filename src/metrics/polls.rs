@@ -63,4 +63,10 @@ fn write_counters(page: &mut Page, targets: &[(Labels, &TargetState)]) {
             failures.add(labels, &[("reason", reason.as_str())], count);
         }
     }
+    let mut failure = page.family(&family::POLL_FAILURE);
+    for (labels, known) in targets {
+        if let Some(why) = &known.failure {
+            failure.add(labels, &[("reason", why.reason.as_str())], 1);
+        }
+    }
 }

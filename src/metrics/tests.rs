@@ -21,6 +21,7 @@ fn state() -> State {
     let discovery = Some(DiscoveryState::new(Duration::from_secs(600)));
     let account = AccountState {
         api_version: "v1.0",
+        expires: Some(at(1_800_000_000)),
         refused: false,
         unreadable: false,
         token: Some(TokenState::default()),
@@ -112,6 +113,7 @@ fn the_page_before_the_first_poll() {
     mongodbatlas_peering_max_staleness_seconds 900
     mongodbatlas_api_credential_refused{account="main"} 0
     mongodbatlas_api_credential_unreadable{account="main"} 0
+    mongodbatlas_api_credential_expiry_timestamp_seconds{account="main"} 1800000000
     mongodbatlas_api_token_expiry_timestamp_seconds{account="main"} 0
     mongodbatlas_api_token_mints_total{account="main"} 0
     mongodbatlas_api_token_mint_failures_total{account="main"} 0
@@ -172,6 +174,9 @@ fn the_page_with_something_of_everything() {
     # HELP mongodbatlas_discovery_failures_total Discoveries that failed; a reason appears with its first failure.
     # TYPE mongodbatlas_discovery_failures_total counter
     mongodbatlas_discovery_failures_total{account="main",reason="server"} 1
+    # HELP mongodbatlas_discovery_failure_info 1 while the last discovery failed, with why; no series while it did not.
+    # TYPE mongodbatlas_discovery_failure_info gauge
+    mongodbatlas_discovery_failure_info{account="main",reason="server"} 1
     # HELP mongodbatlas_peering_poll_success 1 if the last poll of the group and provider brought every page and is not too old, else 0; 0 before the first.
     # TYPE mongodbatlas_peering_poll_success gauge
     mongodbatlas_peering_poll_success{group_id="5e57d85c854180642f784401",provider="AWS"} 1
@@ -198,6 +203,9 @@ fn the_page_with_something_of_everything() {
     # HELP mongodbatlas_peering_poll_failures_total Polls that failed; a reason appears with its first failure.
     # TYPE mongodbatlas_peering_poll_failures_total counter
     mongodbatlas_peering_poll_failures_total{group_id="5e57d85c854180642f784401",provider="GCP",reason="timeout"} 1
+    # HELP mongodbatlas_peering_poll_failure_info 1 while the last poll of the group and provider failed, with why; no series while it did not.
+    # TYPE mongodbatlas_peering_poll_failure_info gauge
+    mongodbatlas_peering_poll_failure_info{group_id="5e57d85c854180642f784401",provider="GCP",reason="timeout"} 1
     # HELP mongodbatlas_peering_poll_interval_seconds How often each group and provider is polled.
     # TYPE mongodbatlas_peering_poll_interval_seconds gauge
     mongodbatlas_peering_poll_interval_seconds 60
@@ -254,6 +262,9 @@ fn the_page_with_something_of_everything() {
     # HELP mongodbatlas_api_credential_unreadable 1 while the files of the account's credential cannot be read, so that what they held before stays in use, else 0.
     # TYPE mongodbatlas_api_credential_unreadable gauge
     mongodbatlas_api_credential_unreadable{account="main"} 0
+    # HELP mongodbatlas_api_credential_expiry_timestamp_seconds When the account's credential ends, as the config says; missing where it does not.
+    # TYPE mongodbatlas_api_credential_expiry_timestamp_seconds gauge
+    mongodbatlas_api_credential_expiry_timestamp_seconds{account="main"} 1800000000
     # HELP mongodbatlas_api_token_expiry_timestamp_seconds When the service account's access token ends; it is renewed before. 0 while there is none that Atlas accepts.
     # TYPE mongodbatlas_api_token_expiry_timestamp_seconds gauge
     mongodbatlas_api_token_expiry_timestamp_seconds{account="main"} 1700003600

@@ -2,7 +2,12 @@
 
 mod fault;
 
-use std::{fmt::Display, ops::RangeInclusive, str::FromStr, time::Duration};
+use std::{
+    fmt::Display,
+    ops::RangeInclusive,
+    str::FromStr,
+    time::{Duration, SystemTime},
+};
 
 use serde_yaml::{Mapping, Value};
 
@@ -158,6 +163,16 @@ impl<'a> Section<'a> {
             self.fault(key, format!("must be a duration such as `60s` or `5m`, from {start} to {end}"));
             default
         })
+    }
+
+    /// A day, as its first second in UTC.
+    pub(crate) fn day(&mut self, key: &'static str) -> Option<SystemTime> {
+        let text = self.text(key)?;
+        let day = humantime::parse_rfc3339(&format!("{text}T00:00:00Z")).ok();
+        if day.is_none() {
+            self.fault(key, format!("`{text}`: must be a day such as `2027-01-31`"));
+        }
+        day
     }
 
     /// Notes a fault of a key.

@@ -16,6 +16,8 @@ const FAILURES_END_WAITING: u64 = 3;
 pub struct AccountState {
     /// The version of the API that is asked.
     pub api_version: &'static str,
+    /// When the credential ends, as the config says.
+    pub expires: Option<SystemTime>,
     /// Whether Atlas refuses the credential.
     pub refused: bool,
     /// Whether the files of the credential cannot be read any more.

@@ -51,6 +51,10 @@ pub struct Args {
     #[arg(long = "simulator.scenario", value_name = "FILE", global = true)]
     pub scenario: Option<PathBuf>,
 
+    /// Lets `healthcheck` ask whether the exporter is ready, rather than healthy.
+    #[arg(long = "healthcheck.ready", global = true)]
+    pub healthcheck_ready: bool,
+
     /// Which of several exporters this is, from 0; `hostname` takes the number at the end of the host's name.
     #[arg(long = "shard.index", value_name = "INDEX", default_value = "0", global = true)]
     pub shard_index: Index,

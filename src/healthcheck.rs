@@ -1,7 +1,7 @@
-//! Asks a running exporter whether it is healthy, so that a container needs no shell and no curl for it.
+//! Asks a running exporter whether it is healthy, or ready, so that a container needs no shell and no curl for it.
 //!
-//! It has no password and no certificate. Where the exporter wants one, that it says so is enough: it is there and
-//! answers. Nothing secret is sent, so the exporter need not prove who it is.
+//! It has no password and no certificate. Where the exporter wants a password, that it says so is enough: it would say
+//! 503 otherwise. Where it wants a certificate, that proves only that it is there. Nothing secret is sent, so the exporter need not prove who it is.
 
 use std::{
     io::{self, Read, Write},
@@ -20,10 +20,12 @@ use rustls::{
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-const REQUEST: &[u8] = b"GET /-/healthy HTTP/1.0\r\n\r\n";
+const HEALTHY: &[u8] = b"GET /-/healthy HTTP/1.0\r\n\r\n";
 
-/// Of someone who answers: healthy, or a password is wanted, or there were too many requests.
-const HEALTHY: [&str; 3] = ["200", "401", "429"];
+const READY: &[u8] = b"GET /-/ready HTTP/1.0\r\n\r\n";
+
+/// Of someone who is well, or wants a password and would be well, or had too many requests.
+const WELL: [&str; 3] = ["200", "401", "429"];
 
 /// What a server says that speaks TLS only.
 const SPEAKS_TLS: &str = "400";
@@ -31,23 +33,24 @@ const SPEAKS_TLS: &str = "400";
 /// Asks the exporter that listens on the address, over TLS if it speaks nothing else.
 ///
 /// # Errors
-/// No exporter answers there, or not as one that is healthy.
-pub fn ask(listen_address: &str) -> anyhow::Result<()> {
+/// No exporter answers there, or not as one that is healthy, or ready.
+pub fn ask(listen_address: &str, whether_ready: bool) -> anyhow::Result<()> {
     let address = local(listen_address);
-    let mut status = exchange(connect(&address)?)?;
+    let request = if whether_ready { READY } else { HEALTHY };
+    let mut status = exchange(connect(&address)?, request)?;
     if status == SPEAKS_TLS {
-        match exchange(encrypted(connect(&address)?)?) {
+        match exchange(encrypted(connect(&address)?)?, request) {
             Err(error) if wants_certificate(&error) => return Ok(()),
             asked => status = asked?,
         }
     }
-    ensure!(HEALTHY.contains(&status.as_str()), "the answer is `{status}`");
+    ensure!(WELL.contains(&status.as_str()), "the answer is `{status}`");
     Ok(())
 }
 
 /// The status of the answer.
-fn exchange(mut stream: impl Read + Write) -> anyhow::Result<String> {
-    stream.write_all(REQUEST).context("ask")?;
+fn exchange(mut stream: impl Read + Write, request: &[u8]) -> anyhow::Result<String> {
+    stream.write_all(request).context("ask")?;
     let mut status = [0; 12];
     stream.read_exact(&mut status).context("read the answer")?;
     match status.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..)) {

@@ -45,6 +45,7 @@ pub mod telemetry;
 pub mod web;
 
 use std::{
+    future::pending,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -117,14 +118,16 @@ pub async fn run(
     let targets = state.borrow().targets.len();
     info!(targets, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
     tokio::spawn(tell_when_ready(state.subscribe()));
-    tokio::spawn(show_life(state.subscribe()));
     systemd::ready();
     let mut serving = pin!(server::serve(listeners, routes, web.subscribe(), Limits::default(), shutdown));
+    // In this loop, so that it stands still where the loop does.
+    let mut life = pin!(show_life(state.subscribe(), document.subscribe()));
     let mut rendering = pin!(telemetry::keep_current(state.subscribe(), document));
     let end = loop {
         tokio::select! {
             () = &mut serving => break Ok(()),
             end = &mut rendering => break end,
+            () = &mut life => {}
             error = roster.watch() => break Err(error),
             Some((read, answer)) = fresh.recv() => {
                 // Whoever asked may not wait for it.
@@ -206,13 +209,13 @@ fn routes(
     document: watch::Receiver<Arc<server::Document>>,
     wish: Option<mpsc::Sender<Reload>>,
 ) -> Routes {
-    let (state, progress) = (state.subscribe(), state.subscribe());
+    let (state, progress, page) = (state.subscribe(), state.subscribe(), document.clone());
     Routes {
         telemetry_path: path.to_owned(),
         telemetry_type: metrics::CONTENT_TYPE,
         telemetry: Box::new(move || (document.borrow().clone(), process::text())),
         missing: Box::new(move || missing(&state.borrow())),
-        stuck: Box::new(move || stuck(&progress.borrow(), Instant::now())),
+        stuck: Box::new(move || stuck(&progress.borrow(), page.borrow().made, Instant::now())),
         reload: wish.map(over_http),
         landing: include_str!("landing.html").replace("{telemetry_path}", path),
     }
@@ -231,22 +234,29 @@ async fn tell_when_ready(mut state: watch::Receiver<State>) {
     }
 }
 
-/// Shows systemd that the scheduler lives, where it wants to know.
-async fn show_life(state: watch::Receiver<State>) {
-    let Some(interval) = systemd::watchdog() else { return };
+/// Shows systemd that the exporter does its work, where it wants to know; never ends.
+async fn show_life(state: watch::Receiver<State>, document: watch::Receiver<Arc<server::Document>>) {
+    let Some(interval) = systemd::watchdog() else { return pending().await };
     loop {
-        if stuck(&state.borrow(), Instant::now()).is_none() {
+        if stuck(&state.borrow(), document.borrow().made, Instant::now()).is_none() {
             systemd::alive();
         }
         sleep(interval).await;
     }
 }
 
-/// A scheduler that lives lets no target wait for as long as that, whatever Atlas does.
-fn stuck(state: &State, now: Instant) -> Option<String> {
-    let overdue = state.overdue(now);
-    (overdue > 0)
-        .then(|| format!("{overdue} targets are due for more than {OVERDUE} intervals; the scheduler is stuck"))
+/// An exporter that lives lets nothing wait for as long as that, whatever Atlas does.
+fn stuck(state: &State, page_made: Instant, now: Instant) -> Option<String> {
+    let (accounts, targets) = state.overdue(now);
+    // Every poll changes the state, and so the page.
+    let is_frozen = !state.targets.is_empty() && page_made + state.interval * OVERDUE < now;
+    let what = match (accounts, targets) {
+        (0, 0) if is_frozen => "the page was not made anew".to_owned(),
+        (0, 0) => return None,
+        (0, _) => format!("{targets} targets are due"),
+        _ => format!("nobody looks after {accounts} accounts"),
+    };
+    Some(format!("{what} for more than {OVERDUE} intervals; the exporter is stuck"))
 }
 
 fn missing(state: &State) -> Option<String> {

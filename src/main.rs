@@ -15,9 +15,9 @@ use mongodbatlas_peering_exporter::{
     cli::{Args, Command},
     config::{Config, ConfigError},
     demo, doctor, healthcheck, logging, once, render, run, server,
-    shard::Shard,
+    shard::{InvalidShard, Shard},
     simulator::{Scenario, Simulator},
-    systemd,
+    systemd::{self, SocketError},
     web::Web,
 };
 use tokio::{
@@ -29,7 +29,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-/// The config has faults; sysexits calls it a usage error.
+/// The config or a flag has faults; sysexits calls it a usage error.
 const EX_USAGE: u8 = 64;
 
 /// Someone did not want to wait for the end; shells have 128 and more for signals.
@@ -44,7 +44,9 @@ fn main() -> ExitCode {
             Some(config) => report(&error, config),
             None => {
                 error!("{error:#}");
-                ExitCode::FAILURE
+                // A flag that is wrong stays so, however often the exporter is started again.
+                let is_for_ever = error.is::<InvalidShard>() || matches!(error.downcast_ref(), Some(SocketError::None));
+                if is_for_ever { ExitCode::from(EX_USAGE) } else { ExitCode::FAILURE }
             }
         },
     }
@@ -66,7 +68,7 @@ async fn execute(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Doctor => return print_diagnosis(args).await,
         Command::Simulate => simulate(args).await?,
         Command::Demo => run_demo(args).await?,
-        Command::Healthcheck => healthcheck::ask(&args.listen_addresses[0])?,
+        Command::Healthcheck => healthcheck::ask(&args.listen_addresses[0], args.healthcheck_ready)?,
     }
     Ok(ExitCode::SUCCESS)
 }

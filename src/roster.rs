@@ -10,12 +10,12 @@ use tokio::{
 };
 
 use crate::{
-    atlas::{Client, CredentialKind, Provider},
+    atlas::{Client, CredentialKind, GroupId},
     config::{self, Config, Discover, Poll},
     journal,
     scheduler::{self, Account, Discovery, Pace, Pauses},
     shard::Shard,
-    state::{AccountState, DiscoveryState, Group, State, Target, TokenState},
+    state::{AccountState, DiscoveryState, Group, Heir, State, Target, TokenState},
 };
 
 /// The accounts that are watched, each in a task of its own.
@@ -57,7 +57,7 @@ impl Roster {
         }
         self.state.send_modify(|state| {
             let before = std::mem::replace(state, initial_state(config, self.shard));
-            state.inherit(before, |account, group| providers(config, self.shard, account, group));
+            state.inherit(before, |group, account, told| heir(config, self.shard, group, account, told));
         });
         let stays = |running: &Running| config.accounts.contains(&running.account) && running.poll == config.poll;
         let (stay, gone) = std::mem::take(&mut self.running).into_iter().partition(|(_, running)| stays(running));
@@ -144,6 +144,7 @@ fn account_state(account: &config::Account) -> AccountState {
         refused: false,
         unreadable: false,
         token: (account.credential.kind == CredentialKind::ServiceAccount).then(TokenState::default),
+        looked_after: None,
         discovery: account.discover.as_ref().map(|discover| DiscoveryState::new(discover.interval)),
     }
 }
@@ -155,16 +156,26 @@ fn targets(account: &config::Account, shard: Shard) -> impl Iterator<Item = Targ
     })
 }
 
-/// What to ask for in a group that was discovered with the account before; nothing if it is not watched any more.
-fn providers(config: &Config, shard: Shard, account: &str, group: &crate::atlas::Group) -> Vec<Provider> {
-    let account = config.accounts.iter().find(|known| known.name == account);
-    let discover = account.and_then(|account| account.discover.as_ref());
-    let is_there = |discover: &&Discover| {
-        shard.owns(group.id.as_str())
-            && discover.selects(group)
-            && discover.organization.as_ref().is_none_or(|org| org.as_str() == group.org_id)
+/// Who discovers a group that is not listed, and what for: the account that had it, else another. Where no discovery told
+/// of it, nobody knows whether it is selected; then it stays until one does.
+fn heir(
+    config: &Config,
+    shard: Shard,
+    group: &GroupId,
+    account: &str,
+    told: Option<&crate::atlas::Group>,
+) -> Option<Heir> {
+    let selects = |discover: &Discover| {
+        told.is_none_or(|told| {
+            discover.selects(told) && discover.organization.as_ref().is_none_or(|org| org.as_str() == told.org_id)
+        })
     };
-    discover.filter(is_there).map(|discover| discover.providers.clone()).unwrap_or_default()
+    let mut accounts: Vec<&config::Account> = config.accounts.iter().collect();
+    accounts.sort_by_key(|other| other.name != account);
+    let heirs = accounts.into_iter().filter(|_| shard.owns(group.as_str()));
+    let mut heirs = heirs.filter_map(|account| Some((account, account.discover.as_ref()?)));
+    let (account, discover) = heirs.find(|(_, discover)| selects(discover))?;
+    Some((account.name.clone(), discover.providers.clone()))
 }
 
 fn watched(

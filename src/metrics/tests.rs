@@ -25,6 +25,7 @@ fn state() -> State {
         refused: false,
         unreadable: false,
         token: Some(TokenState::default()),
+        looked_after: None,
         discovery,
     };
     let accounts = BTreeMap::from([("main".to_owned(), account)]);

@@ -61,17 +61,30 @@ impl Discoverer {
     pub(super) async fn discover_for_ever(mut self, gone: Arc<Notify>, changed: Arc<Notify>) {
         loop {
             let started = Instant::now();
+            self.note_due(started);
             let is_limited = self.discover().await;
             changed.notify_one();
             let jitter = 1.0 - JITTER + 2.0 * JITTER * fastrand::f64();
             let due = started + self.interval().mul_f64(jitter);
             let left = self.pause.left().filter(|_| is_limited);
             let due = left.map_or(due, |left| due.min(Instant::now() + left));
+            self.note_due(due);
             tokio::select! {
                 () = sleep_until(due) => {}
                 () = gone.notified() => sleep_until(due.min(started + self.pace.interval)).await,
             }
         }
+    }
+
+    /// So that a discovery that does not come is noticed.
+    fn note_due(&self, due: Instant) {
+        self.state.send_if_modified(|state| {
+            let discovery = state.accounts.get_mut(&self.account).and_then(|account| account.discovery.as_mut());
+            if let Some(discovery) = discovery {
+                discovery.due = Some(due.into_std());
+            }
+            false
+        });
     }
 
     /// Where there may be nothing to poll yet, or another listing has to confirm what is missing, it is repeated as soon

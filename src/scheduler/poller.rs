@@ -61,8 +61,16 @@ pub(super) struct Poller {
 
 impl Poller {
     pub(super) async fn poll_for_ever(mut self) {
-        let known = self.state.borrow().targets.get(&self.target).and_then(|target| target.due);
         let now = Instant::now();
+        let (mut known, mut is_first) = (None, true);
+        // Nothing of this is on the page.
+        self.state.send_if_modified(|state| {
+            if let Some(target) = state.targets.get(&self.target) {
+                (known, is_first) = (target.due, target.polls == 0);
+            }
+            state.begin(&self.target, now.into_std());
+            false
+        });
         let mut due = match known.map(Instant::from_std) {
             None => now,
             // The interval was longer before.
@@ -70,7 +78,7 @@ impl Poller {
             Some(known) => known,
         };
         // Where a poll before is known, this target stands apart from others already.
-        let mut spread = known.is_none().then(fastrand::f64);
+        let mut spread = is_first.then(fastrand::f64);
         loop {
             sleep_until(due).await;
             let places = self.places.clone();

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
     sync::Arc,
+    time::Instant,
 };
 
 use tokio::{
@@ -81,9 +82,13 @@ impl Watched {
         loop {
             tokio::select! {
                 _ = rest.tick() => {
+                    watched.note_that_it_is_looked_after();
                     report::log_rest(&watched.account, &watched.lines);
                     // Another config may have given a group to another account.
                     watched.follow();
+                    if !watched.state.borrow().is_settled(&watched.account) {
+                        watched.gone.notify_one();
+                    }
                 }
                 () = changed.notified() => watched.follow(),
                 Some(Err(end)) = watched.tasks.join_next() => if end.is_panic() {
@@ -108,6 +113,15 @@ impl Watched {
         }
         report::log_rest(&watched.account, &watched.lines);
         Ok(())
+    }
+
+    fn note_that_it_is_looked_after(&self) {
+        self.state.send_if_modified(|state| {
+            if let Some(account) = state.accounts.get_mut(&*self.account) {
+                account.looked_after = Some(Instant::now());
+            }
+            false
+        });
     }
 
     /// Begins to poll what is new, and ends what is gone.

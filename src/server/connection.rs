@@ -29,12 +29,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::{
-    Limits, Routes,
-    handshakes::Handshakes,
-    idle::Requests,
-    routes::{self, Answer},
-};
+use super::{Limits, Routes, handshakes::Handshakes, idle::Requests, routes::Answer};
 use crate::web::Web;
 
 /// Requests at once on one connection of HTTP/2. A scraper has one.
@@ -165,7 +160,7 @@ impl Shared {
         let authorization = guard.authorization(request.headers());
         let mut response = match guard.admit(authorization).await {
             Ok(()) => self.routes.answer(&request).await,
-            Err(status) => routes::refusal(status),
+            Err(status) => self.routes.refuse(&request, status),
         };
         guard.dress(response.status(), response.headers_mut());
         Ok(response)

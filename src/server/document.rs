@@ -1,6 +1,9 @@
 //! A text that is compressed when it changes and served as it is, with a short tail that is new each time.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::Instant,
+};
 
 use bytes::{Buf, Bytes, buf::Chain};
 use crc32fast::Hasher;
@@ -14,6 +17,8 @@ pub(super) type Body = Chain<Bytes, Bytes>;
 
 /// A text in both encodings.
 pub struct Document {
+    /// When it was made.
+    pub made: Instant,
     text: Bytes,
     /// The gzip header and the text as deflate blocks, up to a byte boundary, the last block still to come.
     gzip: Bytes,
@@ -32,7 +37,7 @@ impl Document {
         encoder.write_all(text.as_bytes())?;
         encoder.flush()?;
         let gzip = std::mem::take(encoder.get_mut()).into();
-        Ok(Self { text: text.into(), gzip, checksum })
+        Ok(Self { made: Instant::now(), text: text.into(), gzip, checksum })
     }
 
     pub(super) fn plain(&self, tail: String) -> Body {

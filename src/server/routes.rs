@@ -62,6 +62,17 @@ impl Routes {
         }
     }
 
+    /// Answers a request that the guard does not admit. A probe has no password: that it is asked for one must mean that
+    /// nothing else is wrong.
+    pub(super) fn refuse<B>(&self, request: &Request<B>, status: StatusCode) -> Answer {
+        let is_well = match request.uri().path() {
+            "/-/healthy" => (self.stuck)().is_none(),
+            "/-/ready" => (self.missing)().is_none(),
+            _ => true,
+        };
+        refusal(if is_well { status } else { StatusCode::SERVICE_UNAVAILABLE })
+    }
+
     /// As Prometheus answers under the same path.
     async fn reload(&self, method: &Method) -> Answer {
         let Some(reload) = &self.reload else {

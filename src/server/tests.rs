@@ -23,13 +23,18 @@ async fn site(limits: Limits) -> Site {
 }
 
 pub(super) async fn guarded(limits: Limits, web: Web) -> Site {
+    site_that_lacks(limits, web, None).await
+}
+
+/// Neither healthy nor ready, if it lacks something.
+async fn site_that_lacks(limits: Limits, web: Web, lack: Option<&'static str>) -> Site {
     let document = Arc::new(Document::new("x".repeat(LONG)).unwrap());
     let routes = Routes {
         telemetry_path: "/metrics".to_owned(),
         telemetry_type: "text/plain",
         telemetry: Box::new(move || (document.clone(), String::new())),
-        missing: Box::new(|| None),
-        stuck: Box::new(|| None),
+        missing: Box::new(move || lack.map(str::to_owned)),
+        stuck: Box::new(move || lack.map(str::to_owned)),
         reload: None,
         landing: String::new(),
     };
@@ -96,6 +101,36 @@ async fn an_answer_under_way_is_completed() {
     assert!(rest.len() > LONG);
     site.task.await.unwrap();
     assert!(TcpStream::connect(site.address).await.is_err());
+}
+
+async fn whole_answer(address: SocketAddr, path: &str) -> String {
+    let mut answer = String::new();
+    ask(address, &format!("GET {path} HTTP/1.0\r\n\r\n")).await.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn an_exporter_that_stands_still_is_not_healthy() {
+    let site = site_that_lacks(Limits::default(), Web::default(), Some("nothing goes on")).await;
+    for (path, said) in [("/-/healthy", "not healthy: nothing goes on\n"), ("/-/ready", "not ready: nothing goes on\n")]
+    {
+        let answer = whole_answer(site.address, path).await;
+        assert!(answer.starts_with("HTTP/1.0 503 ") && answer.ends_with(said), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_probe_without_a_password_learns_that_something_is_wrong_and_not_what() {
+    let users = "basic_auth_users: {bob: $2y$04$0123456789012345678901uD6LR2m9Sk1ES6hHQXSh8sqgEuMnvOK}";
+    for (lack, status) in [(None, "401"), (Some("nothing goes on"), "503")] {
+        let (web, _) = Web::parse(users, std::path::Path::new("")).unwrap();
+        let site = site_that_lacks(Limits::default(), web, lack).await;
+        for path in ["/-/healthy", "/-/ready"] {
+            let answer = whole_answer(site.address, path).await;
+            assert!(answer.starts_with(&format!("HTTP/1.0 {status} ")) && !answer.contains("goes on"), "{answer}");
+        }
+        assert!(whole_answer(site.address, "/metrics").await.starts_with("HTTP/1.0 401 "));
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::Failure;
@@ -24,6 +24,8 @@ pub struct AccountState {
     pub unreadable: bool,
     /// The access token, where the account is a service account.
     pub token: Option<TokenState>,
+    /// When its pollers were last looked after; nothing before the first time.
+    pub looked_after: Option<Instant>,
     /// What asking for groups brought, where the account does.
     pub discovery: Option<DiscoveryState>,
 }
@@ -46,6 +48,8 @@ pub struct TokenState {
 pub struct DiscoveryState {
     /// How often Atlas is asked.
     pub interval: Duration,
+    /// When Atlas is to be asked; nothing before the first time.
+    pub due: Option<Instant>,
     /// How often Atlas was asked.
     pub discoveries: u64,
     /// Those that failed, by reason.

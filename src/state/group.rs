@@ -22,8 +22,8 @@ pub struct Group {
     pub org_id: String,
     /// How it comes to be watched.
     listed: Listed,
-    /// The tags that Atlas told.
-    tags: BTreeMap<String, String>,
+    /// What the account's discovery told of it; nothing where none did yet.
+    told: Option<atlas::Group>,
     /// Atlas's side of the peerings, by the container's id; as far as it was asked for.
     pub containers: BTreeMap<String, Container>,
     /// In how many discoveries in a row it was missing.
@@ -50,20 +50,28 @@ impl Group {
         Self { account: account.to_owned(), name: name.to_owned(), listed, ..Self::default() }
     }
 
-    /// As Atlas told of it, if it was discovered.
-    pub(super) fn as_discovered(&self, id: &GroupId) -> Option<atlas::Group> {
-        let Self { name, org_id, tags, .. } = self.clone();
-        (self.listed == Listed::No).then(|| atlas::Group { id: id.clone(), name, org_id, tags })
+    /// What a discovery told of it, if one did.
+    pub(super) fn told(&self) -> Option<&atlas::Group> {
+        self.told.as_ref()
     }
 
     /// Takes over what Atlas told of it before.
     pub(super) fn inherit(&mut self, before: Self) {
-        self.org_id = before.org_id;
-        self.tags = before.tags;
-        self.containers = before.containers;
-        if self.name.is_empty() && before.listed != Listed::WithName {
-            self.name = before.name;
+        if let Some(told) = before.told.as_ref().filter(|_| self.name.is_empty()) {
+            self.name.clone_from(&told.name);
         }
+        self.org_id = before.org_id;
+        self.containers = before.containers;
+        self.told = before.told.filter(|_| self.account == before.account);
+    }
+
+    /// As a group that the config lists no more, and that the account is to discover. What its discovery did not tell
+    /// of yet leaves with the first listing that does not have it.
+    pub(super) fn left_to(self, account: String) -> Self {
+        let told = self.told.filter(|_| self.account == account);
+        let name = told.as_ref().map_or(self.name, |told| told.name.clone());
+        let missing = if told.is_some() { self.missing } else { MISSING_ENDS_IT - 1 };
+        Self { account, name, listed: Listed::No, told, missing, ..self }
     }
 }
 
@@ -142,9 +150,12 @@ impl State {
     ) -> Vec<DiscoveryEvent> {
         let here: BTreeSet<&GroupId> = found.iter().map(|group| &group.id).collect();
         let is_discovered = |group: &Group| group.account == account && group.listed == Listed::No;
-        let known = self.groups.iter().filter(|(_, group)| is_discovered(group)).count();
+        let known = self.groups.values().filter(|group| is_discovered(group) && group.told.is_some()).count();
         let missing = self.groups.iter().filter(|(id, group)| is_discovered(group) && !here.contains(id));
-        let missing: BTreeSet<GroupId> = missing.map(|(id, _)| id.clone()).collect();
+        // What no listing ever had proves nothing about this one.
+        let (missing, unconfirmed): (Vec<_>, Vec<_>) = missing.partition(|(_, group)| group.told.is_some());
+        let [missing, unconfirmed] = [missing, unconfirmed]
+            .map(|groups| groups.into_iter().map(|(id, _)| id.clone()).collect::<BTreeSet<GroupId>>());
         let Some(discovery) = self.accounts.get_mut(account).and_then(|account| account.discovery.as_mut()) else {
             return Vec::new();
         };
@@ -162,6 +173,7 @@ impl State {
         let is_confirmed = |held: &BTreeSet<GroupId>| held.intersection(&missing).count() * 2 > held.len();
         let held_back = held_back.filter(is_confirmed).unwrap_or_default();
         let mut events = self.miss(missing, &held_back);
+        events.extend(self.miss(unconfirmed, &BTreeSet::new()));
         events.extend(self.find(account, found, providers));
         let is_empty = !self.groups.values().any(|group| group.account == account);
         if is_empty && (known > 0 || is_first) {
@@ -188,20 +200,23 @@ impl State {
 
     fn find(&mut self, account: &str, found: Vec<atlas::Group>, providers: &[Provider]) -> Vec<DiscoveryEvent> {
         let mut events = Vec::new();
-        for atlas::Group { id, name, org_id, tags } in found {
+        for told in found {
+            let id = told.id.clone();
+            let (name, org_id) = (told.name.clone(), told.org_id.clone());
             match self.groups.get_mut(&id) {
                 // Another account watches it already; two would have the same series.
                 Some(group) if group.account != account => {}
                 Some(group) => {
                     group.missing = 0;
                     group.org_id = org_id;
-                    group.tags = tags;
+                    group.told = Some(told);
                     if group.listed != Listed::WithName {
                         group.name = name;
                     }
                 }
                 None => {
-                    let group = Group { account: account.to_owned(), name, org_id, tags, ..Group::default() };
+                    let told = Some(told);
+                    let group = Group { account: account.to_owned(), name, org_id, told, ..Group::default() };
                     self.groups.insert(id.clone(), group);
                     let targets = providers.iter().map(|provider| Target { group: id.clone(), provider: *provider });
                     self.targets.extend(targets.map(|target| (target, super::TargetState::default())));

@@ -3,13 +3,17 @@
 use super::{Group, State, Target};
 use crate::atlas::{self, GroupId, Provider};
 
+/// The account that discovers a group from now on, and what it asks for in it.
+pub type Heir = (String, Vec<Provider>);
+
 impl State {
     /// Takes over what is still true of the state before: everything of targets, groups and accounts that stay.
-    /// `providers` says what is asked for in a group that was discovered; nothing if it is not watched any more.
-    pub fn inherit(&mut self, before: State, providers: impl Fn(&str, &atlas::Group) -> Vec<Provider>) {
+    /// `heir` says who discovers a group that the config does not list, and what it asks for in it: it is told the
+    /// account that had it, and what a discovery told of it, if one did.
+    pub fn inherit(&mut self, before: State, heir: impl Fn(&GroupId, &str, Option<&atlas::Group>) -> Option<Heir>) {
         let State { accounts, groups, mut targets, api, rate_limits, version_ends, ready, .. } = before;
         for (id, group) in groups {
-            self.inherit_group(id, group, &providers);
+            self.inherit_group(id, group, &heir);
         }
         for (target, known) in &mut self.targets {
             if let Some(before) = targets.remove(target) {
@@ -33,19 +37,20 @@ impl State {
         self.ready = ready;
     }
 
-    fn inherit_group(&mut self, id: GroupId, before: Group, providers: impl Fn(&str, &atlas::Group) -> Vec<Provider>) {
+    fn inherit_group(
+        &mut self,
+        id: GroupId,
+        before: Group,
+        heir: impl Fn(&GroupId, &str, Option<&atlas::Group>) -> Option<Heir>,
+    ) {
         if let Some(group) = self.groups.get_mut(&id) {
             group.inherit(before);
             return;
         }
-        let providers = match before.as_discovered(&id) {
-            Some(found) => providers(&before.account, &found),
-            None => Vec::new(),
-        };
-        if !providers.is_empty() {
+        if let Some((account, providers)) = heir(&id, &before.account, before.told()) {
             let target = |provider| (Target { group: id.clone(), provider }, super::TargetState::default());
             self.targets.extend(providers.into_iter().map(target));
-            self.groups.insert(id, before);
+            self.groups.insert(id, before.left_to(account));
         }
     }
 }

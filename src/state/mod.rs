@@ -16,6 +16,7 @@ pub use self::{
     account::{AccountState, CredentialChange, DiscoveryState, TokenState},
     api::{ApiState, Histogram},
     group::{DiscoveryEvent, Group},
+    inherit::Heir,
     poll::{Cause, Event, Failure, Poll},
     target::TargetState,
 };
@@ -30,7 +31,8 @@ pub struct Target {
     pub provider: Provider,
 }
 
-/// A target that is due for so many intervals was forgotten: every three it is polled, or told to wait.
+/// What is due for so many intervals was forgotten: every three a target is polled or told to wait, every one its
+/// account looks after it.
 pub const OVERDUE: u32 = 5;
 
 /// Everything that is known.
@@ -122,13 +124,22 @@ impl State {
         (undiscovered, self.targets.values().filter(|target| target.polls == 0).count())
     }
 
-    /// How many targets should have been polled long ago. What waits for a place or for the end of a pause is told every
-    /// three intervals, so that is no progress of a scheduler that lives.
+    /// Notes that a target is due from now on, unless it is known when it is.
+    pub fn begin(&mut self, target: &Target, now: Instant) {
+        if let Some(target) = self.targets.get_mut(target) {
+            target.due.get_or_insert(now);
+        }
+    }
+
+    /// How many accounts were not looked after and how many targets not polled for long. What waits for a place or for
+    /// the end of a pause is told every three intervals, so that nothing is forgotten by a scheduler that lives.
     #[must_use]
-    pub fn overdue(&self, now: Instant) -> usize {
-        let patience = self.interval * OVERDUE;
-        let is_overdue = |target: &&TargetState| target.due.is_some_and(|due| due + patience < now);
-        self.targets.values().filter(is_overdue).count()
+    pub fn overdue(&self, now: Instant) -> (usize, usize) {
+        let is_overdue = |due: Option<Instant>| due.is_some_and(|due| due + self.interval * OVERDUE < now);
+        let discovers = |account: &AccountState| account.discovery.as_ref().and_then(|discovery| discovery.due);
+        let forgotten = |account: &&AccountState| is_overdue(account.looked_after) || is_overdue(discovers(account));
+        let accounts = self.accounts.values().filter(forgotten).count();
+        (accounts, self.targets.values().filter(|target| is_overdue(target.due)).count())
     }
 
     /// When the next listing will become too old to be shown.

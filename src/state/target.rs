@@ -20,7 +20,7 @@ pub struct TargetState {
     pub failures: BTreeMap<Reason, u64>,
     /// How long the last poll took.
     pub duration: Duration,
-    /// When the next poll is due; nothing before the first.
+    /// When the next poll is due; nothing while nobody polls it.
     pub due: Option<Instant>,
     /// Why the last poll failed, if it did.
     pub failure: Option<Failure>,

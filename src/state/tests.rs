@@ -178,8 +178,32 @@ fn exchanges_are_counted() {
 #[test]
 fn a_target_that_nobody_polls_any_more_is_overdue() {
     let mut fixture = Fixture::new();
-    assert_eq!(fixture.state.overdue(fixture.start), 0, "before the first poll nothing is due");
-    fixture.poll(0, Ok(listing(&[])));
-    let at = |seconds| fixture.start + Duration::from_secs(seconds);
-    assert_eq!((fixture.state.overdue(at(300)), fixture.state.overdue(at(301))), (0, 1));
+    let start = fixture.start;
+    let overdue = |state: &State, seconds| state.overdue(start + Duration::from_secs(seconds));
+    assert_eq!(overdue(&fixture.state, 1000), (0, 0), "nobody polls it yet");
+    fixture.state.begin(&fixture.target, start);
+    assert_eq!((overdue(&fixture.state, 300), overdue(&fixture.state, 301)), ((0, 0), (0, 1)), "it was never polled");
+    fixture.poll(60, Ok(listing(&[])));
+    fixture.state.begin(&fixture.target, start);
+    assert_eq!((overdue(&fixture.state, 360), overdue(&fixture.state, 361)), ((0, 0), (0, 1)));
+}
+
+#[test]
+fn an_account_that_nobody_looks_after_and_a_discovery_that_does_not_come_are_overdue() {
+    let start = Instant::now();
+    let discovery = |due| AccountState {
+        discovery: Some(DiscoveryState { due, ..DiscoveryState::default() }),
+        ..AccountState::default()
+    };
+    let accounts = [
+        ("new", AccountState::default()),
+        ("forgotten", AccountState { looked_after: Some(start), ..AccountState::default() }),
+        ("due", discovery(Some(start + Duration::from_secs(600)))),
+        ("first", discovery(None)),
+    ];
+    let accounts = accounts.map(|(name, account)| (name.to_owned(), account)).into();
+    let minute = Duration::from_secs(60);
+    let state = State::new(minute, minute * 15, SystemTime::UNIX_EPOCH, accounts, BTreeMap::new(), []);
+    let overdue = [300, 301, 900, 901].map(|seconds| state.overdue(start + Duration::from_secs(seconds)));
+    assert_eq!(overdue, [(0, 0), (1, 0), (1, 0), (2, 0)]);
 }

@@ -95,6 +95,9 @@ fn the_help_explains_every_command_and_flag() {
     stdout:       --simulator.scenario <FILE>
     stdout:           Scenario of the simulated Atlas API, for `simulate` and `demo` [default: built in]
     stdout:
+    stdout:       --healthcheck.ready
+    stdout:           Lets `healthcheck` ask whether the exporter is ready, rather than healthy
+    stdout:
     stdout:       --shard.index <INDEX>
     stdout:           Which of several exporters this is, from 0; `hostname` takes the number at the end of the host's name
     stdout:
@@ -282,6 +285,23 @@ fn a_healthcheck_succeeds_where_an_exporter_runs() {
 }
 
 #[test]
+fn a_healthcheck_may_ask_whether_the_exporter_is_ready() {
+    let folder = folder();
+    let atlas = Atlas::start(folder.path(), SCENARIO);
+    let ready = |running: &Exporter| {
+        let flag = format!("--web.listen-address={}", running.address);
+        shown(&run(exporter(folder.path(), ["healthcheck", "--healthcheck.ready", &flag])), folder.path())
+    };
+    let running = Exporter::of(folder.path(), &atlas);
+    assert_snapshot!(ready(&running), @"status Some(0)");
+    atlas.tell("faults", r#"{"effect": "never"}"#);
+    assert_snapshot!(ready(&Exporter::start(folder.path(), [])), @"
+    status Some(1)
+    stderr: ERROR the answer is `503`
+    ");
+}
+
+#[test]
 fn a_healthcheck_fails_with_a_sentence_where_no_exporter_runs() {
     let folder = folder();
     let address = {
@@ -293,5 +313,16 @@ fn a_healthcheck_fails_with_a_sentence_where_no_exporter_runs() {
     assert_snapshot!(shown(&ended, folder.path()).replace(&address, "ADDRESS"), @r"
     status Some(1)
     stderr: ERROR connect to `ADDRESS`: Connection refused (os error 111)
+    ");
+}
+
+#[test]
+fn a_shard_that_there_is_not_is_a_fault_that_no_restart_mends() {
+    let folder = folder();
+    write_config(folder.path(), &config("http://127.0.0.1:9", &[(GROUP, "payments")]));
+    let ended = run(exporter(folder.path(), ["--shard.index=3", "--shard.count=3"]));
+    assert_snapshot!(shown(&ended, folder.path()), @"
+    status Some(64)
+    stderr: ERROR --shard.index is 3, but must be below --shard.count, which is 3
     ");
 }

@@ -2,6 +2,7 @@
 
 use std::{
     net::TcpStream,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -46,22 +47,42 @@ fn sigint_ends_the_exporter_while_a_poll_hangs() {
     ends_promptly_while_a_poll_hangs("INT");
 }
 
-#[test]
-fn an_answer_under_way_is_completed_before_the_end() {
-    /// With names this long, a page of more than what the sockets' buffers hold.
-    const PEERINGS: usize = 2000;
-    let folder = folder();
+/// With names this long, a page of more than what the sockets' buffers hold.
+const PEERINGS: usize = 2000;
+
+/// An exporter of a page that takes long, and a simulator that must live as long.
+fn with_a_long_page(folder: &Path) -> (Atlas, Exporter) {
     let name = "v".repeat(1000);
     let scenario = format!(
         "groups: [{{id: {GROUP}, name: big, peerings: [
            {{provider: AWS, status: AVAILABLE, vpcId: '{name}{{n}}', repeat: {PEERINGS}}}]}}]"
     );
-    let atlas = Atlas::start(folder.path(), &scenario);
+    let atlas = Atlas::start(folder, &scenario);
     let config = config(&atlas.url(), &[(GROUP, "big")]).replace("interval: 1s", "interval: 60s");
-    write_config(folder.path(), &config);
-    let mut exporter = Exporter::start(folder.path(), []);
+    write_config(folder, &config);
+    let exporter = Exporter::start(folder, []);
     exporter.wait_until_ready();
+    (atlas, exporter)
+}
 
+#[test]
+fn a_second_signal_ends_at_once_in_the_middle_of_an_answer() {
+    let folder = folder();
+    let (_atlas, mut exporter) = with_a_long_page(folder.path());
+    let mut slow = Connection::open(&exporter.address);
+    slow.send("GET", "/metrics", "", "");
+    slow.wait_for_the_first_byte();
+    exporter.process.signal("TERM");
+    exporter.process.wait_for_log("the end", |log| log.contains("a second signal ends at once").then_some(()));
+    assert!(exporter.process.is_running(), "the answer is still under way");
+    exporter.process.signal("INT");
+    assert_eq!(exporter.process.end().status, Some(130));
+}
+
+#[test]
+fn an_answer_under_way_is_completed_before_the_end() {
+    let folder = folder();
+    let (_atlas, mut exporter) = with_a_long_page(folder.path());
     let mut slow = Connection::open(&exporter.address);
     slow.send("GET", "/metrics", "", "");
     slow.wait_for_the_first_byte();

@@ -118,6 +118,22 @@ async fn what_a_discovery_may_not_select_any_more_leaves_at_once() {
 }
 
 #[tokio::test]
+async fn a_group_that_moves_from_the_config_to_the_discovery_keeps_its_data() {
+    let atlas = Atlas::start(&scenario()).await;
+    let slow = Poll { interval: Duration::from_secs(60), ..quick() };
+    let listed = listing(&atlas, &[GROUP, OTHER], slow.clone());
+    let discovered = atlas.service_account_with(&format!("discover: {{include: [{{id: {GROUP}}}]}}"), slow);
+    let (rig, reloader) = Rig::reloadable(atlas, listed).await;
+    rig.until("two groups", |page| watched(page) == [GROUP, OTHER]).await;
+    rig.atlas.simulator.clear_requests();
+    reloader.reload(Ok(discovered)).await.unwrap();
+    assert!(watched(&rig.page().await).contains(&GROUP), "nobody had to ask Atlas for it");
+    let page = rig.until("one group", |page| watched(page) == [GROUP]).await;
+    assert_eq!(page.labels("mongodbatlas_group_info", "group_name"), ["g"]);
+    assert!(rig.atlas.count("peers", &["ok"]) <= 2, "six targets in sixty seconds");
+}
+
+#[tokio::test]
 async fn every_scrape_is_answered_with_a_whole_page_while_configs_change() {
     let atlas = Atlas::start(&scenario()).await;
     let configs = [[GROUP, OTHER], [OTHER, THIRD]].map(|groups| listing(&atlas, &groups, quick()));

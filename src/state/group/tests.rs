@@ -207,3 +207,57 @@ fn ready_is_when_every_account_was_asked_and_every_target_polled_and_it_stays() 
     fixture.find([1, 2]);
     assert!(fixture.state.is_ready(), "a group that appears later does not make it unready");
 }
+
+/// The state after a config that lists other groups; whoever discovers now takes what it is told to.
+fn reload(fixture: Fixture, listed: impl IntoIterator<Item = u8>, heir: Option<&str>) -> Fixture {
+    let mut after = Fixture::new();
+    let groups = listed.into_iter().map(|n| (id(n), Group::listed("a", "")));
+    after.state.groups = groups.collect();
+    after.state.targets.clear();
+    let heir = heir.map(|account| (account.to_owned(), vec![Provider::Aws]));
+    after.state.inherit(fixture.state, |_, _, _| heir.clone());
+    Fixture { seconds: fixture.seconds, ..after }
+}
+
+#[test]
+fn a_group_that_is_listed_no_more_stays_until_the_discovery_told() {
+    let mut fixture = reload(Fixture::new(), [], Some("a"));
+    let aws = Target { group: id(0), provider: Provider::Aws };
+    assert!(fixture.state.targets.contains_key(&aws) && !fixture.state.is_settled("a"));
+    assert_eq!(fixture.find([0]), []);
+    assert_eq!((fixture.watched(), fixture.state.is_settled("a")), (vec![0], true));
+    assert_eq!(fixture.state.groups[&id(0)].name, "g0", "the config names it no more");
+    assert_eq!(fixture.find([1]), [DiscoveryEvent::Appeared(id(1)), DiscoveryEvent::HeldBack { missing: 1, known: 1 }]);
+}
+
+#[test]
+fn a_group_that_is_listed_no_more_leaves_with_the_first_listing_that_lacks_it() {
+    let mut fixture = reload(Fixture::new(), [], Some("a"));
+    let gone = DiscoveryEvent::Left { group: id(0), name: "mine".to_owned() };
+    assert_eq!(fixture.find([1, 2]), [gone, DiscoveryEvent::Appeared(id(1)), DiscoveryEvent::Appeared(id(2))]);
+}
+
+#[test]
+fn what_was_told_of_a_listed_group_is_known_when_it_is_listed_no_more() {
+    let mut fixture = Fixture::new();
+    fixture.find([0, 1]);
+    assert_eq!(fixture.state.groups[&id(0)].name, "mine");
+    let mut fixture = reload(fixture, [], Some("a"));
+    assert_eq!((fixture.state.groups[&id(0)].name.as_str(), fixture.state.is_settled("a")), ("g0", true));
+    assert_eq!(fixture.find([1]), [], "one listing may lack it by mistake");
+    assert_eq!(fixture.find([1]), [left(0)]);
+}
+
+#[test]
+fn another_account_may_take_a_group_over() {
+    let mut fixture = reload(Fixture::new(), [], Some("b"));
+    assert_eq!(fixture.state.targets_of("b").count(), 1);
+    fixture.discover("b", Ok(vec![found(0)]));
+    assert_eq!((fixture.state.account_of(&id(0)), fixture.state.is_settled("b")), (Some("b"), true));
+}
+
+#[test]
+fn a_group_that_nobody_discovers_leaves_at_once() {
+    let fixture = reload(Fixture::new(), [], None);
+    assert!(fixture.watched().is_empty() && fixture.state.targets.is_empty());
+}

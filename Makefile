@@ -14,13 +14,16 @@ test: tools
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo test --locked
 
-# rustfmt and clippy, where Rust was installed without them, and Debian's prometheus with its promtool, and curl.
+# rustfmt and clippy, where Rust was installed without them, and what Debian has that the tests run: prometheus with its promtool,
+# curl, systemd-socket-activate, and a browser with its driver.
 tools:
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || \
 		rustup component add rustfmt clippy
 	@command -v prometheus >/dev/null && command -v promtool >/dev/null && command -v curl >/dev/null && \
-		command -v systemd-socket-activate >/dev/null || \
-		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends prometheus curl systemd; }
+		command -v systemd-socket-activate >/dev/null && \
+		command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
+		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends \
+			prometheus curl systemd chromium chromium-driver; }
 
 # Whether Prometheus's exporter-toolkit itself accepts and refuses the web configs that the tests say; needs Go.
 check-web-config:

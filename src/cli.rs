@@ -135,8 +135,8 @@ fn file_or_nothing(file: &str) -> Result<PathBuf, Infallible> {
 
 fn telemetry_path(path: &str) -> Result<String, String> {
     let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte));
-    if !path.starts_with('/') || path == "/" || path.starts_with("/-/") || !is_plain {
-        return Err("a path such as `/metrics` of plain characters, other than `/` and `/-/…`".to_owned());
+    if !path.starts_with('/') || path == "/" || path.starts_with("/-/") || path.starts_with("/api/") || !is_plain {
+        return Err("a path such as `/metrics` of plain characters, other than `/`, `/-/…` and `/api/…`".to_owned());
     }
     Ok(path.to_owned())
 }
@@ -180,7 +180,7 @@ mod tests {
         for path in ["/metrics", "/atlas/metrics"] {
             assert!(telemetry_path(path).is_ok(), "{path}");
         }
-        for path in ["", "metrics", "/", "/-/ready", "/a b", "/\"><script>"] {
+        for path in ["", "metrics", "/", "/-/ready", "/api/v1/targets", "/a b", "/\"><script>"] {
             assert!(telemetry_path(path).is_err(), "{path}");
         }
     }

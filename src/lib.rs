@@ -6,6 +6,7 @@
 //! scheduler  when to poll which target
 //! atlas      one poll: every page of a group and provider, or an error
 //! state      what we know now
+//! status     the state -> a page for people, and JSON
 //! metrics    the state -> exposition text
 //! systemd    what systemd hands over and wants to be told
 //! telemetry  renders that text when the state changes
@@ -40,6 +41,7 @@ pub mod server;
 pub mod shard;
 pub mod simulator;
 pub mod state;
+pub mod status;
 pub mod systemd;
 pub mod telemetry;
 pub mod web;
@@ -67,6 +69,7 @@ use self::{
     server::{Limits, Routes},
     shard::Shard,
     state::{OVERDUE, State},
+    status::Status,
     web::Web,
 };
 
@@ -209,6 +212,7 @@ fn routes(
     document: watch::Receiver<Arc<server::Document>>,
     wish: Option<mpsc::Sender<Reload>>,
 ) -> Routes {
+    let status = Status::new(state.subscribe(), path);
     let (state, progress, page) = (state.subscribe(), state.subscribe(), document.clone());
     Routes {
         telemetry_path: path.to_owned(),
@@ -217,7 +221,10 @@ fn routes(
         missing: Box::new(move || missing(&state.borrow())),
         stuck: Box::new(move || stuck(&progress.borrow(), page.borrow().made, Instant::now())),
         reload: wish.map(over_http),
-        landing: include_str!("landing.html").replace("{telemetry_path}", path),
+        pages: Box::new(move |path, query| {
+            let (status, path, query) = (status.clone(), path.to_owned(), query.to_owned());
+            Box::pin(async move { status.page(&path, &query).await })
+        }),
     }
 }
 

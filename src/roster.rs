@@ -140,6 +140,7 @@ pub fn initial_state(config: &Config, shard: Shard) -> State {
 fn account_state(account: &config::Account) -> AccountState {
     AccountState {
         api_version: account.api_version.as_str(),
+        console: console(account),
         expires: account.credential_expires,
         refused: false,
         unreadable: false,
@@ -147,6 +148,12 @@ fn account_state(account: &config::Account) -> AccountState {
         looked_after: None,
         discovery: account.discover.as_ref().map(|discover| DiscoveryState::new(discover.interval)),
     }
+}
+
+/// Atlas has its pages where its API is. A simulator has no TLS, and no pages.
+fn console(account: &config::Account) -> Option<String> {
+    let url = &account.base_url;
+    (url.scheme() == "https").then(|| url.origin().ascii_serialization())
 }
 
 fn targets(account: &config::Account, shard: Shard) -> impl Iterator<Item = Target> {

@@ -21,6 +21,7 @@ fn state() -> State {
     let discovery = Some(DiscoveryState::new(Duration::from_secs(600)));
     let account = AccountState {
         api_version: "v1.0",
+        console: None,
         expires: Some(at(1_800_000_000)),
         refused: false,
         unreadable: false,

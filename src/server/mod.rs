@@ -25,7 +25,7 @@ use self::{connection::Shared, handshakes::Handshakes};
 use crate::web::Web;
 
 pub use document::Document;
-pub use routes::{Reload, Routes};
+pub use routes::{Making, Page, Pages, Reload, Routes};
 
 /// What a client may do.
 #[derive(Clone, Copy, Debug)]

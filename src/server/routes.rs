@@ -9,6 +9,8 @@ use hyper::{
     header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY},
 };
 
+use tracing::error;
+
 use super::document::{Body, Document};
 
 /// What is sent.
@@ -28,8 +30,40 @@ pub struct Routes {
     pub stuck: Box<dyn Fn() -> Option<String> + Send + Sync>,
     /// Reads the config again; nothing where nobody may wish that over HTTP.
     pub reload: Option<Reload>,
-    /// The page at `/`, in HTML.
-    pub landing: String,
+    /// Every other page, by path and query; nothing where there is none.
+    pub pages: Pages,
+}
+
+/// Makes a page for whoever asks for a path, with a query; an error is for the log.
+pub type Pages = Box<dyn Fn(&str, &str) -> Making + Send + Sync>;
+
+/// A page that is being made.
+pub type Making = Pin<Box<dyn Future<Output = anyhow::Result<Option<Page>>> + Send>>;
+
+/// What is answered with status 200.
+#[derive(Debug)]
+pub struct Page {
+    content_type: &'static str,
+    body: Bytes,
+}
+
+impl Page {
+    /// A page of a media type.
+    pub fn of(content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        Self { content_type, body: body.into() }
+    }
+
+    /// A page for a browser, which gets everything from here.
+    #[must_use]
+    pub fn html(body: String) -> Self {
+        Self::of("text/html; charset=utf-8", body)
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
 }
 
 /// Reads the config again, and says why it is not used.
@@ -42,14 +76,10 @@ impl Routes {
         if path == "/-/reload" {
             return self.reload(request.method()).await;
         }
-        if ![self.telemetry_path.as_str(), "/", "/-/healthy", "/-/ready"].contains(&path) {
-            return text(StatusCode::NOT_FOUND, "not found\n");
-        }
         if ![Method::GET, Method::HEAD].contains(request.method()) {
             return only("GET, HEAD");
         }
         match path {
-            "/" => self.landing(),
             "/-/healthy" => match (self.stuck)() {
                 None => text(StatusCode::OK, "healthy\n"),
                 Some(stuck) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("not healthy: {stuck}\n")),
@@ -58,7 +88,15 @@ impl Routes {
                 None => text(StatusCode::OK, "ready\n"),
                 Some(missing) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("not ready: {missing}\n")),
             },
-            _ => self.telemetry(request.headers()),
+            _ if path == self.telemetry_path => self.telemetry(request.headers()),
+            _ => match (self.pages)(path, request.uri().query().unwrap_or_default()).await {
+                Ok(Some(page)) => answer(page),
+                Ok(None) => text(StatusCode::NOT_FOUND, "not found\n"),
+                Err(why) => {
+                    error!("a page cannot be made: {why:#}");
+                    refusal(StatusCode::INTERNAL_SERVER_ERROR)
+                }
+            },
         }
     }
 
@@ -87,15 +125,6 @@ impl Routes {
         }
     }
 
-    fn landing(&self) -> Answer {
-        let mut response = text(StatusCode::OK, &self.landing);
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
-        headers.insert("content-security-policy", HeaderValue::from_static(policy));
-        response
-    }
-
     fn telemetry(&self, headers: &HeaderMap) -> Answer {
         let (document, tail) = (self.telemetry)();
         let zipped = if accepts_gzip(headers) { document.gzip(&tail).ok() } else { None };
@@ -109,6 +138,28 @@ impl Routes {
         }
         response
     }
+}
+
+/// Nothing but what comes from here, and no word to others about where that is.
+const POLICY: [(&str, &str); 3] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; \
+         base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("referrer-policy", "no-referrer"),
+    ("cache-control", "no-store"),
+];
+
+fn answer(page: Page) -> Answer {
+    let mut response = text(StatusCode::OK, "");
+    *response.body_mut() = Full::new(page.body.chain(Bytes::new()));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(page.content_type));
+    for (name, value) in POLICY {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 /// To a method that the path does not take.

@@ -36,7 +36,7 @@ async fn site_that_lacks(limits: Limits, web: Web, lack: Option<&'static str>) -
         missing: Box::new(move || lack.map(str::to_owned)),
         stuck: Box::new(move || lack.map(str::to_owned)),
         reload: None,
-        landing: String::new(),
+        pages: Box::new(|_, _| Box::pin(async { Ok(None) })),
     };
     let listeners = bind(&["127.0.0.1:0".to_owned()]).await.unwrap();
     let address = listeners[0].local_addr().unwrap();

@@ -16,6 +16,8 @@ const FAILURES_END_WAITING: u64 = 3;
 pub struct AccountState {
     /// The version of the API that is asked.
     pub api_version: &'static str,
+    /// Where people see it in Atlas, such as `https://cloud.mongodb.com`; nothing where that is no Atlas.
+    pub console: Option<String>,
     /// When the credential ends, as the config says.
     pub expires: Option<SystemTime>,
     /// Whether Atlas refuses the credential.

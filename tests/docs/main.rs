@@ -9,4 +9,5 @@ mod logs;
 mod markdown;
 mod metrics;
 mod simulator;
+mod status;
 mod web;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "whatever is not as expected fails the test, in helpers too")]
 
+mod browser;
 mod command_line;
 mod demo;
 mod exposition;
@@ -17,6 +18,7 @@ mod scraping;
 mod secrets;
 mod setup;
 mod shutdown;
+mod status_page;
 mod systemd;
 mod tls;
 mod tls_atlas;

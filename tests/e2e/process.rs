@@ -70,6 +70,11 @@ impl Running {
         self.stderr.wait_for(what, look)
     }
 
+    /// The same for what it prints.
+    pub(crate) fn wait_for_output<T>(&self, what: &str, look: impl Fn(&str) -> Option<T>) -> T {
+        self.stdout.wait_for(what, look)
+    }
+
     /// Waits for a line with the phrase, and returns the word after it.
     pub(crate) fn word_after(&self, phrase: &str) -> String {
         self.wait_for_log(phrase, |log| words_after(log, phrase).pop())

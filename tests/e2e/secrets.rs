@@ -42,7 +42,7 @@ fn run_all(folder: &Path, format: &str) -> Option<i32> {
     check(&run(exporter(folder, ["doctor", debug, format])));
     let serving = Exporter::start(folder, [debug, format]);
     serving.wait_until_ready();
-    for path in ["/metrics", "/", "/-/ready", "/config", "/debug"] {
+    for path in ["/metrics", "/", "/api/v1/peerings", "/api/v1/targets", "/-/ready", "/config", "/debug"] {
         assert_no_secret(path, get(&serving.address, path).text());
     }
     check(&serving.process.terminate());

@@ -53,8 +53,11 @@ def workload(objects, values):
     same("time to end", pod["terminationGracePeriodSeconds"] >= 12, True)
     probes = [container["livenessProbe"], container["readinessProbe"]]
     if "webConfig" in values:
-        same("probes", [probe["exec"]["command"][1:] for probe in probes], [["healthcheck"]] * 2)
-        same("exporter of the probe", probes[0]["exec"]["command"][0] in DOCKERFILE, True)
+        commands = [probe["exec"]["command"] for probe in probes]
+        same("probes", [args for _, *args in commands], [["healthcheck"], ["healthcheck", "--healthcheck.ready"]])
+        for program, *args in commands:
+            same("exporter of the probe", program in DOCKERFILE, True)
+            run(EXPORTER, *args, "--help")
         same("other ways of probing", [key for probe in probes for key in probe if key in ("httpGet", "tcpSocket")], [])
     else:
         asked = [{"path": path, "port": "http"} for path in ("/-/healthy", "/-/ready")]

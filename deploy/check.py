@@ -48,6 +48,9 @@ def workload(objects, values):
     same("security of the pod", pod["securityContext"], {**user, "seccompProfile": {"type": "RuntimeDefault"}})
     rights = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     same("security of the container", container["securityContext"], rights)
+    for key in ("nodeSelector", "tolerations", "affinity", "priorityClassName"):
+        same(key, pod.get(key), values.get(key))
+    same("labels", values.get("podLabels", {}).items() <= template["metadata"]["labels"].items(), True)
     same("token of Kubernetes", pod["automountServiceAccountToken"], False)
     same("memory limit", container["resources"]["limits"]["memory"], "512Mi")
     same("time to end", pod["terminationGracePeriodSeconds"] >= 12, True)
@@ -89,7 +92,7 @@ def monitors(name, objects, values):
     same(f"{name}: path", endpoint["path"], values.get("telemetryPath", "/metrics"))
     said = values["serviceMonitor"]
     same(f"{name}: scheme", endpoint["scheme"], said.get("scheme", "http"))
-    for key in ("tlsConfig", "basicAuth"):
+    for key in ("tlsConfig", "basicAuth", "relabelings", "metricRelabelings"):
         same(f"{name}: {key}", endpoint.get(key), said.get(key))
 
 
@@ -161,6 +164,12 @@ def chart(folder):
     print(f"chart, {len(BAD)} kinds of bad values: refused")
 
 
+def images(_):
+    """The image of a release starts as the other one does."""
+    release = (HERE / "image" / "Dockerfile").read_text()
+    same("what the images do", *(text[text.index("USER ") :] for text in (release, DOCKERFILE)))
+
+
 def compose(folder):
     """What can be known without containers."""
     here = HERE / "compose"
@@ -179,7 +188,7 @@ def compose(folder):
 
 
 def main():
-    for check in (systemd, package, schema, chart, compose):
+    for check in (systemd, package, images, schema, chart, compose):
         with tempfile.TemporaryDirectory() as folder:
             check(pathlib.Path(folder))
             print(f"{check.__name__}: ok")

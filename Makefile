@@ -31,18 +31,42 @@ check-web-config:
 
 # The oldest Helm that the chart is for: newer ones take what it takes, and Debian's Go can build it.
 HELM := target/helm-v3.12.3/helm
+# Newer ones need a newer Go than Debian's.
+ACTIONLINT := target/actionlint-v1.7.7/actionlint
+CHART_READER := target/chart-reader/chart
+CARGO_DEB := target/cargo-deb-3.8.0/bin/cargo-deb
 
-.PHONY: check-deploy
+.PHONY: check-deploy deb
 
-# What deploy/ holds, by systemd-analyze, a real helm, promtool and the exporter. Needs Go, for Helm, the first time.
-check-deploy: tools $(HELM)
-	@/usr/bin/python3 -c 'import yaml' 2>/dev/null && command -v systemd-analyze >/dev/null || \
-		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends python3-yaml systemd; }
+# What deploy/ and .github/ hold, by the programs that read it. Needs Go, for Helm and actionlint.
+check-deploy: tools $(HELM) $(ACTIONLINT) $(CHART_READER) $(CARGO_DEB)
+	@/usr/bin/python3 -c 'import yaml' 2>/dev/null && command -v systemd-analyze >/dev/null && \
+		command -v dpkg-shlibdeps >/dev/null && command -v shellcheck >/dev/null || \
+		{ $(SUDO) apt-get update -q && \
+		$(SUDO) apt-get install -y -q --no-install-recommends python3-yaml systemd dpkg-dev shellcheck; }
+	shellcheck .ci/run
+	$(ACTIONLINT)
 	cargo build --locked
-	/usr/bin/python3 deploy/check.py $(HELM) target/debug/mongodbatlas-peering-exporter
+	/usr/bin/python3 -B deploy/check.py $(HELM) $(CHART_READER) $(CARGO_DEB) \
+		target/debug/mongodbatlas-peering-exporter
 
 $(HELM):
 	GOBIN=$(abspath $(@D)) go install helm.sh/helm/v3/cmd/helm@v3.12.3
+
+$(ACTIONLINT):
+	GOBIN=$(abspath $(@D)) go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
+
+$(CHART_READER): $(wildcard tests/chart/*)
+	cd tests/chart && go build -o $(abspath $@) .
+
+# Without optimization and liblzma: seconds in place of minutes, and it calls xz.
+$(CARGO_DEB):
+	cargo install --locked --debug --no-default-features --root target/cargo-deb-3.8.0 cargo-deb@3.8.0
+
+# A Debian package in dist/; TARGET is what to build for, such as x86_64-unknown-linux-musl.
+deb: $(CARGO_DEB)
+	cargo build --release --locked $(if $(TARGET),--target $(TARGET))
+	$(CARGO_DEB) --no-build $(if $(TARGET),--target $(TARGET)) --output dist/
 
 # What a scrape and a poll cost at 12,500 peerings; prints the machine and the spread.
 bench:

@@ -1,153 +1,24 @@
 #!/usr/bin/python3
-"""Checks deploy/ with the programs that read it: systemd-analyze, helm, promtool and the exporter itself.
+"""Checks deploy/ with the programs that read it: systemd-analyze, helm, promtool, cargo-deb and the exporter itself.
 
-usage: check.py HELM EXPORTER
+usage: check.py HELM CHART_READER CARGO_DEB EXPORTER
 """
 
 import json
 import pathlib
 import re
-import shlex
-import subprocess
 import sys
 import tempfile
 
 import yaml
 
-HERE = pathlib.Path(__file__).resolve().parent
+from checks.package import package
+from checks.programs import CHART_READER, EXPORTER, HELM, HERE, check_config, run, same
+from checks.systemd import systemd
+from checks.values import BAD, MODES
+
 CHART = HERE / "kubernetes"
-UNIT = HERE / "systemd" / "mongodbatlas-peering-exporter.service"
-HELM, EXPORTER = (pathlib.Path(arg).resolve() for arg in sys.argv[1:3])
-
-LEAST = {
-    "existingSecret": "atlas",
-    "config": {"accounts": [{"client_id": "mdb_sa_id_0123456789abcdef01234567", "client_secret_file": "client-secret"}]},
-}
-SHARDS = {**LEAST, "shards": {"count": 3}}
-ALL = {
-    **LEAST,
-    "config": {
-        "poll": {"interval": "2m", "concurrency": 4, "containers": False},
-        "accounts": [
-            {
-                "name": "production",
-                "client_id_file": "client-id",
-                "client_secret_file": "client-secret",
-                "credential_expires": "2027-01-31",
-                "proxy_url": "http://proxy.internal:3128",
-                "discover": {
-                    "include": [{"name": "shop-.*", "tags": {"env": "production|staging"}}],
-                    "exclude": [{"id": "123456789012345678901234"}],
-                },
-            },
-            {
-                "name": "old",
-                "api_version": "v1.0",
-                "public_key": "abcdefgh",
-                "private_key_file": "private-key",
-                # Digits only, and one that YAML would take for a number: they must stay texts.
-                "groups": [{"id": "535682379478703713217012", "name": "1e3"}, {"id": "5356823794e9999999999990"}],
-            },
-        ],
-    },
-    "image": {"repository": "registry.example.com/exporter", "tag": "1.2.3", "pullPolicy": "Always"},
-    "imagePullSecrets": [{"name": "registry"}],
-    "replicas": 2,
-    "log": {"level": "warn", "format": "text"},
-    "telemetryPath": "/atlas/metrics",
-    "service": {"port": 9000, "annotations": {"a": "b"}},
-    "podAnnotations": {"a": "b"},
-    "nodeSelector": {"kubernetes.io/os": "linux"},
-    "tolerations": [{"operator": "Exists"}],
-    "affinity": {"podAntiAffinity": {}},
-    "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
-    "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
-    "networkPolicy": {"enabled": True, "from": [{"namespaceSelector": {}}], "egressPorts": [443, 3128]},
-}
-ALL_SHARDS = {**ALL, "replicas": 1, "shards": {"count": 3}}
-OPTIONAL = ["NetworkPolicy", "PrometheusRule", "ServiceMonitor"]
-MODES = {
-    "plain": (LEAST, ["ConfigMap", "Deployment", "Service"]),
-    "shards": (SHARDS, ["ConfigMap", "Service", "StatefulSet"]),
-    "all": (ALL, ["ConfigMap", "Deployment", "Service", *OPTIONAL]),
-    "all with shards": (ALL_SHARDS, ["ConfigMap", "Service", "StatefulSet", *OPTIONAL]),
-}
-
-
-def account(**changes):
-    return {**LEAST, "config": {"accounts": [{**LEAST["config"]["accounts"][0], **changes}]}}
-
-
-# What is refused, and a word of the reason.
-BAD = {
-    "nothing": ({}, "existingSecret"),
-    "no Secret": ({"config": LEAST["config"]}, "existingSecret"),
-    "no account": ({"existingSecret": "atlas"}, "accounts"),
-    "a secret": (account(client_secret="x"), "client_secret"),
-    "a variable that nobody sets": (account(client_secret_env="X"), "client_secret_env"),
-    "both kinds of credential": (account(private_key_file="x"), "oneOf|one and only one"),
-    "an unknown key": ({**LEAST, "replicaCount": 2}, "replicaCount"),
-    "an unknown key of the config": ({**LEAST, "config": {**LEAST["config"], "polls": {}}}, "polls"),
-    "no shard": ({**LEAST, "shards": {"count": 0}}, "count"),
-    "shards in replicas": ({**SHARDS, "replicas": 2}, "replicas"),
-    "too many replicas": ({**LEAST, "replicas": 4}, "replicas"),
-    "an unknown level": ({**LEAST, "log": {"level": "trace"}}, "level"),
-    "a path that hides the probes": ({**LEAST, "telemetryPath": "/-/healthy"}, "telemetryPath"),
-    "too little time for the end": ({**LEAST, "terminationGracePeriodSeconds": 5}, "terminationGracePeriod"),
-    "a port that is none": ({**LEAST, "service": {"port": 0}}, "port"),
-}
-
-
-def run(*command, ok=True, warnings=False):
-    """What a command writes; it must succeed, or fail, as told."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
-    output = done.stdout + done.stderr
-    if (done.returncode == 0) != ok:
-        sys.exit(f"{shlex.join(str(part) for part in command)}: exit status {done.returncode}\n{output}")
-    return output if warnings or not ok else done.stdout
-
-
-def same(what, found, expected):
-    if found != expected:
-        sys.exit(f"{what}: {found!r} instead of {expected!r}")
-
-
-def check_config(folder, config, args):
-    """The exporter accepts a config with these flags, where every file that the config names is there."""
-    (folder / "config.yaml").write_text(config)
-    for name in re.findall(r"_file: (\S+)", config):
-        (folder / name).write_text("x\n")
-    run(EXPORTER, "check-config", *args, f"--config.file={folder / 'config.yaml'}")
-
-
-def systemd(folder):
-    text = UNIT.read_text()
-    (start,) = re.findall(r"^ExecStart=/usr/bin/mongodbatlas-peering-exporter (.*)$", text, re.M)
-    copy = folder / UNIT.name
-    copy.write_text(text.replace("ExecStart=/usr/bin/mongodbatlas-peering-exporter", f"ExecStart={EXPORTER}"))
-    # It tells what it does not know, and still succeeds; other units of this machine are not ours.
-    warnings = run("systemd-analyze", "verify", copy, warnings=True).splitlines()
-    same("warnings", [line for line in warnings if UNIT.name in line], [])
-    run("systemd-analyze", "security", "--offline=true", "--threshold=15", copy)
-
-    # With the socket, and the drop-in that it needs.
-    socket = folder / UNIT.with_suffix(".socket").name
-    socket.write_text(UNIT.with_suffix(".socket").read_text())
-    dropin = folder / f"{UNIT.name}.d" / "socket.conf"
-    dropin.parent.mkdir()
-    text_of_dropin = (HERE / "systemd" / "socket.conf").read_text()
-    (on_socket,) = re.findall(r"^ExecStart=/usr/bin/mongodbatlas-peering-exporter (.*)$", text_of_dropin, re.M)
-    same("flags on the socket", on_socket, f"{start} --web.systemd-socket")
-    dropin.write_text(text_of_dropin.replace("/usr/bin/mongodbatlas-peering-exporter", str(EXPORTER)))
-    warnings = run("systemd-analyze", "verify", socket, copy, warnings=True).splitlines()
-    same("warnings", [line for line in warnings if UNIT.stem in line], [])
-
-    config = (HERE / "systemd" / "config.yaml").read_text()
-    (credential,) = re.findall(r"^LoadCredential=([^:]+):", text, re.M)
-    path = f"/run/credentials/{UNIT.name}/{credential}"
-    same("uses of the credential", config.count(path), 1)
-    flags = [flag for flag in shlex.split(start) if not flag.startswith("--config.file=")]
-    check_config(folder, config.replace(path, credential), flags)
+DOCKERFILE = (HERE.parent / "Dockerfile").read_text()
 
 
 def of_kind(objects, kind):
@@ -177,21 +48,68 @@ def workload(objects, values):
     same("security of the pod", pod["securityContext"], {**user, "seccompProfile": {"type": "RuntimeDefault"}})
     rights = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     same("security of the container", container["securityContext"], rights)
+    for key in ("nodeSelector", "tolerations", "affinity", "priorityClassName"):
+        same(key, pod.get(key), values.get(key))
+    same("labels", values.get("podLabels", {}).items() <= template["metadata"]["labels"].items(), True)
     same("token of Kubernetes", pod["automountServiceAccountToken"], False)
     same("memory limit", container["resources"]["limits"]["memory"], "512Mi")
     same("time to end", pod["terminationGracePeriodSeconds"] >= 12, True)
-    for probe, path in (("livenessProbe", "/-/healthy"), ("readinessProbe", "/-/ready")):
-        same(probe, container[probe]["httpGet"], {"path": path, "port": "http"})
+    probes = [container["livenessProbe"], container["readinessProbe"]]
+    if "webConfig" in values:
+        commands = [probe["exec"]["command"] for probe in probes]
+        same("probes", [args for _, *args in commands], [["healthcheck"], ["healthcheck", "--healthcheck.ready"]])
+        for program, *args in commands:
+            same("exporter of the probe", program in DOCKERFILE, True)
+            run(EXPORTER, *args, "--help")
+        same("other ways of probing", [key for probe in probes for key in probe if key in ("httpGet", "tcpSocket")], [])
+    else:
+        asked = [{"path": path, "port": "http"} for path in ("/-/healthy", "/-/ready")]
+        same("probes", [probe["httpGet"] for probe in probes], asked)
     same("ports", container["ports"], [{"name": "http", "containerPort": 10917}])
 
-    (mount,), (volume,) = container["volumeMounts"], pod["volumes"]
+    mount, *more_mounts = container["volumeMounts"]
+    volume, *more_volumes = pod["volumes"]
     same("mount", (mount["name"], mount["readOnly"]), (volume["name"], True))
     config_map = of_kind(objects, "ConfigMap")["metadata"]["name"]
     sources = [{"secret": {"name": values["existingSecret"]}}, {"configMap": {"name": config_map}}]
     same("what is mounted", volume["projected"]["sources"], sources)
     config_flag = f"--config.file={mount['mountPath']}/config.yaml"
     same("config flag", config_flag in container["args"], True)
-    return [arg for arg in container["args"] if arg != config_flag]
+
+    web = [f"--web.config.file={mount['mountPath']}/web.yaml" for mount in more_mounts]
+    same("web config flag", [arg for arg in container["args"] if "web.config" in arg], web)
+    secrets = [(volume["name"], volume["secret"]["secretName"], True) for volume in more_volumes]
+    guards = [values["webConfig"]["existingSecret"]] if "webConfig" in values else []
+    same("Secrets with a web config", [secret for _, secret, _ in secrets], guards)
+    mounts = [(mount["name"], guard, mount["readOnly"]) for mount, guard in zip(more_mounts, guards)]
+    same("mounts of the web config", mounts, secrets)
+    return [arg for arg in container["args"] if arg not in (config_flag, *web)]
+
+
+def monitors(name, objects, values):
+    """Prometheus comes in as the values say."""
+    (endpoint,) = of_kind(objects, "ServiceMonitor")["spec"]["endpoints"]
+    same(f"{name}: path", endpoint["path"], values.get("telemetryPath", "/metrics"))
+    said = values["serviceMonitor"]
+    same(f"{name}: scheme", endpoint["scheme"], said.get("scheme", "http"))
+    for key in ("tlsConfig", "basicAuth", "relabelings", "metricRelabelings"):
+        same(f"{name}: {key}", endpoint.get(key), said.get(key))
+
+
+def schema(folder):
+    """The values take every key of the config, but those that name variables, which nobody would set."""
+    path = folder / "unknown.yaml"
+    path.write_text("{x: 1, poll: {x: 1}, accounts: [{x: 1, discover: {x: 1, include: [{x: 1}]}, groups: [{x: 1}]}]}")
+    faults = run(EXPORTER, "check-config", f"--config.file={path}", ok=False)
+    found = re.findall(r" (\S*)x: unknown key; known here: (.*)", faults)
+    same("places of keys", len(found), 6)
+    for place, known in found:
+        at = json.loads((CHART / "values.schema.json").read_text())["properties"]["config"]
+        for key in re.findall(r"\w+|\[", place):
+            at = at["properties"][key] if key.isalpha() else at["items"] if key == "[" else at
+            at = next((one for one in at.get("anyOf", []) if one["type"] == "object"), at)
+        known = [key for key in known.split(", ") if not key.endswith("_env")]
+        same(f"keys of `{place}` in the schema", sorted(at["properties"]), sorted(known))
 
 
 def rules(folder, objects, values):
@@ -221,16 +139,18 @@ def chart(folder):
     same("versions", (about["version"], about["appVersion"]), (version, version))
 
     for name, (values, kinds) in MODES.items():
-        objects = list(yaml.safe_load_all(render(folder, values)))
+        rendered = render(folder, values)
+        run(CHART_READER, text=rendered)
+        objects = list(yaml.safe_load_all(rendered))
         same(f"{name}: kinds", sorted(one["kind"] for one in objects), sorted(kinds))
         args = workload(objects, values)
         config = of_kind(objects, "ConfigMap")["data"]["config.yaml"]
         same(f"{name}: config", yaml.safe_load(config), values["config"])
         check_config(folder, config, args)
+        if "ServiceMonitor" in kinds:
+            monitors(name, objects, values)
         if "PrometheusRule" in kinds:
             rules(folder, objects, values)
-            (endpoint,) = of_kind(objects, "ServiceMonitor")["spec"]["endpoints"]
-            same(f"{name}: path", endpoint["path"], values["telemetryPath"])
             policy = of_kind(objects, "NetworkPolicy")["spec"]
             same(f"{name}: who may scrape", policy["ingress"][0]["from"], values["networkPolicy"]["from"])
             ports = [port["port"] for port in policy["egress"][0]["ports"]]
@@ -242,6 +162,12 @@ def chart(folder):
         if not re.search(word, output):
             sys.exit(f"{name}: refused without naming {word}:\n{output}")
     print(f"chart, {len(BAD)} kinds of bad values: refused")
+
+
+def images(_):
+    """The image of a release starts as the other one does."""
+    release = (HERE / "image" / "Dockerfile").read_text()
+    same("what the images do", *(text[text.index("USER ") :] for text in (release, DOCKERFILE)))
 
 
 def compose(folder):
@@ -262,7 +188,7 @@ def compose(folder):
 
 
 def main():
-    for check in (systemd, chart, compose):
+    for check in (systemd, package, images, schema, chart, compose):
         with tempfile.TemporaryDirectory() as folder:
             check(pathlib.Path(folder))
             print(f"{check.__name__}: ok")

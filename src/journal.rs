@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    atlas::{Exchange, Report, VersionEnds},
+    atlas::{Exchange, Reason, Report, VersionEnds},
     scheduler::Pauses,
     state::{CredentialChange, State},
 };
@@ -35,7 +35,8 @@ pub fn keep(
         }
         Report::Refused { sentence } => {
             if change(&account, &state, CredentialChange::Refused) {
-                error!(account, "the credential is refused, and all polls of the account fail: {sentence}");
+                let reason = Reason::Unauthorized.as_str();
+                error!(account, reason, "the credential is refused, and all polls of the account fail: {sentence}");
             }
         }
         Report::Accepted => {

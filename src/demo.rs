@@ -32,7 +32,8 @@ pub async fn run(
     let scheme = if web.borrow().has_tls() { "https" } else { "http" };
     for listener in &listeners {
         let address = local(listener.local_addr().context("find the exporter's address")?);
-        info!("look at {scheme}://{address}{telemetry_path}");
+        let site = format!("{scheme}://{address}");
+        info!("look at {site}/ and at {site}{telemetry_path}");
     }
     info!("break a peering: see http://{address}/simulator/");
     // It outlives the exporter, whose last request ends its access token.

@@ -1,13 +1,22 @@
 //! Who is polled when, and who waits for whom.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use mongodbatlas_peering_exporter::{
+    atlas::{Client, Provider},
     config::Poll,
+    roster::initial_state,
+    scheduler::{self, Account, Discovery, Pace, Pauses},
     shard::Shard,
     simulator::{Effect, Fault, Request, StatusFault},
 };
-use tokio::time::sleep;
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 use crate::rig::{Atlas, GROUP, Rig, quick};
 
@@ -208,4 +217,25 @@ async fn the_exporter_ends_at_once_while_polls_hang() {
     let begun = Instant::now();
     rig.stop().await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_panic_in_a_task_ends_the_watch_instead_of_freezing_its_targets() {
+    let atlas = Atlas::start(&groups(1, "")).await;
+    let state = watch::Sender::new(initial_state(&atlas.service_account(quick()), Shard::WHOLE));
+    let account = Account {
+        name: "main".to_owned(),
+        client: Arc::new(Client::new(atlas.settings(), |_| {}).unwrap()),
+        pauses: Arc::new(Pauses::new(quick().interval)),
+        discovery: Some(Discovery {
+            organization: None,
+            interval: quick().interval,
+            providers: vec![Provider::Aws],
+            selects: Box::new(|_| panic!("a fault of ours")),
+        }),
+        asks_for_containers: false,
+    };
+    let pace = Pace { interval: quick().interval, deadline: quick().deadline, concurrency: 1 };
+    let end = timeout(Duration::from_secs(20), scheduler::watch(account, pace, state)).await.unwrap();
+    assert!(end.unwrap_err().is_panic());
 }

@@ -1,8 +1,20 @@
-//! The dashboard as Grafana reads it, and its queries as Grafana sends them.
+//! The dashboards as Grafana reads them, and their queries as Grafana sends them.
 
 use std::{fs, path::PathBuf};
 
 use serde_json::Value;
+
+/// The files of the folder `dashboards`, without their ending.
+pub(crate) const NAMES: [&str; 3] = ["overview", "peering", "exporter"];
+
+/// What the variables of the dashboards are set to: all there is, but for the dashboard of one peering.
+const EVERYTHING: [(&str, &str); 3] = [("account", ".*"), ("group", ".*"), ("provider", ".*")];
+pub(crate) const THE_PEERING: [(&str, &str); 4] = [
+    ("group", "5e57d85c854180642f784401"),
+    ("provider", "AWS"),
+    ("vpcId", "vpc-0c1d7a5e9f3b28461"),
+    ("peering_id", "68f87c7b0000000000000001"),
+];
 
 /// A query of a panel or a variable, ready for Prometheus.
 #[derive(Clone, Debug)]
@@ -20,8 +32,13 @@ pub(crate) fn file(path: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-pub(crate) fn overview() -> Value {
-    serde_json::from_str(&file("dashboards/overview.json")).unwrap()
+pub(crate) fn dashboard(name: &str) -> Value {
+    serde_json::from_str(&file(&format!("dashboards/{name}.json"))).unwrap()
+}
+
+/// Every dashboard, with its name.
+pub(crate) fn all() -> [(&'static str, Value); 3] {
+    NAMES.map(|name| (name, dashboard(name)))
 }
 
 pub(crate) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
@@ -37,40 +54,58 @@ pub(crate) fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
     list(dashboard, "/panels").iter().filter(|panel| text(panel, "/type") != "row")
 }
 
-pub(crate) fn panel<'a>(dashboard: &'a Value, title: &str) -> &'a Value {
-    panels(dashboard).find(|panel| text(panel, "/title") == title).unwrap_or_else(|| panic!("no panel `{title}`"))
+/// Every query of every panel and variable of a dashboard.
+pub(crate) fn queries(name: &str) -> Vec<Query> {
+    queries_with(name, if name == "peering" { &THE_PEERING } else { &EVERYTHING })
 }
 
-/// Every query of the panel.
-pub(crate) fn queries(panel: &Value) -> Vec<Query> {
+/// The same with the variables set so.
+pub(crate) fn queries_with(name: &str, set: &[(&str, &str)]) -> Vec<Query> {
+    let dashboard = dashboard(name);
+    panels(&dashboard).flat_map(|panel| of_panel(panel, set)).chain(of_variables(&dashboard, set)).collect()
+}
+
+/// One query, by the dashboard, the title of the panel and the letter.
+pub(crate) fn query(dashboard: &str, title: &str, letter: char) -> Query {
+    let name = format!("{title} {letter}");
+    let found = queries(dashboard).into_iter().find(|query| query.name == name);
+    found.unwrap_or_else(|| panic!("no query `{name}` in {dashboard}"))
+}
+
+fn of_panel(panel: &Value, set: &[(&str, &str)]) -> Vec<Query> {
     let query = |target: &Value| Query {
         name: format!("{} {}", text(panel, "/title"), text(target, "/refId")),
-        expr: interpolate(text(target, "/expr"), text(target, "/interval")),
+        expr: interpolate(text(target, "/expr"), text(target, "/interval"), set),
         is_range: target["range"] == true,
     };
     list(panel, "/targets").iter().map(query).collect()
 }
 
 /// What each variable asks Prometheus for.
-pub(crate) fn variables(dashboard: &Value) -> Vec<Query> {
+fn of_variables(dashboard: &Value, set: &[(&str, &str)]) -> Vec<Query> {
     let of_prometheus = |variable: &&Value| text(variable, "/type") == "query";
     let query = |variable: &Value| {
-        let (function, arguments) = text(variable, "/query/query").trim_end_matches(')').split_once('(').unwrap();
+        let (function, arguments) = text(variable, "/query/query").split_once('(').unwrap();
+        let arguments = arguments.strip_suffix(')').unwrap();
         let expr = match function {
             "label_values" => {
-                let (metric, label) = arguments.rsplit_once(", ").unwrap();
-                format!("group by ({label}) ({metric}{{{label}!=\"\"}})")
+                let (series, label) = arguments.rsplit_once(", ").unwrap();
+                format!("group by ({label}) ({series})")
             }
-            "query_result" => format!("{arguments})"),
+            "query_result" => arguments.to_owned(),
             other => panic!("Grafana has no `{other}` for variables"),
         };
-        Query { name: format!("variable {}", text(variable, "/name")), expr: interpolate(&expr, ""), is_range: false }
+        Query {
+            name: format!("variable {}", text(variable, "/name")),
+            expr: interpolate(&expr, "", set),
+            is_range: false,
+        }
     };
     list(dashboard, "/templating/list").iter().filter(of_prometheus).map(query).collect()
 }
 
-/// Puts in what Grafana would: every variable on `All`, and its own intervals.
-fn interpolate(expr: &str, min_step: &str) -> String {
+/// Puts in what Grafana would: the variables, and for five minutes its own intervals.
+fn interpolate(expr: &str, min_step: &str, set: &[(&str, &str)]) -> String {
     let rate_interval = match min_step {
         "" => "1m0s",
         "30s" => "2m0s",
@@ -78,9 +113,10 @@ fn interpolate(expr: &str, min_step: &str) -> String {
         "2m" => "8m0s",
         other => panic!("four times {other}, please"),
     };
-    let mut expr = expr.replace("$__rate_interval", rate_interval).replace("$__range", "21600s");
-    for variable in ["account", "group", "provider"] {
-        expr = expr.replace(&format!("\"${variable}\""), "\".*\"");
+    let own = [("__rate_interval", rate_interval), ("__range", "300s"), ("__interval", "1s")];
+    let mut expr = expr.to_owned();
+    for (variable, value) in own.iter().chain(set) {
+        expr = expr.replace(&format!("${variable}"), value);
     }
     assert!(!expr.contains('$'), "a variable is left: {expr}");
     expr

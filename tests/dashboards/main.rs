@@ -4,7 +4,9 @@
 
 mod dashboard;
 mod form;
+mod links;
 mod programs;
 mod promql;
 mod queries;
 mod replicas;
+mod trouble;

@@ -1,4 +1,4 @@
-//! The exporter's demo and a Prometheus that scrapes it, for as long as a test lasts.
+//! The exporter on top of a simulated Atlas, and a Prometheus that scrapes it, for as long as a test lasts.
 
 use std::{
     fs::{self, File},
@@ -11,7 +11,26 @@ use serde_json::Value;
 
 use crate::dashboard::{Query, list};
 
-/// How long anything may take; the exporter of the demo polls every five seconds.
+/// The exporter's config, but for where Atlas is.
+const CONFIG: &str = "poll: {interval: 2s, timeout: 1s, deadline: 1500ms, max_staleness: 10m}
+accounts:
+  - client_id: mdb_sa_id_5f0000000000000000000002
+    client_secret_file: secret
+    credential_expires: 2037-01-31
+    allow_http: true
+    discover: {interval: 4s}
+";
+
+/// An alert, so that `ALERTS` has something.
+const RULES: &str = "groups:
+  - name: test
+    rules:
+      - alert: PeeringIsNotAvailable
+        expr: min by (group_id, provider, vpcId, peering_id) (mongodbatlas_network_peering_available) == 0
+        labels: {severity: page}
+";
+
+/// How long anything may take; the exporter polls every two seconds.
 const DEADLINE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -38,43 +57,81 @@ impl Drop for System {
 }
 
 impl System {
-    /// The demo of the scenario on two addresses, and a Prometheus that has scraped every poll of both.
+    /// The exporter for the scenario on two addresses, and a Prometheus that has scraped every poll of both.
     pub(crate) async fn start(test: &str, scenario: &str) -> Self {
-        let mut system = Self {
+        let mut system = Self::new(test);
+        system.start_simulator(scenario).await;
+        system.start_exporter().await;
+        system.scraped().await
+    }
+
+    /// The same for the demo, as `make demo` shows it.
+    pub(crate) async fn demo(test: &str) -> Self {
+        let mut system = Self::new(test);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mongodbatlas-peering-exporter"));
+        command.args(["demo", "--simulator.listen-address=127.0.0.1:0"]);
+        let log = system.listen(command).await;
+        let mark = "break a peering: see http://";
+        word(log.split(mark).nth(1).unwrap()).trim_end_matches("/simulator/").clone_into(&mut system.simulator);
+        system.scraped().await
+    }
+
+    fn new(test: &str) -> Self {
+        Self {
             programs: Vec::new(),
             folder: folder(test),
             client: reqwest::Client::new(),
             replicas: Vec::new(),
             simulator: String::new(),
             prometheus: String::new(),
-        };
-        system.start_demo(scenario).await;
-        system.start_prometheus().await;
+        }
+    }
+
+    async fn scraped(mut self) -> Self {
+        self.start_prometheus().await;
         let polled = at_once(
             "min(mongodbatlas_peering_polls_total) > 0 and count(mongodbatlas_peering_exporter_build_info) == 2",
         );
-        system.wait_for(&polled, |answer| !answer.is_empty()).await;
-        system
+        self.wait_for(&polled, |answer| !answer.is_empty()).await;
+        self
     }
 
-    async fn start_demo(&mut self, scenario: &str) {
-        let scenario_file = self.folder.join("scenario.yaml");
-        fs::write(&scenario_file, scenario).unwrap();
+    async fn start_simulator(&mut self, scenario: &str) {
+        let file = self.folder.join("scenario.yaml");
+        fs::write(&file, scenario).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_mongodbatlas-peering-exporter"));
-        command
-            .args(["demo", "--simulator.listen-address=127.0.0.1:0"])
-            .args(["--web.listen-address=127.0.0.1:0", "--web.listen-address=127.0.0.1:0"])
-            .arg(format!("--simulator.scenario={}", scenario_file.display()));
-        let log = self.spawn(&mut command, "exporter");
-        let log = log_with(&log, |log| log.contains("/simulator/") && log.matches(" listening on ").count() == 2).await;
-        let after = |mark: &str| log.split(mark).skip(1).map(word).collect::<Vec<_>>();
-        self.replicas = after(" listening on ");
-        after("break a peering: see http://")[0].trim_end_matches("/simulator/").clone_into(&mut self.simulator);
+        command.args(["simulate", "--simulator.listen-address=127.0.0.1:0"]);
+        command.arg(format!("--simulator.scenario={}", file.display()));
+        let log = self.spawn(&mut command, "simulator");
+        let mark = "the simulator is on http://";
+        let log = log_with(&log, |log| log.contains(mark)).await;
+        word(log.split(mark).nth(1).unwrap()).trim_end_matches(';').clone_into(&mut self.simulator);
+    }
+
+    async fn start_exporter(&mut self) {
+        fs::write(self.folder.join("secret"), "mdb_sa_sk_demo").unwrap();
+        let file = self.folder.join("config.yaml");
+        fs::write(&file, format!("{CONFIG}    base_url: http://{}\n", self.simulator)).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mongodbatlas-peering-exporter"));
+        command.arg("serve").arg(format!("--config.file={}", file.display()));
+        self.listen(command).await;
+    }
+
+    /// Starts an exporter on two addresses; what it logs by then is returned.
+    async fn listen(&mut self, mut command: Command) -> String {
+        let command = command.args(["--web.listen-address=127.0.0.1:0", "--web.listen-address=127.0.0.1:0"]);
+        let log = self.spawn(command, "exporter");
+        let mark = " listening on ";
+        let log = log_with(&log, |log| log.matches(mark).count() == 2).await;
+        self.replicas = log.split(mark).skip(1).map(word).collect();
+        log
     }
 
     async fn start_prometheus(&mut self) {
+        fs::write(self.folder.join("rules.yaml"), RULES).unwrap();
         let config = format!(
-            "global: {{scrape_interval: 1s}}
+            "global: {{scrape_interval: 1s, evaluation_interval: 1s}}
+rule_files: [rules.yaml]
 scrape_configs:
   - {{job_name: atlas, static_configs: [{{targets: {:?}}}]}}
 ",
@@ -94,6 +151,12 @@ scrape_configs:
         self.prometheus = word(log.split(mark).nth(1).unwrap());
     }
 
+    /// Ends the exporter, so that no replica can be scraped any more.
+    pub(crate) fn end_exporter(&mut self) {
+        self.programs[1].kill().unwrap();
+        self.programs[1].wait().unwrap();
+    }
+
     /// Starts a program; its log is in the file that is returned.
     fn spawn(&mut self, command: &mut Command, name: &str) -> PathBuf {
         let path = self.folder.join(format!("{name}.log"));
@@ -101,12 +164,6 @@ scrape_configs:
         let program = command.stdout(log.try_clone().unwrap()).stderr(log).spawn();
         self.programs.push(program.unwrap_or_else(|error| missing(name, &error)));
         path
-    }
-
-    /// The page of the first replica.
-    pub(crate) async fn metrics(&self) -> String {
-        let answer = self.client.get(format!("http://{}/metrics", self.replicas[0])).send().await.unwrap();
-        answer.text().await.unwrap()
     }
 
     /// Tells the simulator to change something.

@@ -4,7 +4,7 @@ const KEYWORDS: [&str; 5] = ["and", "or", "unless", "bool", "offset"];
 /// The words before a list of labels.
 const LABELS_FOLLOW: [&str; 4] = ["by", "on", "group_left", "without"];
 
-/// The metric names of an expression without strings that hold brackets.
+/// The metric names of an expression.
 pub(crate) fn metrics(expr: &str) -> Vec<String> {
     let words = words(expr);
     let mut names = Vec::new();
@@ -32,8 +32,11 @@ pub(crate) fn metrics(expr: &str) -> Vec<String> {
 fn words(expr: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut depth = 0;
+    let mut in_text = false;
     for char in expr.chars() {
         match char {
+            '"' => in_text = !in_text,
+            _ if in_text => {}
             '{' | '[' => depth += 1,
             '}' | ']' => depth -= 1,
             _ if depth > 0 => {}
@@ -48,6 +51,6 @@ fn words(expr: &str) -> Vec<String> {
 
 #[test]
 fn functions_labels_and_numbers_are_no_metrics() {
-    let expr = "topk by (a) (1, max(x{b=~\"y\"} offset 1m) * on (c) group_left (d) rate(z_total[5m])) > bool 1e9 or up";
-    assert_eq!(metrics(expr), ["x", "z_total", "up"]);
+    let expr = "topk by (a) (1, max(x{b=~\"y}\"} offset 1m) * on (c) group_left (d) rate(z_total[5m])) > bool 1e9 or up - count_values(\"v\", w)";
+    assert_eq!(metrics(expr), ["x", "z_total", "up", "w"]);
 }

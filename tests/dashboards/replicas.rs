@@ -3,7 +3,7 @@
 use std::{fs, process::Command};
 
 use crate::{
-    dashboard::{overview, panel, queries},
+    dashboard::{THE_PEERING, query},
     programs::{folder, missing},
 };
 
@@ -16,7 +16,9 @@ tests:
       - {series: 'mongodbatlas_group_info{job="j", instance="a", group_id="g", group_name="old", account="x"}', values: 1x20}
       - {series: 'mongodbatlas_group_info{job="j", instance="b", group_id="g", group_name="new", account="x"}', values: 1x20}
       - {series: 'mongodbatlas_peering_poll_last_success_timestamp_seconds{job="j", instance="a", group_id="g", provider="AWS"}', values: 60x20}
-      - {series: 'mongodbatlas_peering_poll_last_success_timestamp_seconds{job="j", instance="b", group_id="g", provider="AWS"}', values: 600x20}
+      - {series: 'mongodbatlas_peering_poll_last_success_timestamp_seconds{job="j", instance="b", group_id="g", provider="AWS"}', values: 0x11 600x8}
+      - {series: 'mongodbatlas_peering_poll_success{job="j", instance="a", group_id="g", provider="AWS"}', values: 0x20}
+      - {series: 'mongodbatlas_peering_poll_success{job="j", instance="b", group_id="g", provider="AWS"}', values: 0x11 1x8}
       - {series: 'mongodbatlas_network_peerings{job="j", instance="a", group_id="g", provider="AWS", status="AVAILABLE"}', values: 1x20}
       - {series: 'mongodbatlas_network_peerings{job="j", instance="a", group_id="g", provider="AWS", status="FAILED"}', values: 0x20}
       - {series: 'mongodbatlas_network_peerings{job="j", instance="b", group_id="g", provider="AWS", status="AVAILABLE"}', values: 0x20}
@@ -30,25 +32,43 @@ tests:
     promql_expr_test:
 "#;
 
+/// The same about the peering that the dashboards' variables name.
+fn series() -> String {
+    let [group, _, network, peering] = THE_PEERING.map(|(_, value)| value);
+    let named = DISAGREEMENT.replace("group_id=\"g\"", &format!("group_id=\"{group}\""));
+    let named = named.replace("vpcId=\"v\"", &format!("vpcId=\"{network}\""));
+    named.replace("peering_id=\"p\"", &format!("peering_id=\"{peering}\""))
+}
+
 /// That the first query of the panel answers so, but for the name of the group.
-fn expected(title: &str, samples: &str) -> String {
-    let expr = format!("max without (group_name) ({})", queries(panel(&overview(), title))[0].expr);
+fn expected(dashboard: &str, title: &str, samples: &str) -> String {
+    let expr = format!("max without (group_name) ({})", query(dashboard, title, 'A').expr);
     format!("      - {{expr: {expr:?}, eval_time: 15m, exp_samples: [{samples}]}}\n")
 }
 
 #[test]
 fn the_replica_that_heard_from_atlas_last_is_believed() {
-    let row = r#"{labels: '{group_id="g", provider="AWS", vpcId="v", peering_id="p", status="FAILED", cloud_account="1", connection_id="c"}', value: 0}"#;
+    let row = r#"{labels: '{group_id="5e57d85c854180642f784401", provider="AWS", vpcId="vpc-0c1d7a5e9f3b28461", peering_id="68f87c7b0000000000000001", status="FAILED", cloud_account="1", connection_id="c"}', value: 0}"#;
+    let number = |value: &str| format!("{{labels: '{{}}', value: {value}}}");
+    let status = |value: &str| format!("{{labels: '{{status=\"FAILED\"}}', value: {value}}}");
     let test = [
-        DISAGREEMENT.to_owned(),
-        expected("Peerings", "{labels: '{}', value: 1}"),
-        expected("Available", "{labels: '{}', value: 0}"),
-        expected("Not available", "{labels: '{}', value: 1}"),
-        expected("Lost in the time range", "{labels: '{}', value: 1}"),
-        expected("Oldest data", "{labels: '{}', value: 300}"),
+        series(),
+        expected("overview", "Peerings", &number("1")),
+        expected("overview", "Available", &number("0")),
+        expected("overview", "Not available", &number("1")),
+        expected("overview", "Lost in the time range", &number("1")),
+        expected("overview", "Oldest data", &number("300")),
         // No id says when it was made, Atlas reports no error, and the replicas name the group and describe the
         // peering in two ways: it is there nevertheless, and once.
-        expected("Peerings that are not AVAILABLE", row),
+        expected("overview", "Peerings that are not AVAILABLE", row),
+        expected("peering", "Status", &status("1")),
+        expected("peering", "Status over time", &number("7")),
+        // Since the twelfth minute replica `b` has been the one that heard last.
+        expected("peering", "Status changes", &number("1")),
+        expected("peering", "In this status since", &number("719000")),
+        expected("peering", "Age of what is shown", &number("300")),
+        expected("peering", "Last poll", &number("1")),
+        expected("exporter", "Targets that fail", &number("0")),
     ]
     .concat();
     let folder = folder("promtool");

@@ -1,0 +1,123 @@
+//! What the dashboards show while things are broken.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::{
+    dashboard::{NAMES, all, list, panels, queries, query, text},
+    programs::System,
+    queries::{ALL_IS_WELL, number},
+};
+
+/// What `Freshness of every target` shows as `never`.
+const NEVER: &str = "1000000000";
+/// How `Status over time` codes FAILED.
+const FAILED: &str = "7";
+
+#[tokio::test]
+async fn what_is_lost_or_never_answered_stands_out() {
+    let scenario = format!("deprecation: Thu, 1 Jan 2026 00:00:00 GMT\n{ALL_IS_WELL}");
+    let mut system = System::start("broken", &scenario).await;
+    system.simulate("sunset", r#"{"sunset": "Thu, 1 Jul 2027 00:00:00 GMT"}"#).await;
+
+    a_group_that_never_answers(&system).await;
+    a_peering_that_fails_and_one_that_waits(&system).await;
+
+    let nothing_is_allowed = r#"{"effect": {"status": {"code": 403}}, "endpoint": "ENDPOINT"}"#;
+    for endpoint in ["peers", "groups"] {
+        system.simulate("faults", &nothing_is_allowed.replace("ENDPOINT", endpoint)).await;
+    }
+    for dashboard in NAMES {
+        for query in queries(dashboard) {
+            system.wait_for(&query, |answer| !answer.is_empty()).await;
+        }
+    }
+    the_columns_of_tables_are_labels_of_their_queries(&system).await;
+    for (dashboard, title, letter, expected) in [
+        ("exporter", "Targets that fail", 'A', "6"),
+        ("exporter", "Discoveries that fail", 'A', "1"),
+        ("peering", "Last poll", 'A', "0"),
+    ] {
+        system.wait_for(&query(dashboard, title, letter), |answer| number(answer) == expected).await;
+    }
+    // The peerings of one group are those of an earlier poll, of the other none were ever known.
+    system.wait_for(&query("exporter", "Targets by their last poll", 'B'), |answer| last(answer) == "3").await;
+    assert_eq!(last(&system.ask(&query("exporter", "Targets by their last poll", 'C')).await), "3");
+
+    system.end_exporter();
+    system.wait_for(&query("exporter", "Exporters down", 'A'), |answer| number(answer) == "2").await;
+}
+
+async fn a_group_that_never_answers(system: &System) {
+    let refused =
+        r#"{"effect": {"status": {"code": 401, "error_code": "NOT_IN_GROUP"}}, "group": "5e57d85c854180642f784402"}"#;
+    system.simulate("faults", refused).await;
+    system.simulate("groups", r#"{"id": "5e57d85c854180642f784402", "name": "not-ours"}"#).await;
+    let is_never =
+        |series: &Value| text(series, "/value/1") == NEVER && text(series, "/metric/group_name") == "not-ours";
+    let ages = system.wait_for(&query("exporter", "Freshness of every target", 'A'), |answer| answer.len() == 6).await;
+    assert_eq!(ages.iter().filter(|series| is_never(series)).count(), 3, "{ages:#?}");
+    assert_eq!(number(&system.ask(&query("overview", "Oldest data", 'A')).await), NEVER);
+    assert_eq!(number(&system.ask(&query("overview", "Targets without fresh data", 'A')).await), "3");
+}
+
+async fn a_peering_that_fails_and_one_that_waits(system: &System) {
+    let change = r#"{"status": "FAILED", "error": "EXPIRED"}"#;
+    system.simulate("groups/5e57d85c854180642f784401/peers/68f87c7b0000000000000001", change).await;
+    let lost = system.wait_for(&query("overview", "Lost in the time range", 'A'), |answer| number(answer) == "1").await;
+    assert_eq!(lost.len(), 1);
+    let table = query("overview", "Peerings that are not AVAILABLE", 'A');
+    let rows = system.wait_for(&table, |rows| rows.len() == 1 && rows[0]["metric"]["reason"] == "EXPIRED").await;
+    let shown = ["group_name", "provider", "vpcId", "status", "cloud_account", "connection_id"]
+        .map(|label| rows[0]["metric"][label].as_str().unwrap_or_default());
+    let expected = ["payments-prod", "AWS", "vpc-0c1d7a5e9f3b28461", "FAILED", "358363220050", "pcx-05530fa865e7a44f4"];
+    assert_eq!(shown, expected);
+    let status = system.ask(&query("peering", "Status", 'A')).await;
+    assert_eq!(status[0]["metric"]["status"], "FAILED");
+    system.wait_for(&query("peering", "Status over time", 'A'), |answer| last(answer) == FAILED).await;
+    system.wait_for(&query("peering", "Status changes", 'A'), |answer| number(answer) == "1").await;
+
+    let request = r#"{"provider": "AWS", "status": "PENDING_ACCEPTANCE", "age": "6d", "vpcId": "vpc-0f1e2d3c4b5a69788",
+        "awsAccountId": "358363220050", "connectionId": "pcx-0e3c7b5d1a9f86240"}"#;
+    system.simulate("groups/5e57d85c854180642f784401/peers", request).await;
+    let waiting = query("overview", "AWS requests that wait for acceptance", 'A');
+    let left = system.wait_for(&waiting, |answer| answer.len() == 1).await;
+    let left: f64 = number(&left).parse().unwrap();
+    assert!((86_000.0..=86_400.0).contains(&left), "{left}");
+}
+
+fn last(answer: &[Value]) -> &str {
+    let samples = answer.first().map(|series| list(series, "/values")).unwrap_or_default();
+    samples.last().map(|sample| text(sample, "/1")).unwrap_or_default()
+}
+
+async fn the_columns_of_tables_are_labels_of_their_queries(system: &System) {
+    for (name, dashboard) in all() {
+        for panel in panels(&dashboard).filter(|panel| panel["type"] == "table") {
+            let letters = list(panel, "/targets").iter().map(|target| text(target, "/refId"));
+            let letters: Vec<_> = letters.collect();
+            let mut there = BTreeSet::from(["Time".to_owned()]);
+            for letter in &letters {
+                there.insert(if letters.len() == 1 { "Value".to_owned() } else { format!("Value #{letter}") });
+                let query = query(name, text(panel, "/title"), letter.chars().next().unwrap());
+                for series in system.ask(&query).await {
+                    there.extend(series["metric"].as_object().unwrap().keys().cloned());
+                }
+            }
+            if panel["title"] == "Both sides" {
+                // The peering is in AWS, and only Azure has it.
+                there.insert("resource_group".to_owned());
+            }
+            let last = list(panel, "/transformations").last().unwrap();
+            if last["id"] == "groupingToMatrix" {
+                let used =
+                    ["columnField", "rowField", "valueField"].map(|field| text(&last["options"], &format!("/{field}")));
+                assert!(used.iter().all(|field| there.contains(*field)), "{used:?}");
+                continue;
+            }
+            let ordered: BTreeSet<_> = last["options"]["indexByName"].as_object().unwrap().keys().cloned().collect();
+            assert_eq!(ordered, there, "{}", panel["title"]);
+        }
+    }
+}

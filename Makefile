@@ -68,6 +68,22 @@ deb: $(CARGO_DEB)
 	cargo build --release --locked $(if $(TARGET),--target $(TARGET))
 	$(CARGO_DEB) --no-build $(if $(TARGET),--target $(TARGET)) --output dist/
 
+# Grafana's schema of the oldest version that the dashboards are for, and the newest there is.
+GRAFANA_SDKS := 1769699998!10.1.0 0.0.21
+
+.PHONY: check-grafana
+
+# Whether the dashboards are as Grafana's own SDK says; it comes from PyPI. Needs Python 3.11.
+check-grafana:
+	@/usr/bin/python3 -m pip --version >/dev/null 2>&1 || \
+		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends python3-pip; }
+	for sdk in $(GRAFANA_SDKS); do \
+		folder="target/grafana-foundation-sdk-$${sdk#*!}" && \
+		{ [ -d "$$folder" ] || \
+			/usr/bin/python3 -m pip install -q --root-user-action=ignore --no-deps --target "$$folder" "grafana-foundation-sdk==$$sdk"; } && \
+		PYTHONPATH="$$folder" /usr/bin/python3 grafana/check.py || exit 1; \
+	done
+
 # What a scrape and a poll cost at 12,500 peerings; prints the machine and the spread.
 bench:
 	cargo bench --locked --bench load

@@ -4,12 +4,10 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
-use serde_json::Value;
-
-use crate::dashboard::{Query, list};
+use crate::asking::at_once;
 
 /// The exporter's config, but for where Atlas is.
 const CONFIG: &str = "poll: {interval: 2s, timeout: 1s, deadline: 1500ms, max_staleness: 10m}
@@ -31,18 +29,18 @@ const RULES: &str = "groups:
 ";
 
 /// How long anything may take; the exporter polls every two seconds.
-const DEADLINE: Duration = Duration::from_secs(20);
-const PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 /// A folder of its own and the programs that write there.
 pub(crate) struct System {
     programs: Vec<Child>,
     folder: PathBuf,
-    client: reqwest::Client,
+    pub(crate) client: reqwest::Client,
     /// The addresses of the exporter: to Prometheus each is a replica.
     pub(crate) replicas: Vec<String>,
-    simulator: String,
-    prometheus: String,
+    pub(crate) simulator: String,
+    pub(crate) prometheus: String,
 }
 
 impl Drop for System {
@@ -165,48 +163,6 @@ scrape_configs:
         self.programs.push(program.unwrap_or_else(|error| missing(name, &error)));
         path
     }
-
-    /// Tells the simulator to change something.
-    pub(crate) async fn simulate(&self, path: &str, body: &str) {
-        let url = format!("http://{}/simulator/{path}", self.simulator);
-        let answer = self.client.post(url).body(body.to_owned()).send().await.unwrap();
-        assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
-    }
-
-    /// The series that Prometheus answers with, but for those that are no number all along.
-    pub(crate) async fn ask(&self, query: &Query) -> Vec<Value> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.append_pair("query", &query.expr);
-        if query.is_range {
-            form.append_pair("start", &(now - 300).to_string());
-            form.append_pair("end", &now.to_string()).append_pair("step", "15");
-        }
-        let kind = if query.is_range { "query_range" } else { "query" };
-        let request = self.client.post(format!("http://{}/api/v1/{kind}", self.prometheus));
-        let request = request.header("Content-Type", "application/x-www-form-urlencoded").body(form.finish());
-        let answer: Value = serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap();
-        assert_eq!(answer["status"], "success", "{}: {}\n{}", query.name, answer["error"], query.expr);
-        list(&answer, "/data/result").iter().filter(|series| is_number(series)).cloned().collect()
-    }
-
-    /// Asks until the answer is as it should be.
-    pub(crate) async fn wait_for(&self, query: &Query, is_right: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-        let start = Instant::now();
-        loop {
-            let answer = self.ask(query).await;
-            if is_right(&answer) {
-                return answer;
-            }
-            assert!(start.elapsed() < DEADLINE, "{}: {answer:#?}\n{}", query.name, query.expr);
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-}
-
-/// A query of a test's own.
-pub(crate) fn at_once(expr: &str) -> Query {
-    Query { name: "test".to_owned(), expr: expr.to_owned(), is_range: false }
 }
 
 /// Fails with the command that installs the program.
@@ -223,11 +179,6 @@ pub(crate) fn folder(test: &str) -> PathBuf {
 
 fn word(text: &str) -> String {
     text.split_whitespace().next().unwrap_or_default().to_owned()
-}
-
-fn is_number(series: &Value) -> bool {
-    let values = list(series, "/values").iter().chain(series.get("value"));
-    values.into_iter().any(|sample| sample[1] != "NaN")
 }
 
 async fn log_with(path: &Path, is_complete: impl Fn(&str) -> bool) -> String {

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use crate::{
+    asking::at_once,
     dashboard::{NAMES, queries, queries_with, query, text},
-    programs::{System, at_once},
+    programs::System,
 };
 
 /// What has no answer while all is well, and why; the tests of trouble hold that each has one then.

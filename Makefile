@@ -81,7 +81,7 @@ check-grafana:
 		folder="target/grafana-foundation-sdk-$${sdk#*!}" && \
 		{ [ -d "$$folder" ] || \
 			/usr/bin/python3 -m pip install -q --root-user-action=ignore --no-deps --target "$$folder" "grafana-foundation-sdk==$$sdk"; } && \
-		PYTHONPATH="$$folder" /usr/bin/python3 grafana/check.py || exit 1; \
+		PYTHONPATH="$$folder" /usr/bin/python3 -B grafana/check.py || exit 1; \
 	done
 
 # What a scrape and a poll cost at 12,500 peerings; prints the machine and the spread.

@@ -116,8 +116,12 @@ async fn the_columns_of_tables_are_labels_of_their_queries(system: &System) {
                 assert!(used.iter().all(|field| there.contains(*field)), "{used:?}");
                 continue;
             }
-            let ordered: BTreeSet<_> = last["options"]["indexByName"].as_object().unwrap().keys().cloned().collect();
-            assert_eq!(ordered, there, "{}", panel["title"]);
+            let columns =
+                |key: &str| last["options"][key].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+            let (shown, hidden) = (columns("renameByName"), columns("excludeByName"));
+            assert!(shown.is_disjoint(&hidden), "{}", panel["title"]);
+            assert_eq!(&shown | &hidden, there, "{}", panel["title"]);
+            assert_eq!(columns("indexByName"), there, "{}", panel["title"]);
         }
     }
 }

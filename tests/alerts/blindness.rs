@@ -24,17 +24,22 @@ fn while_atlas_is_down_one_page_says_so_and_nothing_speaks_of_peerings() {
     let page = &system.receiver.received()[0].alerts[0];
     assert_eq!(page["labels"]["account"], "production");
     let description = page["annotations"]["description"].as_str().unwrap();
-    assert!(description.contains("no fresh data of 100% of its targets; most often the reason is server."), "{description}");
+    assert!(
+        description.contains("no fresh data of 100% of its targets; most often the reason is server."),
+        "{description}"
+    );
 }
 
 #[test]
 fn a_group_that_loses_its_access_is_the_only_one_that_is_told_of() {
     let system = System::start(1);
-    let refused = format!(r#"{{"effect": {{"status": {{"code": 401, "error_code": "NOT_IN_GROUP"}}}}, "group": "{SHOP}"}}"#);
+    let refused =
+        format!(r#"{{"effect": {{"status": {{"code": 401, "error_code": "NOT_IN_GROUP"}}}}, "group": "{SHOP}"}}"#);
     system.tell("faults", &refused);
     assert_eq!(all(&system), ["firing tickets AtlasPeeringDataStale"]);
     let alerts = &system.receiver.received()[0].alerts;
-    let told: Vec<_> = alerts.iter().map(|alert| (&alert["labels"]["group_id"], &alert["labels"]["provider"])).collect();
+    let told: Vec<_> =
+        alerts.iter().map(|alert| (&alert["labels"]["group_id"], &alert["labels"]["provider"])).collect();
     let shop = Value::from(SHOP);
     assert_eq!(told.iter().filter(|(group, _)| **group == shop).count(), told.len());
     assert_eq!(told.len(), 3, "{told:?}");

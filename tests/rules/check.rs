@@ -11,7 +11,11 @@ fn accepts(command: &mut Command) {
 
 #[test]
 fn prometheus_accepts_the_rules() {
-    accepts(Command::new("promtool").args(["check", "rules", "--lint=all", "--lint-fatal"]).arg(path("prometheus/rules.yaml")));
+    accepts(
+        Command::new("promtool")
+            .args(["check", "rules", "--lint=all", "--lint-fatal"])
+            .arg(path("prometheus/rules.yaml")),
+    );
 }
 
 #[test]

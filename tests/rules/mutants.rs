@@ -2,7 +2,9 @@
 
 use promql_parser::{
     label::{Labels, MatchOp, Matchers},
-    parser::{AggregateExpr, BinModifier, BinaryExpr, Expr, LabelModifier, ParenExpr, VectorMatchCardinality, VectorSelector},
+    parser::{
+        AggregateExpr, BinModifier, BinaryExpr, Expr, LabelModifier, ParenExpr, VectorMatchCardinality, VectorSelector,
+    },
 };
 
 /// What is left out, and the expression that is left.

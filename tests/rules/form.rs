@@ -77,6 +77,26 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
 }
 
 #[test]
+fn the_documentation_counts_the_alerts_and_lists_those_that_wake_somebody() {
+    let count = alerts().len();
+    assert!(read("prometheus/README.md").contains(&format!("five records, and {count} alerts")));
+    assert_eq!(rules().len(), count + 5);
+    let readme = read("README.md");
+    assert!(readme.contains(&format!("has {count} alerts")));
+    let is_critical = |alert: &&Rule| alert.text("labels", "severity") == "critical";
+    let critical: Vec<_> = alerts().iter().filter(is_critical).map(|alert| alert.name().to_owned()).collect();
+    let rows = readme.lines().filter_map(|line| line.strip_prefix("| [Atlas"));
+    let mut listed: Vec<_> = rows.map(|row| format!("Atlas{}", row.split(']').next().unwrap())).collect();
+    listed.sort_by_key(|name| critical.iter().position(|other| other == name));
+    assert_eq!(listed, critical);
+    assert!(readme.contains("Five of them wake somebody") && critical.len() == 5);
+    for row in read("docs/runbooks/README.md").lines().filter(|line| line.starts_with("| [")) {
+        let alert = alerts().into_iter().find(|alert| row.contains(&format!("[{}]", alert.name()))).unwrap();
+        assert!(row.contains(&format!("| {} |", alert.text("labels", "severity"))), "{row}");
+    }
+}
+
+#[test]
 fn every_metric_of_a_rule_is_one_that_the_exporter_prometheus_or_a_rule_makes() {
     let known = known();
     for rule in rules() {

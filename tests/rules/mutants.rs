@@ -33,7 +33,7 @@ pub(crate) fn mutants(expr: &Expr) -> Vec<Mutant> {
                 all.push((format!("the function {}", call.func.name), bare));
                 all.extend(inside(mutants(arg), |arg| {
                     let mut call = call.clone();
-                    call.args.args[index] = Box::new(arg);
+                    *call.args.args[index] = arg;
                     Expr::Call(call)
                 }));
             }

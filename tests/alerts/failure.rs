@@ -34,3 +34,16 @@ fn a_peering_that_fails_is_one_page_of_both_replicas_and_its_recovery_resolves_i
     assert_eq!(end.alerts[0]["labels"], labels);
     assert_eq!(system.receiver.summaries(), ["firing pager AtlasPeeringLost", "resolved pager AtlasPeeringLost"]);
 }
+
+#[test]
+fn an_exporter_that_ends_is_the_page_and_does_not_resolve_what_is_lost() {
+    let mut system = System::start(1);
+    system.tell(&format!("groups/{SHOP}/peers/shop"), r#"{"status": "FAILED"}"#);
+    wait_for("the page", || system.receiver.received().first().cloned());
+    system.end_exporters();
+    // What is kept firing ends in Prometheus, and Alertmanager would tell within its `group_interval`, five seconds.
+    system.wait_for(r#"absent_over_time(ALERTS{alertname="AtlasPeeringLost"}[7s])"#);
+    let expected = ["firing pager AtlasPeeringLost", "firing pager AtlasPeeringExporterDown"];
+    assert_eq!(system.receiver.summaries(), expected);
+    assert_eq!(system.inhibited(), ["AtlasPeeringDataStale"]);
+}

@@ -122,6 +122,13 @@ impl System {
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 
+    /// Kills every replica.
+    pub(crate) fn end_exporters(&mut self) {
+        // The simulator is before them, Alertmanager and Prometheus behind.
+        let end = self.programs.len() - 2;
+        self.programs.drain(1..end);
+    }
+
     /// Waits until a query has an answer, and returns its series.
     pub(crate) fn wait_for(&self, query: &str) -> Vec<Value> {
         let path = format!("/api/v1/query?query={}", byte_serialize(query.as_bytes()).collect::<String>());

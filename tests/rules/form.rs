@@ -100,7 +100,12 @@ fn the_documentation_counts_the_alerts_and_lists_those_that_wake_somebody() {
 fn every_metric_of_a_rule_is_one_that_the_exporter_prometheus_or_a_rule_makes() {
     let known = known();
     for rule in rules() {
-        let annotations = ["summary", "description"].map(|key| of_template(rule.text("annotations", key)));
+        let annotations = ["summary", "description"].map(|key| {
+            let template = rule.text("annotations", key);
+            let exprs = of_template(template);
+            assert_eq!(exprs.len(), template.matches("| query").count(), "{}: {key}", rule.name());
+            exprs
+        });
         for expr in annotations.concat().into_iter().chain([parse(rule.expr())]) {
             let names = metrics(&expr);
             assert!(!names.is_empty(), "{}: {expr}", rule.name());
@@ -133,6 +138,15 @@ fn every_metric_of_a_runbook_is_one_that_the_exporter_prometheus_or_a_rule_makes
         }
     }
     assert!(found >= 10, "queries were lost");
+}
+
+#[test]
+fn the_rules_know_the_exporter_by_the_job_of_every_example() {
+    for name in ["README.md", "docs/web.md", "deploy/compose/prometheus.yaml", "prometheus/prometheus.example.yaml"] {
+        let text = read(name);
+        let jobs: Vec<_> = text.lines().filter_map(|line| line.trim().strip_prefix("- job_name: ")).collect();
+        assert!(!jobs.is_empty() && jobs.iter().all(|job| job.contains("mongodbatlas-peering")), "{name}: {jobs:?}");
+    }
 }
 
 #[test]

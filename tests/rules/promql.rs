@@ -23,6 +23,6 @@ pub(crate) fn metrics(expr: &Expr) -> Vec<String> {
 
 /// The expressions that a template asks Prometheus for.
 pub(crate) fn of_template(template: &str) -> Vec<Expr> {
-    let printed = template.split("printf \"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let printed = template.split("printf `").skip(1).map(|rest| rest.split('`').next().unwrap());
     printed.map(|format| parse(&format.replace("%q", "\"x\""))).collect()
 }

@@ -2,11 +2,15 @@
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo test tools check-web-config bench image
+.PHONY: demo drill test tools check-web-config bench image
 
 # The exporter on top of a simulated Atlas, without any credential.
 demo:
 	cargo run --release --locked -- demo
+
+# A peering of the demo breaks, and the page for it arrives: with Debian's Prometheus and Alertmanager, and faster rules.
+drill: tools
+	cargo test --locked --test alerts -- --nocapture drill
 
 # Format, lints and every test; installs the programs that the tests run.
 test: tools
@@ -14,16 +18,17 @@ test: tools
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo test --locked
 
-# rustfmt and clippy, where Rust was installed without them, and what Debian has that the tests run: prometheus with its promtool,
-# curl, systemd-socket-activate, and a browser with its driver.
+# rustfmt and clippy, where Rust was installed without them, and what Debian has that the tests run: prometheus and
+# alertmanager with their tools, curl, systemd-socket-activate, and a browser with its driver.
 tools:
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || \
 		rustup component add rustfmt clippy
 	@command -v prometheus >/dev/null && command -v promtool >/dev/null && command -v curl >/dev/null && \
+		command -v prometheus-alertmanager >/dev/null && command -v amtool >/dev/null && \
 		command -v systemd-socket-activate >/dev/null && \
 		command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
 		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends \
-			prometheus curl systemd chromium chromium-driver; }
+			prometheus prometheus-alertmanager curl systemd chromium chromium-driver; }
 
 # Whether Prometheus's exporter-toolkit itself accepts and refuses the web configs that the tests say; needs Go.
 check-web-config:

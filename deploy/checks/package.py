@@ -16,7 +16,7 @@ FILES = {
     f"etc/{NAME}/config.yaml": "-rw-r--r--",
     f"etc/default/{NAME}": "-rw-r--r--",
 }
-EXAMPLES = ["config.example.yaml", "socket.conf", "web.conf"]
+EXAMPLES = ["config.example.yaml", "rules.yaml", "socket.conf", "web.conf"]
 NEEDED = ["README.md", "copyright", "docs/deploy.md", *(f"examples/{name}" for name in EXAMPLES)]
 DEPENDS = "ca-certificates"
 

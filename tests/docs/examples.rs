@@ -40,7 +40,6 @@ fn check(block: &Block) -> Result<(), String> {
         "config" => config(&block.text),
         "web" => web(&block.text),
         "scenario" => Scenario::parse(&block.text).map(drop).map_err(|error| format!("{error:?}")),
-        "rules" => promtool("rules", &block.text),
         "prometheus" => promtool("config", &block.text),
         other => Err(format!("no comment before it says what it is, but `{other}`")),
     }

@@ -22,7 +22,7 @@ pub(crate) fn read(name: &str) -> String {
 /// Every page of the documentation, with its path.
 pub(crate) fn pages() -> Vec<(String, String)> {
     let mut names: Vec<String> = Vec::new();
-    for folder in ["", "docs/", "grafana/"] {
+    for folder in ["", "docs/", "docs/runbooks/", "grafana/", "prometheus/"] {
         let files = fs::read_dir(path(folder)).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
         names.extend(
             files

@@ -1,0 +1,28 @@
+//! Expressions, and which metrics they name.
+
+use promql_parser::parser::{self, Expr};
+
+pub(crate) fn parse(expr: &str) -> Expr {
+    parser::parse(expr).unwrap_or_else(|error| panic!("{error}: {expr}"))
+}
+
+/// The names of the metrics of an expression.
+pub(crate) fn metrics(expr: &Expr) -> Vec<String> {
+    match expr {
+        Expr::VectorSelector(selector) => selector.name.iter().cloned().collect(),
+        Expr::MatrixSelector(selector) => selector.vs.name.iter().cloned().collect(),
+        Expr::Aggregate(aggregate) => metrics(&aggregate.expr),
+        Expr::Unary(unary) => metrics(&unary.expr),
+        Expr::Paren(paren) => metrics(&paren.expr),
+        Expr::Subquery(subquery) => metrics(&subquery.expr),
+        Expr::Binary(binary) => [metrics(&binary.lhs), metrics(&binary.rhs)].concat(),
+        Expr::Call(call) => call.args.args.iter().flat_map(|arg| metrics(arg)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The expressions that a template asks Prometheus for.
+pub(crate) fn of_template(template: &str) -> Vec<Expr> {
+    let printed = template.split("printf `").skip(1).map(|rest| rest.split('`').next().unwrap());
+    printed.map(|format| parse(&format.replace("%q", "\"x\""))).collect()
+}

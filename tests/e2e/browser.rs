@@ -85,10 +85,14 @@ impl Browser {
         format!("element/{}", found[ELEMENT].as_str().unwrap())
     }
 
-    /// What a person reads there.
+    /// What a person reads there, once something is there: one page may just give way to another.
     pub(crate) fn text(&self, selector: &str) -> String {
-        let path = format!("/{}/{}/text", self.session, self.element(selector));
-        ask(&self.address, "GET", &path, "").json()["value"].as_str().unwrap().to_owned()
+        wait_for(selector, || {
+            let wish = json!({"using": "css selector", "value": selector}).to_string();
+            let found = ask(&self.address, "POST", &format!("/{}/element", self.session), &wish).json();
+            let path = format!("/{}/element/{}/text", self.session, found["value"][ELEMENT].as_str()?);
+            Some(ask(&self.address, "GET", &path, "").json()["value"].as_str()?.to_owned())
+        })
     }
 
     pub(crate) fn write(&self, selector: &str, text: &str) {

@@ -212,14 +212,19 @@ fn routes(
     document: watch::Receiver<Arc<server::Document>>,
     wish: Option<mpsc::Sender<Reload>>,
 ) -> Routes {
-    let status = Status::new(state.subscribe(), path);
-    let (state, progress, page) = (state.subscribe(), state.subscribe(), document.clone());
+    let watch_progress = || -> status::Stuck {
+        let (progress, page) = (state.subscribe(), document.clone());
+        Box::new(move || stuck(&progress.borrow(), page.borrow().made, Instant::now()))
+    };
+    let status = Status::new(state.subscribe(), watch_progress(), path);
+    let is_stuck = watch_progress();
+    let state = state.subscribe();
     Routes {
         telemetry_path: path.to_owned(),
         telemetry_type: metrics::CONTENT_TYPE,
         telemetry: Box::new(move || (document.borrow().clone(), process::text())),
         missing: Box::new(move || missing(&state.borrow())),
-        stuck: Box::new(move || stuck(&progress.borrow(), page.borrow().made, Instant::now())),
+        stuck: is_stuck,
         reload: wish.map(over_http),
         pages: Box::new(move |path, query| {
             let (status, path, query) = (status.clone(), path.to_owned(), query.to_owned());

@@ -57,7 +57,7 @@ impl Roster {
         }
         self.state.send_modify(|state| {
             let before = std::mem::replace(state, initial_state(config, self.shard));
-            state.inherit(before, |group, account, told| heir(config, self.shard, group, account, told));
+            state.inherit(before, |group, account, told| heirs(config, self.shard, group, account, told));
         });
         let stays = |running: &Running| config.accounts.contains(&running.account) && running.poll == config.poll;
         let (stay, gone) = std::mem::take(&mut self.running).into_iter().partition(|(_, running)| stays(running));
@@ -150,10 +150,11 @@ fn account_state(account: &config::Account) -> AccountState {
     }
 }
 
-/// Atlas has its pages where its API is. A simulator has no TLS, and no pages.
+/// Atlas has its pages where its API is. Gateways and simulators have none.
 fn console(account: &config::Account) -> Option<String> {
     let url = &account.base_url;
-    (url.scheme() == "https").then(|| url.origin().ascii_serialization())
+    let is_of = |domain: &&str| url.host_str().is_some_and(|host| host.ends_with(*domain));
+    [".mongodb.com", ".mongodbgov.com"].iter().any(|domain| is_of(&domain)).then(|| url.origin().ascii_serialization())
 }
 
 fn targets(account: &config::Account, shard: Shard) -> impl Iterator<Item = Target> {
@@ -163,15 +164,15 @@ fn targets(account: &config::Account, shard: Shard) -> impl Iterator<Item = Targ
     })
 }
 
-/// Who discovers a group that is not listed, and what for: the account that had it, else another. Where no discovery told
-/// of it, nobody knows whether it is selected; then it stays until one does.
-fn heir(
+/// Who may discover a group that is not listed: the account that had it, then the others. Where no discovery told of it,
+/// nobody knows which of them selects it; so it stays until all of them told.
+fn heirs(
     config: &Config,
     shard: Shard,
     group: &GroupId,
     account: &str,
     told: Option<&crate::atlas::Group>,
-) -> Option<Heir> {
+) -> Vec<Heir> {
     let selects = |discover: &Discover| {
         told.is_none_or(|told| {
             discover.selects(told) && discover.organization.as_ref().is_none_or(|org| org.as_str() == told.org_id)
@@ -180,9 +181,9 @@ fn heir(
     let mut accounts: Vec<&config::Account> = config.accounts.iter().collect();
     accounts.sort_by_key(|other| other.name != account);
     let heirs = accounts.into_iter().filter(|_| shard.owns(group.as_str()));
-    let mut heirs = heirs.filter_map(|account| Some((account, account.discover.as_ref()?)));
-    let (account, discover) = heirs.find(|(_, discover)| selects(discover))?;
-    Some((account.name.clone(), discover.providers.clone()))
+    let heirs = heirs.filter_map(|account| Some((&account.name, account.discover.as_ref()?)));
+    let heirs = heirs.filter(|(_, discover)| selects(discover));
+    heirs.map(|(name, discover)| (name.clone(), discover.providers.clone())).collect()
 }
 
 fn watched(

@@ -96,6 +96,12 @@ pub(super) fn log_discovery(account: &str, state: &watch::Sender<State>, events:
                 let group = group.as_str();
                 warn!(account, group, group_name = name, "a group is gone from Atlas's list, and is watched no more");
             }
+            DiscoveryEvent::Unlisted { group, name } => warn!(
+                account,
+                group = group.as_str(),
+                group_name = name,
+                "a group that the config lists no more is not discovered either, and is watched no more"
+            ),
             DiscoveryEvent::HeldBack { missing, known } => warn!(
                 account,
                 missing,

@@ -40,9 +40,10 @@ pub type Pages = Box<dyn Fn(&str, &str) -> Making + Send + Sync>;
 /// A page that is being made.
 pub type Making = Pin<Box<dyn Future<Output = anyhow::Result<Option<Page>>> + Send>>;
 
-/// What is answered with status 200.
+/// What is answered.
 #[derive(Debug)]
 pub struct Page {
+    status: StatusCode,
     content_type: &'static str,
     body: Bytes,
 }
@@ -50,13 +51,14 @@ pub struct Page {
 impl Page {
     /// A page of a media type.
     pub fn of(content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        Self { content_type, body: body.into() }
+        Self { status: StatusCode::OK, content_type, body: body.into() }
     }
 
-    /// A page for a browser, which gets everything from here.
+    /// There is no room for it now.
     #[must_use]
-    pub fn html(body: String) -> Self {
-        Self::of("text/html; charset=utf-8", body)
+    pub fn busy() -> Self {
+        let said = "too many clients are slow to take their pages; try again\n";
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, ..Self::of("text/plain; charset=utf-8", said) }
     }
 
     /// What it says.
@@ -152,7 +154,7 @@ const POLICY: [(&str, &str); 3] = [
 ];
 
 fn answer(page: Page) -> Answer {
-    let mut response = text(StatusCode::OK, "");
+    let mut response = text(page.status, "");
     *response.body_mut() = Full::new(page.body.chain(Bytes::new()));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(page.content_type));

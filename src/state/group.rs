@@ -24,6 +24,8 @@ pub struct Group {
     listed: Listed,
     /// What the account's discovery told of it; nothing where none did yet.
     told: Option<atlas::Group>,
+    /// The config lists it no more, and no discovery told of it yet: accounts that may still do so.
+    awaits: BTreeSet<String>,
     /// Atlas's side of the peerings, by the container's id; as far as it was asked for.
     pub containers: BTreeMap<String, Container>,
     /// In how many discoveries in a row it was missing.
@@ -57,21 +59,32 @@ impl Group {
 
     /// Takes over what Atlas told of it before.
     pub(super) fn inherit(&mut self, before: Self) {
-        if let Some(told) = before.told.as_ref().filter(|_| self.name.is_empty()) {
-            self.name.clone_from(&told.name);
+        if self.name.is_empty() {
+            self.name = match &before.told {
+                Some(told) => told.name.clone(),
+                None if before.listed == Listed::WithName => String::new(),
+                None => before.name,
+            };
         }
         self.org_id = before.org_id;
         self.containers = before.containers;
         self.told = before.told.filter(|_| self.account == before.account);
     }
 
-    /// As a group that the config lists no more, and that the account is to discover. What its discovery did not tell
-    /// of yet leaves with the first listing that does not have it.
-    pub(super) fn left_to(self, account: String) -> Self {
+    /// As a group that the config lists no more, and that one of these accounts is to discover; the first of them polls
+    /// it until then. If a discovery of that one told of it before, nothing is open.
+    pub(super) fn left_to(self, heirs: Vec<String>) -> Self {
+        let account = heirs.first().cloned().unwrap_or_default();
         let told = self.told.filter(|_| self.account == account);
         let name = told.as_ref().map_or(self.name, |told| told.name.clone());
-        let missing = if told.is_some() { self.missing } else { MISSING_ENDS_IT - 1 };
-        Self { account, name, listed: Listed::No, told, missing, ..self }
+        let awaits = if told.is_some() { BTreeSet::new() } else { heirs.into_iter().collect() };
+        Self { account, name, listed: Listed::No, told, awaits, ..self }
+    }
+
+    /// Whether the account's discovery is to tell whether it is there.
+    fn is_up_to(&self, account: &str) -> bool {
+        let is_discovered = self.account == account && self.listed == Listed::No && self.awaits.is_empty();
+        is_discovered || self.awaits.contains(account)
     }
 }
 
@@ -89,6 +102,13 @@ pub enum DiscoveryEvent {
     Appeared(GroupId),
     /// A group is watched no more.
     Left {
+        /// Which.
+        group: GroupId,
+        /// What it was called.
+        name: String,
+    },
+    /// A group that the config lists no more is not discovered either.
+    Unlisted {
         /// Which.
         group: GroupId,
         /// What it was called.
@@ -137,7 +157,10 @@ impl State {
         let discovery = self.accounts.get(account).and_then(|account| account.discovery.as_ref());
         discovery.is_some_and(|discovery| discovery.last_success.is_some() && discovery.held_back.is_none())
             && self.groups.values().any(|group| group.account == account)
-            && !self.groups.values().any(|group| group.account == account && group.missing > 0)
+            && !self
+                .groups
+                .values()
+                .any(|group| group.awaits.contains(account) || (group.account == account && group.missing > 0))
     }
 
     /// Makes the groups of the account those that were found.
@@ -149,13 +172,9 @@ impl State {
         ended_at: SystemTime,
     ) -> Vec<DiscoveryEvent> {
         let here: BTreeSet<&GroupId> = found.iter().map(|group| &group.id).collect();
-        let is_discovered = |group: &Group| group.account == account && group.listed == Listed::No;
-        let known = self.groups.values().filter(|group| is_discovered(group) && group.told.is_some()).count();
-        let missing = self.groups.iter().filter(|(id, group)| is_discovered(group) && !here.contains(id));
-        // What no listing ever had proves nothing about this one.
-        let (missing, unconfirmed): (Vec<_>, Vec<_>) = missing.partition(|(_, group)| group.told.is_some());
-        let [missing, unconfirmed] = [missing, unconfirmed]
-            .map(|groups| groups.into_iter().map(|(id, _)| id.clone()).collect::<BTreeSet<GroupId>>());
+        let known = self.groups.values().filter(|group| group.is_up_to(account)).count();
+        let missing = self.groups.iter().filter(|(id, group)| group.is_up_to(account) && !here.contains(id));
+        let missing: BTreeSet<GroupId> = missing.map(|(id, _)| id.clone()).collect();
         let Some(discovery) = self.accounts.get_mut(account).and_then(|account| account.discovery.as_mut()) else {
             return Vec::new();
         };
@@ -172,8 +191,7 @@ impl State {
         // The listing that was held back counts, now that another says the same of most of it.
         let is_confirmed = |held: &BTreeSet<GroupId>| held.intersection(&missing).count() * 2 > held.len();
         let held_back = held_back.filter(is_confirmed).unwrap_or_default();
-        let mut events = self.miss(missing, &held_back);
-        events.extend(self.miss(unconfirmed, &BTreeSet::new()));
+        let mut events = self.miss(account, missing, &held_back);
         events.extend(self.find(account, found, providers));
         let is_empty = !self.groups.values().any(|group| group.account == account);
         if is_empty && (known > 0 || is_first) {
@@ -183,17 +201,28 @@ impl State {
     }
 
     /// Counts that groups are missing, and drops those that are missing for long enough.
-    fn miss(&mut self, missing: BTreeSet<GroupId>, held_back: &BTreeSet<GroupId>) -> Vec<DiscoveryEvent> {
+    fn miss(
+        &mut self,
+        account: &str,
+        missing: BTreeSet<GroupId>,
+        held_back: &BTreeSet<GroupId>,
+    ) -> Vec<DiscoveryEvent> {
         let mut events = Vec::new();
         for id in missing {
             let Some(group) = self.groups.get_mut(&id) else { continue };
-            group.missing += 1 + u32::from(held_back.contains(&id));
-            if group.missing < MISSING_ENDS_IT {
+            let is_unlisted = group.awaits.remove(account);
+            if !is_unlisted {
+                group.missing += 1 + u32::from(held_back.contains(&id));
+            }
+            if !group.awaits.is_empty() || (!is_unlisted && group.missing < MISSING_ENDS_IT) {
                 continue;
             }
             let name = std::mem::take(&mut group.name);
             self.drop_group(&id);
-            events.push(DiscoveryEvent::Left { group: id, name });
+            events.push(match is_unlisted {
+                true => DiscoveryEvent::Unlisted { group: id, name },
+                false => DiscoveryEvent::Left { group: id, name },
+            });
         }
         events
     }
@@ -205,8 +234,16 @@ impl State {
             let (name, org_id) = (told.name.clone(), told.org_id.clone());
             match self.groups.get_mut(&id) {
                 // Another account watches it already; two would have the same series.
-                Some(group) if group.account != account => {}
+                Some(group) if group.account != account && group.awaits.is_empty() => {}
                 Some(group) => {
+                    if !std::mem::take(&mut group.awaits).is_empty() {
+                        account.clone_into(&mut group.account);
+                        self.rate_limits.retain(|(of, _, group), _| of == account || group.as_ref() != Some(&id));
+                        self.targets.retain(|target, _| target.group != id || providers.contains(&target.provider));
+                        for provider in providers {
+                            self.targets.entry(Target { group: id.clone(), provider: *provider }).or_default();
+                        }
+                    }
                     group.missing = 0;
                     group.org_id = org_id;
                     group.told = Some(told);

@@ -3,17 +3,17 @@
 use super::{Group, State, Target};
 use crate::atlas::{self, GroupId, Provider};
 
-/// The account that discovers a group from now on, and what it asks for in it.
+/// An account that may discover a group, and what it asks for in it.
 pub type Heir = (String, Vec<Provider>);
 
 impl State {
     /// Takes over what is still true of the state before: everything of targets, groups and accounts that stay.
-    /// `heir` says who discovers a group that the config does not list, and what it asks for in it: it is told the
-    /// account that had it, and what a discovery told of it, if one did.
-    pub fn inherit(&mut self, before: State, heir: impl Fn(&GroupId, &str, Option<&atlas::Group>) -> Option<Heir>) {
+    /// `heirs` says which accounts may discover a group that the config does not list, the likeliest first, and what
+    /// each asks for in it: it is told the account that had it, and what a discovery told of it, if one did.
+    pub fn inherit(&mut self, before: State, heirs: impl Fn(&GroupId, &str, Option<&atlas::Group>) -> Vec<Heir>) {
         let State { accounts, groups, mut targets, api, rate_limits, version_ends, ready, .. } = before;
         for (id, group) in groups {
-            self.inherit_group(id, group, &heir);
+            self.inherit_group(id, group, &heirs);
         }
         for (target, known) in &mut self.targets {
             if let Some(before) = targets.remove(target) {
@@ -41,16 +41,17 @@ impl State {
         &mut self,
         id: GroupId,
         before: Group,
-        heir: impl Fn(&GroupId, &str, Option<&atlas::Group>) -> Option<Heir>,
+        heirs: impl Fn(&GroupId, &str, Option<&atlas::Group>) -> Vec<Heir>,
     ) {
         if let Some(group) = self.groups.get_mut(&id) {
             group.inherit(before);
             return;
         }
-        if let Some((account, providers)) = heir(&id, &before.account, before.told()) {
-            let target = |provider| (Target { group: id.clone(), provider }, super::TargetState::default());
-            self.targets.extend(providers.into_iter().map(target));
-            self.groups.insert(id, before.left_to(account));
+        let heirs = heirs(&id, &before.account, before.told());
+        if let Some((_, providers)) = heirs.first() {
+            let target = |provider: &Provider| Target { group: id.clone(), provider: *provider };
+            self.targets.extend(providers.iter().map(|provider| (target(provider), super::TargetState::default())));
+            self.groups.insert(id, before.left_to(heirs.into_iter().map(|(account, _)| account).collect()));
         }
     }
 }

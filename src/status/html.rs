@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Rows of a table that a browser shows at once.
-pub(super) const PART: usize = 500;
+pub(super) const PART: usize = 200;
 
 pub(super) fn page(view: &View<'_>, search: &Search, telemetry_path: &str) -> String {
     let peerings: Vec<&Peering<'_>> = view.peerings.iter().filter(|row| row.is_found(search)).collect();
@@ -35,14 +35,14 @@ pub(super) fn page(view: &View<'_>, search: &Search, telemetry_path: &str) -> St
                         button { "Search" }
                     }
                 }
-                p #lost role="alert" hidden {}
+                p #note role="alert" hidden {}
                 main {
+                    p.made { "As of " time datetime=(view.made) { (view.made) } (shard(view)) }
                     (warnings(view))
                     (summary(view))
                     (section_of_peerings(&peerings, search, view))
                     (section_of_targets(&targets, search, view))
                     (section_of_accounts(view))
-                    p.made { "As of " time datetime=(view.made) { (view.made) } "." }
                 }
                 footer {
                     a href=(telemetry_path.trim_start_matches('/')) { "Metrics" }
@@ -74,30 +74,43 @@ fn failing(view: &View<'_>) -> usize {
     view.targets.iter().filter(|row| !row.success).count()
 }
 
+/// That there is more than this exporter knows, where it is one of several.
+fn shard(view: &View<'_>) -> Markup {
+    let (index, count) = view.shard;
+    html! { @if count > 1 { ", shard " (index) " of " (count) ", counted from 0: other groups are with the others" } "." }
+}
+
 /// Why what follows may not be the whole truth.
 fn warnings(view: &View<'_>) -> Markup {
     let unpolled = view.targets.iter().filter(|row| row.polls == 0).count();
     let failed = view.targets.iter().filter(|row| !row.success && row.polls > 0).count();
     let stale = view.targets.iter().filter(|row| row.stale).count();
     html! {
+        @if let Some(why) = &view.stuck { p.warning { b { "This page is frozen: " } (why) ". Start the exporter again." } }
         @if unpolled > 0 {
-            p.warning role="alert" { "Not everything is known yet: " (unpolled) " of " (view.targets.len()) " targets were not polled." }
+            p.warning { "Not everything is known yet: " (unpolled) " of " (view.targets.len()) " targets were not polled." }
         }
         @if failed > 0 {
-            p.warning role="alert" {
+            p.warning {
                 "Do not trust this page alone: the last poll of " a href="#targets" { (failed) " of " (view.targets.len()) " targets" }
                 " failed. Of " (stale) " of them older peerings are shown, of the others none."
             }
         }
         @for account in &view.accounts {
-            @if account.refused { p.warning role="alert" { "Atlas refuses the credential of the account " b { (account.name) } "." } }
-            @if account.groups == 0 { p.warning role="alert" { "No group of the account " b { (account.name) } " is watched." } }
-            @if account.discovery.as_ref().is_some_and(|discovery| !discovery.success) {
-                p.warning role="alert" { "The groups of the account " b { (account.name) } " may be others by now: " a href="#accounts" { "they could not be discovered" } "." }
+            @let asked = account.discovery.as_ref().is_none_or(|discovery| discovery.discoveries > 0);
+            @if account.refused { p.warning { "Atlas refuses the credential of the account " b { (account.name) } "." } }
+            @if account.expires.is_some_and(|end| end < view.made) {
+                p.warning { "By the config, the credential of the account " b { (account.name) } " ended " (moment(account.expires, view.made)) "." }
+            }
+            // One of several exporters may well have nothing to do for an account.
+            @if asked && account.groups == 0 && view.shard.1 == 1 { p.warning { "No group of the account " b { (account.name) } " is watched." } }
+            @if !asked { p.warning { "The groups of the account " b { (account.name) } " are not known yet." } }
+            @if asked && account.discovery.as_ref().is_some_and(|discovery| !discovery.success) {
+                p.warning { "The groups of the account " b { (account.name) } " may be others by now: " a href="#accounts" { "they could not be discovered" } "." }
             }
         }
         @if !view.config_is_good {
-            p.warning role="alert" { "The config has faults since it was last read; the one before is in use. The log names the faults." }
+            p.warning { "The config has faults since it was last read; the one before is in use. The log names the faults." }
         }
     }
 }
@@ -180,7 +193,9 @@ fn peering(row: &Peering<'_>, now: Time) -> Markup {
             }
             td data-name="Created" {
                 (moment(row.created, now))
-                @if let Some(end) = row.accept_by { p.error { "to be accepted: AWS ends it " (moment(Some(end), now)) } }
+                @if let Some(end) = row.accept_by {
+                    p.error { @if end > now { "to be accepted: AWS ends it " } @else { "not accepted: AWS ended it " } (moment(Some(end), now)) }
+                }
             }
             td.details data-name="Details" {
                 @for (name, value) in details.into_iter().filter(|(_, value)| !value.is_empty()) {
@@ -242,7 +257,7 @@ fn account(row: &Account<'_>, now: Time) -> Markup {
             td data-name="Credential" {
                 @if row.refused { (badge(Kind::Failed, "refused")) } @else { "not refused" }
                 @if row.unreadable { p.error { "a file of it cannot be read; what it held before is in use" } }
-                @if row.expires.is_some() { p { "ends " (moment(row.expires, now)) } }
+                @if let Some(end) = row.expires { p { @if end > now { "ends " } @else { "ended " } (moment(Some(end), now)) } }
             }
             td data-name="Last discovery" {
                 @match discovery {
@@ -254,7 +269,7 @@ fn account(row: &Account<'_>, now: Time) -> Markup {
             td data-name="Due" { (moment(discovery.and_then(|discovery| discovery.due), now)) }
             td data-name="Last error" {
                 @match discovery {
-                    Some(Discovery { success: false, failure: None, last_success: Some(_), .. }) =>
+                    Some(Discovery { success: false, failure: None, discoveries: 1.., .. }) =>
                         "more than half of the groups were missing; the next one decides",
                     _ => (failure(discovery.and_then(|discovery| discovery.failure.as_ref()))),
                 }
@@ -288,19 +303,21 @@ fn found(found: usize, all: usize) -> Markup {
     html! { @if found == all { " " small { (all) } } @else { " " small { (found) " of " (all) } } }
 }
 
+/// The last part, where the number is beyond it.
 fn part<T>(rows: &[T], number: usize) -> &[T] {
-    rows.chunks(PART).nth(number - 1).unwrap_or_default()
+    rows.chunks(PART).take(number).last().unwrap_or_default()
 }
 
 /// Links to the other parts of a long table.
 fn parts(rows: usize, number: usize, key: &str, search: &Search) -> Markup {
     let last = rows.div_ceil(PART);
-    if last <= 1 && number == 1 {
+    if last <= 1 {
         return PreEscaped(String::new());
     }
+    let number = number.min(last);
     html! {
         nav {
-            @if number > 1 { a href=(search.address(key, number.min(last + 1) - 1)) { "← before" } }
+            @if number > 1 { a href=(search.address(key, number - 1)) { "← before" } }
             " part " (number) " of " (last) ", " (PART) " rows each "
             @if number < last { a href=(search.address(key, number + 1)) { "after →" } }
         }

@@ -16,6 +16,10 @@ const ACCEPT_WITHIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Everything that is shown.
 pub(super) struct View<'a> {
     pub(super) made: Time,
+    /// Why the exporter does not go on, if so.
+    pub(super) stuck: Option<String>,
+    /// Which of several exporters this is, and how many there are.
+    pub(super) shard: (u32, u32),
     pub(super) config_is_good: bool,
     pub(super) peerings: Vec<Peering<'a>>,
     pub(super) targets: Vec<Target<'a>>,
@@ -102,6 +106,7 @@ pub(super) struct Account<'a> {
 
 /// What asking for the groups brought.
 pub(super) struct Discovery<'a> {
+    pub(super) discoveries: u64,
     pub(super) success: bool,
     pub(super) last_success: Option<Time>,
     pub(super) due: Option<Time>,
@@ -145,7 +150,7 @@ impl Kind {
 
 impl<'a> View<'a> {
     /// The state at `now`, which `wall` is on the clock.
-    pub(super) fn of(state: &'a State, now: Instant, wall: SystemTime) -> Self {
+    pub(super) fn of(state: &'a State, stuck: Option<String>, now: Instant, wall: SystemTime) -> Self {
         // Due times are told by a clock that nobody can read.
         let on_the_clock = |at: Instant| match at.checked_duration_since(now) {
             Some(ahead) => Time(wall + ahead),
@@ -164,7 +169,8 @@ impl<'a> View<'a> {
         targets.sort_by_key(|row| (row.success, row.of.group_name, row.of.group_id, row.of.provider));
         let accounts = state.accounts.iter();
         let accounts = accounts.map(|(name, known)| Account::new(name, known, state, on_the_clock)).collect();
-        Self { made: Time(wall), config_is_good: state.config_is_good, peerings, targets, accounts }
+        let shard = (state.shard_index, state.shard_count);
+        Self { made: Time(wall), stuck, shard, config_is_good: state.config_is_good, peerings, targets, accounts }
     }
 }
 
@@ -263,6 +269,7 @@ impl<'a> Failure<'a> {
 impl<'a> Account<'a> {
     fn new(name: &'a str, known: &'a AccountState, state: &State, on_the_clock: impl Fn(Instant) -> Time) -> Self {
         let discovery = |known: &'a DiscoveryState| Discovery {
+            discoveries: known.discoveries,
             success: known.succeeded(),
             last_success: known.last_success.map(Time),
             due: known.due.map(&on_the_clock),

@@ -32,7 +32,7 @@ fn state() -> State {
 }
 
 fn json(path: &str) -> Value {
-    let status = Status::new(watch::Sender::new(state()).subscribe(), "/metrics");
+    let status = Status::new(watch::Sender::new(state()).subscribe(), Box::new(|| None), "/metrics");
     let page = Runtime::new().unwrap().block_on(status.page(path, "")).unwrap().unwrap();
     serde_json::from_slice(page.body()).unwrap()
 }

@@ -134,6 +134,40 @@ async fn a_group_that_moves_from_the_config_to_the_discovery_keeps_its_data() {
 }
 
 #[tokio::test]
+async fn a_group_that_moves_to_the_discovery_of_another_account_is_found_within_an_interval() {
+    let atlas = Atlas::start(&scenario()).await;
+    let config = |first: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("secret"), &atlas.scenario.service_account.client_secret).unwrap();
+        let id = &atlas.scenario.service_account.client_id;
+        let account = |name: &str, settings: &str| {
+            let reach = format!("base_url: 'http://{}', allow_http: true", atlas.address);
+            format!("{{name: {name}, {reach}, client_id: {id}, client_secret_file: secret, {settings}}}")
+        };
+        let other = account("other", "discover: {include: [{name: nothing}]}");
+        let last = account("last", &format!("discover: {{interval: 1h, include: [{{id: {OTHER}}}, {{id: {THIRD}}}]}}"));
+        let text = format!("accounts: [{}, {other}, {last}]", account("first", first));
+        Config { poll: quick(), ..Config::parse(&text, folder.path(), &|_| None).unwrap() }
+    };
+    let [before, after] = [[GROUP, THIRD].as_slice(), &[GROUP]].map(|groups| {
+        let groups: Vec<String> = groups.iter().map(|id| format!("{{id: {id}}}")).collect();
+        config(&format!("groups: [{}]", groups.join(", ")))
+    });
+    let (rig, reloader) = Rig::reloadable(atlas, before).await;
+    rig.until("three groups", |page| watched(page) == [GROUP, OTHER, THIRD]).await;
+    reloader.reload(Ok(after)).await.unwrap();
+    let account = |page: &Page| {
+        let info = page.all("mongodbatlas_group_info", &[("group_id", THIRD)]);
+        info.first().map(|info| info.labels["account"].clone())
+    };
+    rig.until("the last account", |page| {
+        assert!(watched(page).contains(&THIRD), "it never leaves: {page:?}");
+        account(page).as_deref() == Some("last")
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn every_scrape_is_answered_with_a_whole_page_while_configs_change() {
     let atlas = Atlas::start(&scenario()).await;
     let configs = [[GROUP, OTHER], [OTHER, THIRD]].map(|groups| listing(&atlas, &groups, quick()));

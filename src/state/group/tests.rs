@@ -208,20 +208,23 @@ fn ready_is_when_every_account_was_asked_and_every_target_polled_and_it_stays() 
     assert!(fixture.state.is_ready(), "a group that appears later does not make it unready");
 }
 
-/// The state after a config that lists other groups; whoever discovers now takes what it is told to.
-fn reload(fixture: Fixture, listed: impl IntoIterator<Item = u8>, heir: Option<&str>) -> Fixture {
+/// The state after a config that lists none of the groups, which these accounts may discover.
+fn reload(fixture: Fixture, heirs: &[&str]) -> Fixture {
     let mut after = Fixture::new();
-    let groups = listed.into_iter().map(|n| (id(n), Group::listed("a", "")));
-    after.state.groups = groups.collect();
+    after.state.groups.clear();
     after.state.targets.clear();
-    let heir = heir.map(|account| (account.to_owned(), vec![Provider::Aws]));
-    after.state.inherit(fixture.state, |_, _, _| heir.clone());
+    let heirs: Vec<_> = heirs.iter().map(|account| ((*account).to_owned(), vec![Provider::Aws])).collect();
+    after.state.inherit(fixture.state, |_, _, _| heirs.clone());
     Fixture { seconds: fixture.seconds, ..after }
+}
+
+fn unlisted(n: u8) -> DiscoveryEvent {
+    DiscoveryEvent::Unlisted { group: id(n), name: "mine".to_owned() }
 }
 
 #[test]
 fn a_group_that_is_listed_no_more_stays_until_the_discovery_told() {
-    let mut fixture = reload(Fixture::new(), [], Some("a"));
+    let mut fixture = reload(Fixture::new(), &["a"]);
     let aws = Target { group: id(0), provider: Provider::Aws };
     assert!(fixture.state.targets.contains_key(&aws) && !fixture.state.is_settled("a"));
     assert_eq!(fixture.find([0]), []);
@@ -231,10 +234,20 @@ fn a_group_that_is_listed_no_more_stays_until_the_discovery_told() {
 }
 
 #[test]
-fn a_group_that_is_listed_no_more_leaves_with_the_first_listing_that_lacks_it() {
-    let mut fixture = reload(Fixture::new(), [], Some("a"));
-    let gone = DiscoveryEvent::Left { group: id(0), name: "mine".to_owned() };
-    assert_eq!(fixture.find([1, 2]), [gone, DiscoveryEvent::Appeared(id(1)), DiscoveryEvent::Appeared(id(2))]);
+fn a_group_that_is_listed_no_more_and_not_discovered_leaves() {
+    let mut fixture = Fixture::new();
+    fixture.find([1, 2]);
+    let mut fixture = reload(fixture, &["a"]);
+    assert_eq!(fixture.find([1, 2]), [unlisted(0)], "one of three is not more than half");
+    assert_eq!(fixture.watched(), [1, 2]);
+}
+
+#[test]
+fn an_empty_list_after_the_config_lists_nothing_more_is_held_back() {
+    let mut fixture = reload(Fixture::new(), &["a"]);
+    assert_eq!(fixture.find([]), [DiscoveryEvent::HeldBack { missing: 1, known: 1 }]);
+    assert_eq!(fixture.watched(), [0]);
+    assert_eq!(fixture.find([]), [unlisted(0), DiscoveryEvent::Nothing]);
 }
 
 #[test]
@@ -242,22 +255,40 @@ fn what_was_told_of_a_listed_group_is_known_when_it_is_listed_no_more() {
     let mut fixture = Fixture::new();
     fixture.find([0, 1]);
     assert_eq!(fixture.state.groups[&id(0)].name, "mine");
-    let mut fixture = reload(fixture, [], Some("a"));
+    let mut fixture = reload(fixture, &["a", "b"]);
     assert_eq!((fixture.state.groups[&id(0)].name.as_str(), fixture.state.is_settled("a")), ("g0", true));
     assert_eq!(fixture.find([1]), [], "one listing may lack it by mistake");
     assert_eq!(fixture.find([1]), [left(0)]);
 }
 
 #[test]
-fn another_account_may_take_a_group_over() {
-    let mut fixture = reload(Fixture::new(), [], Some("b"));
-    assert_eq!(fixture.state.targets_of("b").count(), 1);
-    fixture.discover("b", Ok(vec![found(0)]));
+fn a_group_waits_for_every_account_that_may_discover_it() {
+    let mut fixture = Fixture::new();
+    fixture.find([1, 2]);
+    let mut fixture = reload(fixture, &["a", "b"]);
+    assert_eq!(fixture.find([1, 2]), [], "the other has not told yet");
+    assert_eq!((fixture.watched(), fixture.state.is_settled("b")), (vec![0, 1, 2], false));
+    assert_eq!(fixture.discover("b", Ok(vec![found(0)])), []);
     assert_eq!((fixture.state.account_of(&id(0)), fixture.state.is_settled("b")), (Some("b"), true));
+    let targets: Vec<_> = fixture.state.targets_of("b").map(|target| target.provider).collect();
+    assert_eq!(targets, [Provider::Gcp], "what that account asks for");
+}
+
+#[test]
+fn a_name_of_atlas_outlives_a_move_between_accounts() {
+    let mut fixture = Fixture::new();
+    fixture.find([1]);
+    for _ in 0..2 {
+        let mut after = Fixture::new();
+        after.state.groups = BTreeMap::from([(id(1), Group::listed("b", ""))]);
+        after.state.inherit(fixture.state, |_, _, _| Vec::new());
+        fixture = after;
+        assert_eq!(fixture.state.groups[&id(1)].name, "g1");
+    }
 }
 
 #[test]
 fn a_group_that_nobody_discovers_leaves_at_once() {
-    let fixture = reload(Fixture::new(), [], None);
+    let fixture = reload(Fixture::new(), &[]);
     assert!(fixture.watched().is_empty() && fixture.state.targets.is_empty());
 }

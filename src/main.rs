@@ -14,9 +14,10 @@ use mongodbatlas_peering_exporter::{
     ReadConfigs, Reload, Reloads,
     cli::{Args, Command},
     config::{Config, ConfigError},
-    demo, doctor, healthcheck, logging, once, render, run, server,
+    demo, doctor, healthcheck, logging, once, render, run,
+    server::{self, BindError},
     shard::{InvalidShard, Shard},
-    simulator::{Scenario, Simulator},
+    simulator::{Scenario, ScenarioError, Simulator},
     systemd::{self, SocketError},
     web::Web,
 };
@@ -45,7 +46,10 @@ fn main() -> ExitCode {
             None => {
                 error!("{error:#}");
                 // A flag that is wrong stays so, however often the exporter is started again.
-                let is_for_ever = error.is::<InvalidShard>() || matches!(error.downcast_ref(), Some(SocketError::None));
+                let is_for_ever = error.is::<InvalidShard>()
+                    || error.is::<ScenarioError>()
+                    || matches!(error.downcast_ref(), Some(SocketError::None))
+                    || error.downcast_ref().is_some_and(BindError::is_of_the_address);
                 if is_for_ever { ExitCode::from(EX_USAGE) } else { ExitCode::FAILURE }
             }
         },
@@ -122,6 +126,7 @@ fn shard(args: &Args) -> anyhow::Result<Shard> {
 
 fn check_config(args: &Args) -> anyhow::Result<()> {
     let config = read_config(args)?;
+    shard(args)?;
     let groups = config.accounts.iter().flat_map(|account| &account.groups);
     let targets: usize = groups.clone().map(|group| group.providers.len()).sum();
     let (accounts, groups) = (config.accounts.len(), groups.count());

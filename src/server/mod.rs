@@ -65,6 +65,14 @@ pub struct BindError {
     source: io::Error,
 }
 
+impl BindError {
+    /// Whether it is none, rather than taken or not there now.
+    #[must_use]
+    pub fn is_of_the_address(&self) -> bool {
+        self.source.kind() == ErrorKind::InvalidInput
+    }
+}
+
 /// Listens on every address, or on none.
 ///
 /// # Errors

@@ -64,6 +64,8 @@ pub struct DiscoveryState {
     pub(super) held_back: Option<BTreeSet<GroupId>>,
     /// Failures since the last success.
     pub(super) failed_in_a_row: u32,
+    /// For which reasons, each of which is told once.
+    pub(super) told: BTreeSet<Reason>,
 }
 
 impl DiscoveryState {

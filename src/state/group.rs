@@ -91,7 +91,7 @@ impl Group {
 /// What a discovery changed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum DiscoveryEvent {
-    /// Discoveries begin to fail, or fail for another reason than before.
+    /// Discoveries begin to fail, or fail for a reason that they did not fail for yet.
     Failing(Failure),
     /// Discoveries succeed again.
     Recovered {
@@ -274,15 +274,15 @@ impl State {
 impl DiscoveryState {
     fn succeed(&mut self) -> Vec<DiscoveryEvent> {
         let failed = std::mem::take(&mut self.failed_in_a_row);
+        self.told.clear();
         self.failure.take().map(|_| DiscoveryEvent::Recovered { failed }).into_iter().collect()
     }
 
     fn fail(&mut self, failure: Failure) -> Vec<DiscoveryEvent> {
         *self.failures.entry(failure.reason).or_default() += 1;
         self.failed_in_a_row += 1;
-        let before = self.failure.replace(failure.clone());
-        let is_new = before.is_none_or(|before| before.reason != failure.reason);
-        is_new.then_some(DiscoveryEvent::Failing(failure)).into_iter().collect()
+        self.failure = Some(failure.clone());
+        self.told.insert(failure.reason).then_some(DiscoveryEvent::Failing(failure)).into_iter().collect()
     }
 }
 

@@ -35,7 +35,7 @@ pub struct Failure {
 /// A change that someone may want to read about in the log.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Polls of the target begin to fail, or fail for another reason than before.
+    /// Polls of the target begin to fail, or fail for a reason that they did not fail for yet.
     Failing(Failure),
     /// Polls succeed again.
     Recovered {

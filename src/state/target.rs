@@ -1,7 +1,7 @@
 //! What is known of one target, and how polls change it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -30,6 +30,8 @@ pub struct TargetState {
     listing: Option<Known>,
     /// Failures since the last success.
     failed_in_a_row: u32,
+    /// For which reasons, each of which is told once.
+    told: BTreeSet<Reason>,
     /// Whether what was last told of them was of the account.
     told_of_the_account: bool,
     /// 404s since another outcome.
@@ -79,6 +81,7 @@ impl TargetState {
             }
         }
         self.failed_in_a_row = 0;
+        self.told.clear();
         self.not_found_in_a_row = 0;
         self.last_success = Some(ended_at);
         self.listing = Some(Known { listing, since: ended });
@@ -91,8 +94,8 @@ impl TargetState {
         *self.failures.entry(reason).or_default() += 1;
         self.failed_in_a_row += 1;
         self.not_found_in_a_row = if reason == Reason::NotFound { self.not_found_in_a_row + 1 } else { 0 };
-        let before = self.failure.replace(failure.clone());
-        if before.is_none_or(|before| before.reason != reason) {
+        self.failure = Some(failure.clone());
+        if self.told.insert(reason) {
             self.told_of_the_account = failure.is_of_the_account;
             events.push(Event::Failing(failure));
         }

@@ -83,7 +83,9 @@ fn a_failure_is_told_when_it_begins_when_it_becomes_another_and_when_it_ends() {
     assert_eq!(fixture.poll(1, Err(failure(Reason::Server))), [Event::Failing(failure(Reason::Server))]);
     assert_eq!(fixture.poll(2, Err(failure(Reason::Server))), []);
     assert_eq!(fixture.poll(3, Err(failure(Reason::Timeout))), [Event::Failing(failure(Reason::Timeout))]);
-    assert_eq!(fixture.poll(4, Ok(listing(&[]))), [Event::Recovered { failed: 3, is_of_the_account: false }]);
+    assert_eq!(fixture.poll(4, Err(failure(Reason::Server))), [], "that was told");
+    assert_eq!(fixture.poll(5, Ok(listing(&[]))), [Event::Recovered { failed: 4, is_of_the_account: false }]);
+    assert_eq!(fixture.poll(6, Err(failure(Reason::Server))), [Event::Failing(failure(Reason::Server))]);
 }
 
 #[test]

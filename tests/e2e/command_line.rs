@@ -326,3 +326,16 @@ fn a_shard_that_there_is_not_is_a_fault_that_no_restart_mends() {
     stderr: ERROR --shard.index is 3, but must be below --shard.count, which is 3
     ");
 }
+
+#[test]
+fn an_address_that_is_none_is_a_fault_that_no_restart_mends() {
+    let folder = folder();
+    write_config(folder.path(), &config("http://127.0.0.1:9", &[(GROUP, "payments")]));
+    for address in ["127.0.0.1:99999", "nonsense"] {
+        let ended = run(exporter(folder.path(), [&format!("--web.listen-address={address}")]));
+        assert_eq!(ended.status, Some(64), "{}", ended.stderr);
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let flag = format!("--web.listen-address={}", taken.local_addr().unwrap());
+    assert_eq!(run(exporter(folder.path(), [&flag])).status, Some(1), "it may be free later");
+}

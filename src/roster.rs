@@ -153,8 +153,9 @@ fn account_state(account: &config::Account) -> AccountState {
 /// Atlas has its pages where its API is. Gateways and simulators have none.
 fn console(account: &config::Account) -> Option<String> {
     let url = &account.base_url;
-    let is_of = |domain: &&str| url.host_str().is_some_and(|host| host.ends_with(*domain));
-    [".mongodb.com", ".mongodbgov.com"].iter().any(|domain| is_of(&domain)).then(|| url.origin().ascii_serialization())
+    let is_of = |domain| url.host_str().is_some_and(|host| host.ends_with(domain));
+    let is_atlas = is_of(".mongodb.com") || is_of(".mongodbgov.com");
+    is_atlas.then(|| url.origin().ascii_serialization())
 }
 
 fn targets(account: &config::Account, shard: Shard) -> impl Iterator<Item = Target> {

@@ -219,9 +219,10 @@ impl State {
             }
             let name = std::mem::take(&mut group.name);
             self.drop_group(&id);
-            events.push(match is_unlisted {
-                true => DiscoveryEvent::Unlisted { group: id, name },
-                false => DiscoveryEvent::Left { group: id, name },
+            events.push(if is_unlisted {
+                DiscoveryEvent::Unlisted { group: id, name }
+            } else {
+                DiscoveryEvent::Left { group: id, name }
             });
         }
         events

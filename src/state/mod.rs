@@ -2,6 +2,7 @@
 
 mod account;
 mod api;
+mod discovery;
 mod group;
 mod inherit;
 mod poll;
@@ -15,7 +16,8 @@ use std::{
 pub use self::{
     account::{AccountState, CredentialChange, DiscoveryState, TokenState},
     api::{ApiState, Histogram},
-    group::{DiscoveryEvent, Group},
+    discovery::DiscoveryEvent,
+    group::Group,
     inherit::Heir,
     poll::{Cause, Event, Failure, Poll},
     target::TargetState,

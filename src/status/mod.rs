@@ -4,11 +4,13 @@
 //! view    the state -> rows: peerings, targets, accounts
 //! search  which of them are asked for
 //! html    rows -> the page at `/`
+//! tables  its tables
 //! time    a moment, for people and for JSON
 //! ```
 
 mod html;
 mod search;
+mod tables;
 mod time;
 mod view;
 

@@ -202,10 +202,10 @@ fn a_group_links_to_its_page_in_atlas() {
 #[test]
 fn long_tables_come_in_parts_and_every_row_is_in_one() {
     let mut fixture = Fixture::new();
-    let all = 2 * html::PART + 1;
+    let all = 2 * tables::PART + 1;
     fixture.poll(Provider::Aws, 0, Ok((0..all).map(|number| peering(number, "FAILED")).collect()));
     let rows = |query: &str| fixture.page(0, query).matches("✕</span> FAILED</span></td>").count();
-    assert_eq!([1, 2, 3, 4].map(|part| rows(&format!("part={part}"))), [html::PART, html::PART, 1, 1]);
+    assert_eq!([1, 2, 3, 4].map(|part| rows(&format!("part={part}"))), [tables::PART, tables::PART, 1, 1]);
     assert!(fixture.page(0, "q=failed").contains("href=\"?q=failed&amp;part=2\""), "the search goes on");
     assert!(fixture.page(0, "part=4").contains(" part 3 of 3, "), "there is no fourth");
     assert_eq!(rows(&format!("q={:016x}", all - 1)), 1);

@@ -66,7 +66,7 @@ const MAY_NAME: [(&str, &[&str]); 43] = [
     ("hyper_util", &["server/connection.rs", "server/tls_tests.rs", "simulator"]),
     ("jiff", &["atlas/header.rs"]),
     ("listenfd", &["systemd.rs"]),
-    ("maud", &["status/html.rs"]),
+    ("maud", &["status/html.rs", "status/tables.rs"]),
     ("md5", &["simulator"]),
     ("prometheus", &["process.rs"]),
     ("regex", &["config/discover.rs"]),

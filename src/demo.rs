@@ -1,6 +1,11 @@
 //! The exporter on top of the simulator, in one process and without any credential.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context, anyhow};
 use tokio::{net::TcpListener, sync::watch};
@@ -49,6 +54,12 @@ fn local(address: SocketAddr) -> String {
     if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
 }
 
+/// The longest that Atlas lets the secret of a service account live.
+fn in_a_year() -> String {
+    let end = SystemTime::now() + Duration::from_secs(365 * 24 * 60 * 60);
+    humantime::format_rfc3339_seconds(end).to_string().split('T').next().unwrap_or_default().to_owned()
+}
+
 /// A config for a service account that discovers every group, polled often enough to watch it change.
 fn config(scenario: &Scenario, address: &str) -> anyhow::Result<Config> {
     let text = format!(
@@ -59,8 +70,10 @@ accounts:
     allow_http: true
     client_id_env: ID
     client_secret_env: SECRET
+    credential_expires: {}
     discover: {{interval: 10s}}
-"
+",
+        in_a_year()
     );
     let account = &scenario.service_account;
     let secret = |name: &str| match name {

@@ -1,9 +1,11 @@
 //! The demo, which needs nothing at all.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
+
+use mongodbatlas_peering_exporter::metrics::family;
 
 use crate::{
-    http::get,
+    http::{ask, get},
     process::{Running, exporter, wait_for},
     setup::folder,
 };
@@ -57,4 +59,37 @@ fn the_demo_tells_where_to_look_and_how_to_break_a_peering() {
     let explained = get(address, &format!("/{path}"));
     assert_eq!(explained.status, 200);
     assert!(explained.text().contains(&format!("curl http://{address}/simulator/groups")), "{}", explained.text());
+}
+
+/// Rules, dashboards, runbooks and pages name families only, as other tests hold; so each of these exists.
+#[test]
+fn every_family_is_on_a_page_of_the_demo_when_all_is_well_or_when_it_is_not() {
+    let folder = folder();
+    let ends = "deprecation: \"@1722816000\"\nsunset: Fri, 01 Jan 2100 00:00:00 GMT\n";
+    let scenario = format!("{ends}{}", include_str!("../../src/simulator/demo.yaml"));
+    fs::write(folder.path().join("scenario.yaml"), scenario).unwrap();
+    let addresses = ["--web.listen-address=127.0.0.1:0", "--simulator.listen-address=127.0.0.1:0"];
+    let arguments = ["demo", "--simulator.scenario=scenario.yaml", addresses[0], addresses[1]];
+    let demo = Running::start(exporter(folder.path(), arguments));
+    let address = demo.address(0);
+    let simulator = demo.word_after("see http://").trim_end_matches("/simulator/").to_owned();
+    wait_for("a demo that is ready", || (get(&address, "/-/ready").status == 200).then_some(()));
+    let mut missing: BTreeSet<&str> = family::ALL.iter().map(|family| family.name).collect();
+    let mut look = || {
+        let page = get(&address, "/metrics");
+        let names = page.text().lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+        let names: BTreeSet<&str> = names.collect();
+        missing.retain(|name| !names.contains(name));
+        missing.clone()
+    };
+    wait_for("what a calm page has", || (look().len() <= 4).then_some(()));
+    ask(&simulator, "POST", "/simulator/faults", r#"{"effect": {"status": {"code": 503}}}"#);
+    let why = [
+        "mongodbatlas_discovery_failure_info",
+        "mongodbatlas_discovery_failures_total",
+        "mongodbatlas_peering_poll_failure_info",
+        "mongodbatlas_peering_poll_failures_total",
+    ];
+    assert!(look().iter().all(|name| why.contains(name)), "only failures are missing: {:?}", look());
+    wait_for("every family", || look().is_empty().then_some(()));
 }

@@ -61,7 +61,7 @@ const MAY_NAME: [(&str, &[&str]); 43] = [
     ("futures_util", &["doctor", "roster.rs"]),
     ("gethostname", &["main.rs"]),
     ("http_body_util", &["server", "simulator"]),
-    ("humantime", &["atlas/error.rs", "journal.rs", "section/mod.rs", "simulator", "status/time.rs"]),
+    ("humantime", &["atlas/error.rs", "demo.rs", "journal.rs", "section/mod.rs", "simulator", "status/time.rs"]),
     ("hyper", &["atlas/error.rs", "server", "simulator", "web/guard.rs", "web/headers.rs"]),
     ("hyper_util", &["server/connection.rs", "server/tls_tests.rs", "simulator"]),
     ("jiff", &["atlas/header.rs"]),

@@ -26,8 +26,7 @@ const EMPTY_IF_ALL_IS_WELL: [(&str, &str, &str); 13] = [
 ];
 
 /// What has no answer in the demo, and why.
-const EMPTY_IN_THE_DEMO: [(&str, &str, &str); 8] = [
-    ("exporter", "Credentials C", "its config tells no end of the credential"),
+const EMPTY_IN_THE_DEMO: [(&str, &str, &str); 7] = [
     ("exporter", "Freshness of every target F", "no poll fails"),
     ("exporter", "Failed polls by reason A", "no poll fails"),
     ("exporter", "Discovery E", "no discovery fails"),

@@ -196,7 +196,7 @@ impl State {
         state.due = Some(poll.due);
         let events = match poll.outcome {
             Ok(listing) => state.succeed(listing, poll.ended, poll.ended_at),
-            Err(failure) => state.fail(failure, poll.ended, self.max_staleness),
+            Err(failure) => state.fail(failure, poll.ended, poll.ended_at, self.max_staleness),
         };
         self.update_ready();
         events

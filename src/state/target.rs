@@ -24,6 +24,8 @@ pub struct TargetState {
     pub due: Option<Instant>,
     /// Why the last poll failed, if it did.
     pub failure: Option<Failure>,
+    /// Why a poll last failed, and when, even if later ones succeeded.
+    pub last_failure: Option<(Failure, SystemTime)>,
     /// When a poll last succeeded.
     pub last_success: Option<SystemTime>,
     /// The last complete listing. Ask [`TargetState::served`] for what may be shown of it.
@@ -88,13 +90,20 @@ impl TargetState {
         events
     }
 
-    pub(super) fn fail(&mut self, failure: Failure, ended: Instant, max_staleness: Duration) -> Vec<Event> {
+    pub(super) fn fail(
+        &mut self,
+        failure: Failure,
+        ended: Instant,
+        ended_at: SystemTime,
+        max_staleness: Duration,
+    ) -> Vec<Event> {
         let mut events = Vec::new();
         let reason = failure.reason;
         *self.failures.entry(reason).or_default() += 1;
         self.failed_in_a_row += 1;
         self.not_found_in_a_row = if reason == Reason::NotFound { self.not_found_in_a_row + 1 } else { 0 };
         self.failure = Some(failure.clone());
+        self.last_failure = Some((failure.clone(), ended_at));
         if self.told.insert(reason) {
             self.told_of_the_account = failure.is_of_the_account;
             events.push(Event::Failing(failure));

@@ -101,7 +101,12 @@ fn target(row: &Target<'_>, now: Time) -> Markup {
             td data-name="Peerings" { @match row.peerings { Some(number) => (number), None => "not known" } }
             td data-name="Last success" { @if row.last_success.is_some() { (moment(row.last_success, now)) } @else { "never" } }
             td data-name="Due" { (moment(row.due, now)) }
-            td data-name="Last error" { (failure(row.failure.as_ref())) }
+            td data-name="Last error" {
+                @match &row.failure {
+                    Some(over) if row.success => p.stale { b { (over.reason) } ", " (moment(over.time, now)) ": " (over.error) },
+                    other => (failure(other.as_ref())),
+                }
+            }
         }
     }
 }

@@ -99,6 +99,10 @@ fn what_could_not_be_polled_is_said_before_everything_else() {
     assert!(warning < page.find("Peerings").unwrap(), "{page}");
     assert!(page.contains("Of 1 of them older peerings are shown") && page.contains("as of <time"), "{page}");
     assert!(page.contains("<b>server</b>: Atlas answered status 503; Atlas itself fails"), "{page}");
+    fixture.poll(Provider::Azure, 60, Err(failure()));
+    fixture.poll(Provider::Azure, 90, Ok(vec![peering(0, "AVAILABLE")]));
+    let over = "<p class=\"stale\"><b>server</b>, <time datetime=\"2024-03-24T10:28:12Z\" title=\"2024-03-24T10:28:12Z\">60 s ago</time>";
+    assert!(fixture.page(120, "").contains(over), "a failure that is over is told too: {}", fixture.page(120, ""));
     let page = fixture.page(1000, "");
     assert!(page.contains("Of 0 of them older peerings are shown") && page.contains("not known"), "{page}");
 }

@@ -83,15 +83,19 @@ pub(super) struct Target<'a> {
     pub(super) polls: u64,
     pub(super) last_success: Option<Time>,
     pub(super) due: Option<Time>,
+    /// The last one; it is over if the last poll succeeded.
     pub(super) failure: Option<Failure<'a>>,
 }
 
-/// Why the last one failed.
+/// Why one failed.
 #[derive(Serialize)]
 pub(super) struct Failure<'a> {
     pub(super) reason: &'static str,
     pub(super) error: &'a str,
     pub(super) advice: &'static str,
+    /// When; nothing where only the last one is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) time: Option<Time>,
 }
 
 /// A credential and the groups it finds.
@@ -199,7 +203,7 @@ impl<'a> Target<'a> {
             polls: known.polls,
             last_success: known.last_success.map(Time),
             due,
-            failure: known.failure.as_ref().map(Failure::new),
+            failure: known.last_failure.as_ref().map(|(failure, at)| Failure::new(failure, Some(Time(*at)))),
         }
     }
 
@@ -261,8 +265,8 @@ impl<'a> Peering<'a> {
 }
 
 impl<'a> Failure<'a> {
-    fn new(failure: &'a state::Failure) -> Self {
-        Self { reason: failure.reason.as_str(), error: &failure.message, advice: failure.advice }
+    fn new(failure: &'a state::Failure, time: Option<Time>) -> Self {
+        Self { reason: failure.reason.as_str(), error: &failure.message, advice: failure.advice, time }
     }
 }
 
@@ -273,7 +277,7 @@ impl<'a> Account<'a> {
             success: known.succeeded(),
             last_success: known.last_success.map(Time),
             due: known.due.map(&on_the_clock),
-            failure: known.failure.as_ref().map(Failure::new),
+            failure: known.failure.as_ref().map(|failure| Failure::new(failure, None)),
         };
         Self {
             name,

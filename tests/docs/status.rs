@@ -51,5 +51,5 @@ fn every_key_of_the_json_is_documented_and_no_other() {
         assert!(told["made"].is_string());
     }
     let failure = &json("/api/v1/targets")["targets"][0]["failure"];
-    assert_eq!(failure.as_object().unwrap().keys().collect::<Vec<_>>(), ["advice", "error", "reason"]);
+    assert_eq!(failure.as_object().unwrap().keys().collect::<Vec<_>>(), ["advice", "error", "reason", "time"]);
 }

@@ -4,12 +4,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod alertmanager;
 mod blindness;
 mod drill;
 mod failure;
 #[path = "../e2e/http.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod http;
+mod inhibitions;
 #[path = "../e2e/process.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod process;

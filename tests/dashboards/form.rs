@@ -119,7 +119,7 @@ fn the_variables_narrow_every_panel_about_peerings_targets_and_accounts() {
         for target in panels.iter().flat_map(|panel| list(panel, "/targets")) {
             let expr = text(target, "/expr");
             // The poll interval is the exporter's.
-            if expr != "max(mongodbatlas_peering_poll_interval_seconds)" {
+            if expr != "max by (namespace, job) (mongodbatlas_peering_poll_interval_seconds)" {
                 assert!(matchers.iter().all(|matcher| expr.contains(matcher)), "{name}: {expr}");
             }
         }

@@ -5,9 +5,11 @@
 mod asking;
 mod dashboard;
 mod form;
+mod installations;
 mod links;
 mod programs;
 mod promql;
+mod promtool;
 mod queries;
 mod replicas;
 mod trouble;

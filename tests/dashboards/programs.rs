@@ -131,7 +131,7 @@ impl System {
             "global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 rule_files: [rules.yaml]
 scrape_configs:
-  - {{job_name: atlas, static_configs: [{{targets: {:?}}}]}}
+  - {{job_name: atlas, static_configs: [{{targets: {:?}, labels: {{namespace: monitoring}}}}]}}
 ",
             self.replicas
         );

@@ -2,7 +2,7 @@
 
 const KEYWORDS: [&str; 5] = ["and", "or", "unless", "bool", "offset"];
 /// The words before a list of labels.
-const LABELS_FOLLOW: [&str; 4] = ["by", "on", "group_left", "without"];
+const LABELS_FOLLOW: [&str; 5] = ["by", "on", "ignoring", "group_left", "without"];
 
 /// The metric names of an expression.
 pub(crate) fn metrics(expr: &str) -> Vec<String> {

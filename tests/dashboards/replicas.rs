@@ -1,18 +1,12 @@
 //! Which replica is believed where two do not agree.
 
-use std::{fs, process::Command};
-
 use crate::{
-    dashboard::{THE_PEERING, query},
-    programs::{folder, missing},
+    dashboard::THE_PEERING,
+    promtool::{answers, check},
 };
 
 /// Replica `a` was cut off from Atlas when the peering still was AVAILABLE; `b` knows better.
 const DISAGREEMENT: &str = r#"
-rule_files: []
-tests:
-  - interval: 1m
-    input_series:
       - {series: 'mongodbatlas_group_info{job="j", instance="a", group_id="g", group_name="old", account="x"}', values: 1x20}
       - {series: 'mongodbatlas_group_info{job="j", instance="b", group_id="g", group_name="new", account="x"}', values: 1x20}
       - {series: 'mongodbatlas_peering_poll_last_success_timestamp_seconds{job="j", instance="a", group_id="g", provider="AWS"}', values: 60x20}
@@ -29,7 +23,6 @@ tests:
       - {series: 'mongodbatlas_network_peering_status{job="j", instance="b", group_id="g", provider="AWS", peering_id="p", vpcId="v", status="FAILED"}', values: 1x20}
       - {series: 'mongodbatlas_network_peering_info{job="j", instance="a", group_id="g", provider="AWS", peering_id="p", vpcId="v", cloud_account="1"}', values: 1x20}
       - {series: 'mongodbatlas_network_peering_info{job="j", instance="b", group_id="g", provider="AWS", peering_id="p", vpcId="v", cloud_account="1", connection_id="c"}', values: 1x20}
-    promql_expr_test:
 "#;
 
 /// The same about the peering that the dashboards' variables name.
@@ -40,19 +33,23 @@ fn series() -> String {
     named.replace("peering_id=\"p\"", &format!("peering_id=\"{peering}\""))
 }
 
-/// That the first query of the panel answers so, but for the name of the group.
-fn expected(dashboard: &str, title: &str, samples: &str) -> String {
-    let expr = format!("max without (group_name) ({})", query(dashboard, title, 'A').expr);
-    format!("      - {{expr: {expr:?}, eval_time: 15m, exp_samples: [{samples}]}}\n")
+#[test]
+fn the_replica_that_heard_from_atlas_last_is_believed() {
+    the_second_is_believed("replicas", &series());
 }
 
 #[test]
-fn the_replica_that_heard_from_atlas_last_is_believed() {
+fn so_is_that_in_another_namespace_under_the_same_address() {
+    let series = series().replace("instance=\"b\"", "namespace=\"n\", instance=\"a\"");
+    the_second_is_believed("namespaces", &series);
+}
+
+fn the_second_is_believed(test: &str, series: &str) {
+    let expected = |dashboard, title, samples: &str| answers(dashboard, title, 'A', samples);
     let row = r#"{labels: '{group_id="5e57d85c854180642f784401", provider="AWS", vpcId="vpc-0c1d7a5e9f3b28461", peering_id="68f87c7b0000000000000001", status="FAILED", cloud_account="1", connection_id="c"}', value: 0}"#;
     let number = |value: &str| format!("{{labels: '{{}}', value: {value}}}");
     let status = |value: &str| format!("{{labels: '{{status=\"FAILED\"}}', value: {value}}}");
-    let test = [
-        series(),
+    let expected = [
         expected("overview", "Peerings", &number("1")),
         expected("overview", "Available", &number("0")),
         expected("overview", "Not available", &number("1")),
@@ -71,11 +68,5 @@ fn the_replica_that_heard_from_atlas_last_is_believed() {
         expected("exporter", "Targets that fail", &number("0")),
     ]
     .concat();
-    let folder = folder("promtool");
-    let file = folder.join("replicas.yaml");
-    fs::write(&file, test).unwrap();
-    let output = Command::new("promtool").args(["test", "rules"]).arg(&file).output();
-    let output = output.unwrap_or_else(|error| missing("promtool", &error));
-    fs::remove_dir_all(folder).unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    check(test, series, &expected);
 }

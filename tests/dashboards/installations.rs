@@ -1,0 +1,81 @@
+//! Two installations of the exporter that one Prometheus scrapes.
+
+use crate::{
+    dashboard::{NAMES, queries},
+    promtool::{answers, check},
+};
+
+/// Alike in everything but their namespace: `east` polls every minute, has two shards, of which one is missing, and
+/// heard nothing for 14 minutes; `west` polls every hour, and is down now.
+const SIDE_BY_SIDE: &str = r#"
+      - {series: 'up{namespace="east", job="j", instance="a"}', values: 1x20}
+      - {series: 'up{namespace="west", job="j", instance="a"}', values: 1x10 0x10}
+      - {series: 'mongodbatlas_peering_exporter_build_info{namespace="east", job="j", instance="a"}', values: 1x20}
+      - {series: 'mongodbatlas_peering_exporter_build_info{namespace="west", job="j", instance="a"}', values: 1x20}
+      - {series: 'mongodbatlas_peering_exporter_shards{namespace="east", job="j", instance="a"}', values: 2x20}
+      - {series: 'mongodbatlas_peering_exporter_shards{namespace="west", job="j", instance="a"}', values: 1x20}
+      - {series: 'mongodbatlas_peering_exporter_shard_index{namespace="east", job="j", instance="a"}', values: 1x20}
+      - {series: 'mongodbatlas_peering_exporter_shard_index{namespace="west", job="j", instance="a"}', values: 0x20}
+      - {series: 'mongodbatlas_peering_poll_interval_seconds{namespace="east", job="j", instance="a"}', values: 60x20}
+      - {series: 'mongodbatlas_peering_poll_interval_seconds{namespace="west", job="j", instance="a"}', values: 3600x20}
+      - {series: 'mongodbatlas_group_info{namespace="east", job="j", instance="a", group_id="e", account="x"}', values: 1x20}
+      - {series: 'mongodbatlas_group_info{namespace="west", job="j", instance="a", group_id="w", account="x"}', values: 1x20}
+      - {series: 'mongodbatlas_peering_poll_last_success_timestamp_seconds{namespace="east", job="j", instance="a", group_id="e", provider="AWS"}', values: 60x20}
+      - {series: 'mongodbatlas_peering_poll_last_success_timestamp_seconds{namespace="west", job="j", instance="a", group_id="w", provider="AWS"}', values: 450x20}
+      - {series: 'mongodbatlas_api_credential_refused{namespace="east", job="j", instance="a", account="x"}', values: 1x20}
+      - {series: 'mongodbatlas_api_credential_refused{namespace="west", job="j", instance="a", account="x"}', values: 1x20}
+      - {series: 'mongodbatlas_api_credential_unreadable{namespace="east", job="j", instance="a", account="x"}', values: 0x20}
+      - {series: 'mongodbatlas_api_credential_unreadable{namespace="west", job="j", instance="a", account="x"}', values: 1x20}
+      - {series: 'mongodbatlas_discovery_success{namespace="east", job="j", instance="a", account="x"}', values: 0x20}
+      - {series: 'mongodbatlas_discovery_success{namespace="west", job="j", instance="a", account="x"}', values: 1x20}
+      - {series: 'mongodbatlas_discovery_interval_seconds{namespace="east", job="j", instance="a", account="x"}', values: 60x20}
+      - {series: 'mongodbatlas_discovery_interval_seconds{namespace="west", job="j", instance="a", account="x"}', values: 3600x20}
+      - {series: 'mongodbatlas_discovery_last_success_timestamp_seconds{namespace="east", job="j", instance="a", account="x"}', values: 60x20}
+      - {series: 'mongodbatlas_discovery_last_success_timestamp_seconds{namespace="west", job="j", instance="a", account="x"}', values: 450x20}
+"#;
+
+#[test]
+fn each_installation_is_judged_by_its_own_interval_shards_and_accounts() {
+    let number = |value: &str| format!("{{labels: '{{}}', value: {value}}}");
+    let both = |labels: &str, east: &str, west: &str| {
+        let sample = |namespace, value| {
+            format!("{{labels: '{{namespace=\"{namespace}\", job=\"j\"{labels}}}', value: {value}}}")
+        };
+        [sample("east", east), sample("west", west)].join(", ")
+    };
+    let group = |group, value| format!("{{labels: '{{group_id=\"{group}\", provider=\"AWS\"}}', value: {value}}}");
+    let intervals = [group("e", "14"), group("w", "0.125")].join(", ");
+    let (account, replica) = (r#", account="x""#, r#", instance="a""#);
+    let expected = [
+        answers("overview", "Targets without fresh data", 'A', &number("1")),
+        answers("exporter", "Targets without fresh data", 'A', &number("1")),
+        answers("exporter", "Freshness of every target", 'B', &intervals),
+        answers("exporter", "Slowest poll", 'B', &both("", "60", "3600")),
+        answers("exporter", "Shards missing", 'A', &number("1")),
+        answers("exporter", "Exporters down", 'A', &number("1")),
+        answers("exporter", "Replicas and shards", 'A', &both(replica, "1", "0")),
+        answers("exporter", "Replicas and shards", 'G', &both(replica, "2", "1")),
+        answers("exporter", "Credentials in trouble", 'A', &number("2")),
+        answers("exporter", "Credentials", 'B', &both(account, "0", "1")),
+        answers("exporter", "Discoveries that fail", 'A', &number("1")),
+        answers("exporter", "Discovery", 'A', &both(account, "1", "1")),
+        answers("exporter", "Discovery", 'B', &both(account, "0", "1")),
+        answers("exporter", "Discovery", 'D', &both(account, "14", "0.125")),
+        answers("exporter", "Groups that are watched", 'A', &both(account, "1", "1")),
+    ]
+    .concat();
+    check("installations", SIDE_BY_SIDE.trim_start_matches('\n'), &expected);
+}
+
+/// Two installations may have the same addresses, each in its own cluster or namespace.
+#[test]
+fn an_instance_is_told_apart_by_its_namespace_and_job() {
+    let mut told_apart = 0;
+    for query in NAMES.into_iter().flat_map(queries) {
+        let whole = "namespace, job, instance";
+        told_apart += query.expr.matches(whole).count();
+        let rest = query.expr.replace(whole, "");
+        assert!(!rest.contains("instance"), "{query:?}");
+    }
+    assert!(told_apart > 0);
+}

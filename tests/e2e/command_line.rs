@@ -320,7 +320,12 @@ fn a_healthcheck_fails_with_a_sentence_where_no_exporter_runs() {
 fn a_shard_that_there_is_not_is_a_fault_that_no_restart_mends() {
     let folder = folder();
     write_config(folder.path(), &config("http://127.0.0.1:9", &[(GROUP, "payments")]));
+    let said = run(exporter(folder.path(), ["check-config", "--shard.index=3", "--shard.count=3"]));
     let ended = run(exporter(folder.path(), ["--shard.index=3", "--shard.count=3"]));
+    assert_eq!(
+        (said.status, said.stderr.split_once(' ').unwrap().1),
+        (ended.status, ended.stderr.split_once(' ').unwrap().1)
+    );
     assert_snapshot!(shown(&ended, folder.path()), @"
     status Some(64)
     stderr: ERROR --shard.index is 3, but must be below --shard.count, which is 3

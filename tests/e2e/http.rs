@@ -75,7 +75,11 @@ impl Connection {
     /// Everything that still comes until the other side closes.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        self.stream.read_to_end(&mut bytes).unwrap();
+        match self.stream.read_to_end(&mut bytes) {
+            // Nobody had taken the connection yet when the listener closed.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+            read => drop(read.unwrap()),
+        }
         bytes
     }
 

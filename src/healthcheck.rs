@@ -1,7 +1,8 @@
 //! Asks a running exporter whether it is healthy, or ready, so that a container needs no shell and no curl for it.
 //!
 //! It has no password and no certificate. Where the exporter wants a password, that it says so is enough: it would say
-//! 503 otherwise. Where it wants a certificate, that proves only that it is there. Nothing secret is sent, so the exporter need not prove who it is.
+//! 503 otherwise. Where it wants a certificate, that proves only that it is there. Nothing secret is sent, so the
+//! exporter need not prove who it is.
 
 use std::{
     io::{self, Read, Write},

@@ -174,6 +174,9 @@ fn heirs(
     account: &str,
     told: Option<&crate::atlas::Group>,
 ) -> Vec<Heir> {
+    if !shard.owns(group.as_str()) {
+        return Vec::new();
+    }
     let selects = |discover: &Discover| {
         told.is_none_or(|told| {
             discover.selects(told) && discover.organization.as_ref().is_none_or(|org| org.as_str() == told.org_id)
@@ -181,9 +184,8 @@ fn heirs(
     };
     let mut accounts: Vec<&config::Account> = config.accounts.iter().collect();
     accounts.sort_by_key(|other| other.name != account);
-    let heirs = accounts.into_iter().filter(|_| shard.owns(group.as_str()));
-    let heirs = heirs.filter_map(|account| Some((&account.name, account.discover.as_ref()?)));
-    let heirs = heirs.filter(|(_, discover)| selects(discover));
+    let discovering = accounts.into_iter().filter_map(|account| Some((&account.name, account.discover.as_ref()?)));
+    let heirs = discovering.filter(|(_, discover)| selects(discover));
     heirs.map(|(name, discover)| (name.clone(), discover.providers.clone())).collect()
 }
 

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mongodbatlas_peering_exporter::simulator::{Scenario, Simulator};
+use atlas_simulator::{Scenario, Simulator};
 
 const GROUPS: u32 = 250;
 const TARGETS: u32 = GROUPS * 3;

@@ -24,27 +24,16 @@
 //! logging    what is logged, and how a line looks
 //! ```
 
-pub mod atlas;
 pub mod cli;
+pub mod collector;
+pub mod commands;
 pub mod config;
-pub mod demo;
-pub mod doctor;
-pub mod healthcheck;
-pub mod journal;
+pub mod http;
 pub mod logging;
 pub mod metrics;
-pub mod process;
-pub mod roster;
-pub mod scheduler;
-mod section;
-pub mod server;
 pub mod shard;
-pub mod simulator;
 pub mod state;
-pub mod status;
 pub mod systemd;
-pub mod telemetry;
-pub mod web;
 
 use std::{
     future::pending,
@@ -62,16 +51,19 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-pub use self::roster::once;
+pub use self::collector::roster::once;
 use self::{
+    collector::roster::{self, Roster},
     config::Config,
-    roster::Roster,
-    server::{Limits, Routes},
+    http::{
+        self as server, Limits, Routes, render_loop as telemetry,
+        status::{self, Status},
+    },
+    metrics::process,
     shard::Shard,
     state::{OVERDUE, State},
-    status::Status,
-    web::Web,
 };
+use web_config::Web;
 
 /// Reads both configs again, or says everything that is wrong with them.
 pub type ReadConfigs = Box<dyn Fn() -> Result<Configs, String> + Send + Sync>;

@@ -9,17 +9,19 @@ use std::{
 };
 
 use anyhow::Context;
+use atlas_simulator::{Scenario, ScenarioError, Simulator};
 use clap::Parser;
 use mongodbatlas_peering_exporter::{
     ReadConfigs, Reload, Reloads,
     cli::{Args, Command},
+    commands::demo,
+    commands::doctor,
+    commands::healthcheck,
     config::{Config, ConfigError},
-    demo, doctor, healthcheck, logging, once, render, run,
-    server::{self, BindError},
+    http::{self, BindError},
+    logging, once, render, run,
     shard::{Index, InvalidShard, Shard},
-    simulator::{Scenario, ScenarioError, Simulator},
     systemd::{self, SocketError},
-    web::Web,
 };
 use tokio::{
     net::TcpListener,
@@ -29,6 +31,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+use web_config::Web;
 
 /// The config or a flag has faults; sysexits calls it a usage error.
 const EX_USAGE: u8 = 64;
@@ -184,7 +187,7 @@ fn scenario(args: &Args) -> anyhow::Result<Scenario> {
 
 async fn listen(args: &Args) -> anyhow::Result<Vec<TcpListener>> {
     let listeners =
-        if args.systemd_socket { systemd::listeners()? } else { server::bind(&args.listen_addresses).await? };
+        if args.systemd_socket { systemd::listeners()? } else { http::bind(&args.listen_addresses).await? };
     for listener in &listeners {
         info!("listening on {}", listener.local_addr()?);
     }
@@ -192,7 +195,7 @@ async fn listen(args: &Args) -> anyhow::Result<Vec<TcpListener>> {
 }
 
 async fn listen_for_simulator(args: &Args) -> anyhow::Result<TcpListener> {
-    let mut listeners = server::bind(std::slice::from_ref(&args.simulator_address)).await?;
+    let mut listeners = http::bind(std::slice::from_ref(&args.simulator_address)).await?;
     listeners.pop().context("no listener")
 }
 

@@ -4,11 +4,11 @@ use std::{collections::HashSet, path::Path};
 
 use super::{
     Account, Discover, Group,
+    connection::{authorities, base_url, proxy},
     credential::{Sources, credential},
-    reach::{authorities, base_url, proxy},
-    section::Section,
 };
-use crate::atlas::{ApiVersion, GroupId, Provider};
+use atlas::{ApiVersion, GroupId, Provider};
+use yaml_reader::Section;
 
 /// Names that must not come twice in the whole config.
 #[derive(Default)]

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::section::Section;
-use crate::atlas::{Credential, CredentialKind, Pair, Secret};
+use atlas::{Credential, CredentialKind, Pair, Secret};
+use yaml_reader::Section;
 
 /// Where secrets and other files come from.
 pub(super) struct Sources<'a> {

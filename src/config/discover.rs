@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use regex::{Regex, RegexBuilder};
 
-use super::{account::providers, section::Section};
-use crate::atlas::{self, GroupId, OrgId, Provider};
+use super::account::providers;
+use atlas::{self, GroupId, OrgId, Provider};
+use yaml_reader::Section;
 
 /// Groups come and go rarely, and all of them cost one request.
 const INTERVAL: Duration = Duration::from_secs(10 * 60);
@@ -149,7 +150,7 @@ mod tests {
     }
 
     fn selects(yaml: &str, group: &atlas::Group) -> bool {
-        let faults = super::super::section::Faults::default();
+        let faults = yaml_reader::Faults::default();
         let value = serde_yaml::from_str(yaml).unwrap();
         let discover = Discover::parse(Section::new(value, String::new(), &faults));
         assert_eq!(faults.into_inner(), []);

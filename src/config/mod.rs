@@ -1,9 +1,9 @@
 //! The config: YAML text becomes validated types, or a list of everything that is wrong with it.
 
 mod account;
+mod connection;
 mod credential;
 mod discover;
-mod reach;
 
 use std::{
     fs,
@@ -16,11 +16,9 @@ use serde_yaml::Value;
 use url::Url;
 
 pub use self::discover::Discover;
-pub use crate::section::{ConfigError, Fault};
-use crate::{
-    atlas::{ApiVersion, Authorities, Credential, GroupId, Provider, ProxyUrl, Settings},
-    section::{self, Faults, Section},
-};
+use atlas::{ApiVersion, Authorities, Credential, GroupId, Provider, ProxyUrl, Settings};
+use yaml_reader::{self, Faults, Section};
+pub use yaml_reader::{ConfigError, Fault};
 
 /// A larger config is refused unread. A thousand groups have a tenth of it.
 const MAX_SIZE: u64 = 1 << 20;
@@ -81,6 +79,7 @@ impl Account {
     #[must_use]
     pub fn settings(&self, poll: &Poll) -> Settings {
         Settings {
+            user_agent: concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")),
             base_url: self.base_url.clone(),
             api_version: self.api_version,
             credential: self.credential.clone(),

@@ -2,7 +2,7 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::*;
-use crate::atlas::CredentialKind;
+use atlas::CredentialKind;
 
 fn env(name: &str) -> Option<String> {
     (name == "KEY").then(|| "hunter2\n".to_owned())

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    exposition::{Labels, Page},
-    family, unix_seconds,
+    family,
+    text::{Labels, Page},
+    unix_seconds,
 };
 use crate::state::{AccountState, DiscoveryState, State};
 

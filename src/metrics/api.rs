@@ -1,8 +1,9 @@
 //! The families about requests to Atlas.
 
 use super::{
-    exposition::{Labels, Page},
-    family, unix_seconds,
+    family,
+    text::{Labels, Page},
+    unix_seconds,
 };
 use crate::state::{Histogram, State};
 

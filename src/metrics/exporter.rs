@@ -1,8 +1,9 @@
 //! The families about this exporter itself; those of its process follow the page.
 
 use super::{
-    exposition::{Labels, Page},
-    family, unix_seconds,
+    family,
+    text::{Labels, Page},
+    unix_seconds,
 };
 use crate::state::State;
 

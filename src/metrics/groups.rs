@@ -1,8 +1,8 @@
 //! The family about groups.
 
 use super::{
-    exposition::{Labels, Page},
     family,
+    text::{Labels, Page},
 };
 use crate::state::State;
 

@@ -3,15 +3,16 @@
 mod accounts;
 mod api;
 mod exporter;
-mod exposition;
 pub mod family;
 mod groups;
 mod peerings;
 mod polls;
+pub mod process;
+mod text;
 
 use std::time::{Instant, SystemTime};
 
-use self::{exposition::Page, family::Family};
+use self::{family::Family, text::Page};
 use crate::state::State;
 
 /// The media type of what [`render`] returns.

@@ -3,13 +3,12 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use super::{
-    exposition::{Labels, Page},
-    family, unix_seconds,
+    family,
+    text::{Labels, Page},
+    unix_seconds,
 };
-use crate::{
-    atlas::{Container, Listing, Peering},
-    state::{State, Target},
-};
+use crate::state::{State, Target};
+use atlas::{Container, Listing, Peering};
 
 /// A peering on the page.
 struct Shown<'a> {

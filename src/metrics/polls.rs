@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use super::{
-    exposition::{Labels, Page},
-    family, unix_seconds,
+    family,
+    text::{Labels, Page},
+    unix_seconds,
 };
 use crate::state::{State, Target, TargetState};
 

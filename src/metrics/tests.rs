@@ -3,10 +3,8 @@ use std::{collections::BTreeMap, time::Duration};
 use insta::assert_snapshot;
 
 use super::*;
-use crate::{
-    atlas::{self, Container, Exchange, GroupId, Listing, Peering, Provider, RateLimit, Reason, VersionEnds},
-    state::{AccountState, CredentialChange, DiscoveryState, Failure, Group, Poll, Target, TokenState},
-};
+use crate::state::{AccountState, CredentialChange, DiscoveryState, Failure, Group, Poll, Target, TokenState};
+use atlas::{self, Container, Exchange, GroupId, Listing, Peering, Provider, RateLimit, Reason, VersionEnds};
 
 fn group() -> GroupId {
     "5e57d85c854180642f784401".parse().unwrap()

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::Failure;
-use crate::atlas::{GroupId, Reason};
+use atlas::{GroupId, Reason};
 
 /// After so many discoveries that failed, Atlas being down is no reason to wait for longer.
 const FAILURES_END_WAITING: u64 = 3;

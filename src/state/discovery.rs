@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::SystemTime};
 
 use super::{DiscoveryState, Failure, Group, State, Target, group::Listed};
-use crate::atlas::{self, GroupId, Provider};
+use atlas::{self, GroupId, Provider};
 
 /// A group that so many listings in a row do not have is gone; one may lack it by mistake.
 const MISSING_ENDS_IT: u32 = 2;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::atlas::{self, Container};
+use atlas::{self, Container};
 
 /// What is known of a group beside its peerings.
 #[derive(Clone, Debug, Default)]

@@ -2,11 +2,11 @@
 
 mod account;
 mod api;
+mod carry_over;
 mod discovery;
 mod group;
-mod inherit;
+mod listing;
 mod poll;
-mod target;
 
 use std::{
     collections::BTreeMap,
@@ -16,13 +16,13 @@ use std::{
 pub use self::{
     account::{AccountState, CredentialChange, DiscoveryState, TokenState},
     api::{ApiState, Histogram},
+    carry_over::Heir,
     discovery::DiscoveryEvent,
     group::Group,
-    inherit::Heir,
+    listing::TargetState,
     poll::{Cause, Event, Failure, Poll},
-    target::TargetState,
 };
-use crate::atlas::{Container, Exchange, GroupId, Provider, RateLimit, VersionEnds};
+use atlas::{Container, Exchange, GroupId, Provider, RateLimit, VersionEnds};
 
 /// The unit that is polled: one group and one provider.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

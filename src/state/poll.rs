@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::atlas::{Listing, Peering, Reason};
+use atlas::{Listing, Peering, Reason};
 
 /// A poll that ended.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::atlas::{Listing, Peering, Reason};
+use atlas::{Listing, Peering, Reason};
 
 const MAX_STALENESS: Duration = Duration::from_secs(900);
 

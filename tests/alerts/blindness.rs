@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    process::wait_for,
+    metrics::process::wait_for,
     system::{SHOP, System},
 };
 

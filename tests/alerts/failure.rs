@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    process::wait_for,
+    metrics::process::wait_for,
     system::{SHOP, System},
 };
 

@@ -8,7 +8,7 @@ use url::form_urlencoded::byte_serialize;
 
 use crate::{
     http::{ask, get},
-    process::{Running, exporter, run, wait_for},
+    metrics::process::{Running, exporter, run, wait_for},
     receiver::Receiver,
 };
 

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use mongodbatlas_peering_exporter::{atlas::Provider, metrics::family};
+use atlas::Provider;
+use mongodbatlas_peering_exporter::metrics::family;
 use serde_json::Value;
 
 use crate::{

@@ -2,9 +2,11 @@
 
 use std::{fs, process::Command};
 
-use mongodbatlas_peering_exporter::{config::Config, simulator::Scenario, web::Web};
+use atlas_simulator::Scenario;
+use mongodbatlas_peering_exporter::config::Config;
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
+use web_config::Web;
 
 use crate::markdown::{Block, blocks, pages, read};
 

@@ -5,13 +5,13 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use atlas::{Exchange, GroupId, Listing, Peering, Provider, RateLimit, Reason};
 use mongodbatlas_peering_exporter::{
-    atlas::{Exchange, GroupId, Listing, Peering, Provider, RateLimit, Reason},
+    metrics::process,
     metrics::{
         family::{self, Kind},
         render,
     },
-    process,
     state::{AccountState, DiscoveryState, Group, Poll, State, Target, TokenState},
 };
 

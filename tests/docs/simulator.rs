@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mongodbatlas_peering_exporter::simulator::{Container, Fault, Peering, Provider, Scenario, ScenarioError};
+use atlas_simulator::{Container, Fault, Peering, Provider, Scenario, ScenarioError};
 use serde::Serialize;
 
 use crate::markdown::{key, keys, quoted, read, rows, section};

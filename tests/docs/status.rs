@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use atlas::{Listing, Peering, Provider, Reason};
 use mongodbatlas_peering_exporter::{
-    atlas::{Listing, Peering, Provider, Reason},
+    http::status::Status,
     state::{Failure, Group, Poll, State, Target},
-    status::Status,
 };
 use serde_json::Value;
 use tokio::{runtime::Runtime, sync::watch};

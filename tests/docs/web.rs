@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use mongodbatlas_peering_exporter::web::Web;
+use web_config::Web;
 
 use crate::markdown::{keys, read, section};
 

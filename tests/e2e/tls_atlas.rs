@@ -8,7 +8,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use mongodbatlas_peering_exporter::simulator::{Scenario, Simulator};
+use atlas_simulator::{Scenario, Simulator};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::{net::TcpListener, sync::oneshot};
 use tokio_rustls::{

@@ -2,12 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use atlas::{Provider, Reason, Settings};
+use atlas_simulator::{AccessList, Effect, Endpoint, Fault, StatusFault};
 use futures_util::future::join_all;
-use mongodbatlas_peering_exporter::{
-    atlas::{Provider, Reason, Settings},
-    config::Poll,
-    simulator::{AccessList, Effect, Endpoint, Fault, StatusFault},
-};
+use mongodbatlas_peering_exporter::config::Poll;
 use tokio::time::sleep;
 
 use crate::{

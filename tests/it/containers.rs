@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use mongodbatlas_peering_exporter::{
-    config::Poll,
-    simulator::{Container, Effect, Endpoint, Fault, Group, Peering, Provider},
-};
+use atlas_simulator::{Container, Effect, Endpoint, Fault, Group, Peering, Provider};
+use mongodbatlas_peering_exporter::config::Poll;
 use tokio::time::sleep;
 
 use crate::{

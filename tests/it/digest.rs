@@ -2,11 +2,9 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use atlas::{Provider, Reason};
+use atlas_simulator::{Fault, Request};
 use futures_util::future::join_all;
-use mongodbatlas_peering_exporter::{
-    atlas::{Provider, Reason},
-    simulator::{Fault, Request},
-};
 
 use crate::rig::{Asker, Atlas, GROUP, OTHER, key};
 

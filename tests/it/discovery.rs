@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use mongodbatlas_peering_exporter::{
-    config::Poll,
-    shard::Shard,
-    simulator::{Effect, Endpoint, Fault, Group, Peering, Provider, StatusFault},
-};
+use atlas_simulator::{Effect, Endpoint, Fault, Group, Peering, Provider, StatusFault};
+use mongodbatlas_peering_exporter::{config::Poll, shard::Shard};
 
 use tokio::time::sleep;
 

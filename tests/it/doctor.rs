@@ -2,12 +2,12 @@
 
 use std::{fmt::Write as _, fs, time::Duration};
 
+use atlas::Provider;
+use atlas_simulator::{AccessList, Credentials, Effect, Endpoint, Fault, StatusFault};
 use insta::assert_snapshot;
 use mongodbatlas_peering_exporter::{
-    atlas::Provider,
+    commands::doctor,
     config::{Config, Poll},
-    doctor,
-    simulator::{AccessList, Credentials, Effect, Endpoint, Fault, StatusFault},
 };
 use tempfile::TempDir;
 
@@ -226,7 +226,7 @@ async fn what_is_wrong_in_several_places_is_told_once() {
     let unavailable = StatusFault { code: 503, html: true, ..StatusFault::default() };
     atlas.simulator.fail(Fault {
         group: Some(OTHER.to_owned()),
-        provider: Some(mongodbatlas_peering_exporter::simulator::Provider::Gcp),
+        provider: Some(atlas_simulator::Provider::Gcp),
         ..Fault::new(Effect::Status(unavailable))
     });
     let [_, service_account] = configs(&atlas, &folder);

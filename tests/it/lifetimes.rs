@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use mongodbatlas_peering_exporter::{
-    config::Poll,
-    simulator::{self, Effect, Fault, Peering},
-};
+use atlas_simulator::{self, Effect, Fault, Peering};
+use mongodbatlas_peering_exporter::config::Poll;
 
 use crate::{
     page::Page,
@@ -47,7 +45,7 @@ async fn with_two_peerings() -> Rig {
 
 /// A fault of the first group's AWS peerings.
 fn of_the_target(fault: Fault) -> Fault {
-    Fault { group: Some(GROUP.to_owned()), provider: Some(simulator::Provider::Aws), ..fault }
+    Fault { group: Some(GROUP.to_owned()), provider: Some(atlas_simulator::Provider::Aws), ..fault }
 }
 
 #[tokio::test]
@@ -193,7 +191,7 @@ async fn ready_means_that_every_target_was_polled_once_and_stays() {
 #[tokio::test]
 async fn new_peerings_appear_with_all_their_series() {
     let rig = with_two_peerings().await;
-    let peering = Peering::new(simulator::Provider::Gcp, "WAITING_FOR_USER")
+    let peering = Peering::new(atlas_simulator::Provider::Gcp, "WAITING_FOR_USER")
         .with("networkName", "default")
         .with("gcpProjectId", "shop-net")
         .with("containerId", "64c0ffee0000000000000009")

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use mongodbatlas_peering_exporter::{
-    config::Poll,
-    simulator::{Effect, Endpoint, Fault, StatusFault},
-};
+use atlas_simulator::{Effect, Endpoint, Fault, StatusFault};
+use mongodbatlas_peering_exporter::config::Poll;
 
 use crate::rig::{Atlas, GROUP, OTHER, Rig, quick};
 

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use mongodbatlas_peering_exporter::{
-    atlas::{ApiVersion, Peering, Provider, Reason},
-    simulator::{self, Effect, Fault, StatusFault},
-};
+use atlas::{ApiVersion, Peering, Provider, Reason};
+use atlas_simulator::{self, Effect, Fault, StatusFault};
 use serde_json::json;
 
 use crate::rig::{Asker, Atlas, GROUP, OTHER, Rig, quick};
@@ -138,7 +136,7 @@ async fn a_failing_second_page_spoils_the_whole_listing() {
     let labels = [("group_id", GROUP), ("provider", "AWS")];
     rig.until("nine peerings", |page| page.all("mongodbatlas_network_peering_status", &labels).len() == 9).await;
 
-    let fault = Fault { provider: Some(simulator::Provider::Aws), page: Some(2), ..Fault::status(400) };
+    let fault = Fault { provider: Some(atlas_simulator::Provider::Aws), page: Some(2), ..Fault::status(400) };
     rig.atlas.simulator.fail(fault);
     rig.atlas.simulator.set_status(GROUP, &first_id(&rig), "FAILED", None).unwrap();
     let page =

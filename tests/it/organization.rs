@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use mongodbatlas_peering_exporter::{
-    config::Poll,
-    simulator::{Effect, Fault, StatusFault},
-};
+use atlas_simulator::{Effect, Fault, StatusFault};
+use mongodbatlas_peering_exporter::config::Poll;
 use tokio::time::sleep;
 
 use crate::rig::{Atlas, Rig};

@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use mongodbatlas_peering_exporter::{
-    atlas::{Provider, Reason},
-    simulator::{Effect, Fault, StatusFault},
-};
+use atlas::{Provider, Reason};
+use atlas_simulator::{Effect, Fault, StatusFault};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use mongodbatlas_peering_exporter::{
-    config::{Config, Poll},
-    simulator::{Effect, Endpoint, Fault},
-};
+use atlas_simulator::{Effect, Endpoint, Fault};
+use mongodbatlas_peering_exporter::config::{Config, Poll};
 use tokio::time::sleep;
 
 use crate::{

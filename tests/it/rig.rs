@@ -8,16 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use atlas::{
+    ApiVersion, Authorities, Client, Credential, CredentialKind, Exchange, GroupId, ListError, Listing, Pair, Provider,
+    Report, Secret, Settings,
+};
+use atlas_simulator::{Request, Scenario, Simulator};
 use mongodbatlas_peering_exporter::{
     Reload, Reloads,
-    atlas::{
-        ApiVersion, Authorities, Client, Credential, CredentialKind, Exchange, GroupId, ListError, Listing, Pair,
-        Provider, Report, Secret, Settings,
-    },
     config::{Config, Poll},
     run,
     shard::Shard,
-    simulator::{Request, Scenario, Simulator},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -56,6 +56,7 @@ impl Atlas {
 
     pub fn settings(&self) -> Settings {
         Settings {
+            user_agent: "test/1",
             base_url: format!("http://{}", self.address).parse().unwrap(),
             api_version: ApiVersion::V2,
             credential: key(&self.scenario.credentials.public_key, &self.scenario.credentials.private_key),

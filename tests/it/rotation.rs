@@ -2,7 +2,8 @@
 
 use std::{fs, time::Duration};
 
-use mongodbatlas_peering_exporter::{config::Poll, simulator::Credentials};
+use atlas_simulator::Credentials;
+use mongodbatlas_peering_exporter::config::Poll;
 use tempfile::TempDir;
 use tokio::time::sleep;
 

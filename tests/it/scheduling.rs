@@ -5,13 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use atlas::{Client, Provider};
+use atlas_simulator::{Effect, Fault, Request, StatusFault};
 use mongodbatlas_peering_exporter::{
-    atlas::{Client, Provider},
+    collector::roster::initial_state,
+    collector::{self, Account, Discovery, Pace, Pauses},
     config::Poll,
-    roster::initial_state,
-    scheduler::{self, Account, Discovery, Pace, Pauses},
     shard::Shard,
-    simulator::{Effect, Fault, Request, StatusFault},
 };
 use tokio::{
     sync::watch,
@@ -236,6 +236,6 @@ async fn a_panic_in_a_task_ends_the_watch_instead_of_freezing_its_targets() {
         asks_for_containers: false,
     };
     let pace = Pace { interval: quick().interval, deadline: quick().deadline, concurrency: 1 };
-    let end = timeout(Duration::from_secs(20), scheduler::watch(account, pace, state)).await.unwrap();
+    let end = timeout(Duration::from_secs(20), collector::watch(account, pace, state)).await.unwrap();
     assert!(end.unwrap_err().is_panic());
 }

@@ -1,10 +1,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
-use crate::{
-    atlas::Reason,
-    state::{AccountState, DiscoveryState, Poll},
-};
+use crate::state::{AccountState, DiscoveryState, Poll};
+use atlas::Reason;
 
 struct Fixture {
     state: State,

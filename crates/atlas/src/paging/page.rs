@@ -1,0 +1,94 @@
+//! One page as Atlas sends it.
+
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, SeqAccess, Visitor},
+};
+
+/// Twice as many as Atlas sends at most: a body with more is no page, and would swell in memory.
+const MAX_ITEMS: usize = 1000;
+
+/// One page. An error with status 200 lacks `results`, and must not pass for an empty listing.
+#[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
+pub(crate) struct Page<T> {
+    results: Items<T>,
+    links: Option<Items<Link>>,
+}
+
+#[derive(Deserialize)]
+struct Link {
+    rel: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// Only a missing `next` ends a listing: Atlas calls `totalCount` an estimate. Where there are no links at all,
+    /// not even one to the page itself, a full page is taken to have a successor.
+    pub(crate) fn is_last(&self, items_per_page: u16) -> bool {
+        match &self.links {
+            Some(links) if !links.0.is_empty() => !links.0.iter().any(|link| link.rel.as_deref() == Some("next")),
+            _ => self.results.0.len() < usize::from(items_per_page),
+        }
+    }
+
+    pub(crate) fn into_results(self) -> Vec<T> {
+        self.results.0
+    }
+}
+
+/// A list of bounded length.
+struct Items<T>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Items<T> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        input.deserialize_seq(Bounded(PhantomData))
+    }
+}
+
+struct Bounded<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Bounded<T> {
+    type Value = Items<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a list of at most {MAX_ITEMS} items")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Items<T>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            if items.len() == MAX_ITEMS {
+                return Err(A::Error::custom(format!("more than {MAX_ITEMS} items")));
+            }
+            items.push(item);
+        }
+        Ok(Items(items))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn page(results: usize) -> Result<Page<Value>, serde_json::Error> {
+        serde_json::from_str(&format!(r#"{{"results":[{}]}}"#, vec!["{}"; results].join(",")))
+    }
+
+    #[test]
+    fn a_list_without_end_is_refused_as_it_is_read() {
+        assert_eq!(page(MAX_ITEMS).unwrap().into_results().len(), MAX_ITEMS);
+        let error = page(MAX_ITEMS + 1).err().unwrap();
+        assert!(error.to_string().starts_with("more than 1000 items"), "{error}");
+    }
+
+    #[test]
+    fn an_error_with_status_200_is_no_empty_listing() {
+        for body in [r#"{"error":500,"errorCode":"UNEXPECTED_ERROR"}"#, r#"{"results":null}"#, "[]", "null"] {
+            assert!(serde_json::from_str::<Page<Value>>(body).is_err(), "{body}");
+        }
+    }
+}

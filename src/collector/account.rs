@@ -1,0 +1,166 @@
+//! The pollers of one account: one for each target that the state knows, and none for others.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    sync::Arc,
+    time::Instant,
+};
+
+use tokio::{
+    sync::{Notify, watch},
+    task::{AbortHandle, JoinError, JoinSet},
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{
+    Account, Pace, changes,
+    containers::Containers,
+    discovery::Discoverer,
+    log_limiter::Lines,
+    outage::Outage,
+    poller::Poller,
+    rate_limit::{Bucket, Pauses},
+    slots::Places,
+};
+use crate::state::{State, Target};
+use atlas::{Client, GroupId};
+
+/// What the pollers of one account share.
+pub(super) struct Watched {
+    account: Arc<str>,
+    client: Arc<Client>,
+    places: Arc<Places>,
+    outage: Arc<Outage>,
+    lines: Arc<Lines>,
+    gone: Arc<Notify>,
+    pauses: Arc<Pauses>,
+    containers: BTreeMap<GroupId, Arc<Containers>>,
+    asks_for_containers: bool,
+    state: watch::Sender<State>,
+    pace: Pace,
+    pollers: BTreeMap<Target, AbortHandle>,
+    tasks: JoinSet<()>,
+}
+
+impl Watched {
+    fn new(account: &Account, pace: Pace, state: watch::Sender<State>) -> Self {
+        Self {
+            account: account.name.as_str().into(),
+            client: account.client.clone(),
+            places: Arc::new(Places::new(pace.concurrency)),
+            outage: Arc::default(),
+            lines: Arc::default(),
+            gone: Arc::default(),
+            pauses: account.pauses.clone(),
+            containers: BTreeMap::new(),
+            asks_for_containers: account.asks_for_containers,
+            state,
+            pace,
+            pollers: BTreeMap::new(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Polls every target of the account when it is due, those that are discovered meanwhile too.
+    pub(super) async fn poll_for_ever(
+        account: Account,
+        pace: Pace,
+        state: watch::Sender<State>,
+    ) -> Result<Infallible, JoinError> {
+        let mut watched = Self::new(&account, pace, state.clone());
+        let changed = Arc::new(Notify::new());
+        if let Some(discoverer) = Discoverer::new(account, pace, state) {
+            watched.tasks.spawn(discoverer.discover_for_ever(watched.gone.clone(), changed.clone()));
+        }
+        watched.follow();
+        let mut rest = interval(pace.interval);
+        rest.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = rest.tick() => {
+                    watched.note_that_it_is_looked_after();
+                    changes::log_rest(&watched.account, &watched.lines);
+                    // Another config may have given a group to another account.
+                    watched.follow();
+                    if !watched.state.borrow().is_settled(&watched.account) {
+                        watched.gone.notify_one();
+                    }
+                }
+                () = changed.notified() => watched.follow(),
+                Some(Err(end)) = watched.tasks.join_next() => if end.is_panic() {
+                    return Err(end);
+                },
+            }
+        }
+    }
+
+    /// Discovers once, then polls every target once.
+    pub(super) async fn poll_once(account: Account, pace: Pace, state: watch::Sender<State>) -> Result<(), JoinError> {
+        let mut watched = Self::new(&account, pace, state.clone());
+        if let Some(mut discoverer) = Discoverer::new(account, pace, state) {
+            discoverer.discover().await;
+        }
+        for target in watched.targets() {
+            let poller = watched.poller(target);
+            watched.tasks.spawn(poller.poll_once());
+        }
+        while let Some(end) = watched.tasks.join_next().await {
+            end?;
+        }
+        changes::log_rest(&watched.account, &watched.lines);
+        Ok(())
+    }
+
+    fn note_that_it_is_looked_after(&self) {
+        self.state.send_if_modified(|state| {
+            if let Some(account) = state.accounts.get_mut(&*self.account) {
+                account.looked_after = Some(Instant::now());
+            }
+            false
+        });
+    }
+
+    /// Begins to poll what is new, and ends what is gone.
+    fn follow(&mut self) {
+        let targets = self.targets();
+        self.pollers.retain(|target, poller| {
+            let stays = targets.contains(target);
+            if !stays {
+                poller.abort();
+                self.pauses.forget(&target.group);
+                self.containers.remove(&target.group);
+            }
+            stays
+        });
+        for target in targets {
+            if !self.pollers.contains_key(&target) {
+                let poller = self.poller(target.clone());
+                self.pollers.insert(target, self.tasks.spawn(poller.poll_for_ever()));
+            }
+        }
+    }
+
+    fn targets(&self) -> BTreeSet<Target> {
+        self.state.borrow().targets_of(&self.account).cloned().collect()
+    }
+
+    fn poller(&mut self, target: Target) -> Poller {
+        let containers = self.containers.entry(target.group.clone()).or_default().clone();
+        Poller {
+            account: self.account.clone(),
+            client: self.client.clone(),
+            places: self.places.clone(),
+            outage: self.outage.clone(),
+            lines: self.lines.clone(),
+            gone: self.gone.clone(),
+            pause: self.pauses.of(Bucket::Group(target.group.clone())),
+            containers: self.asks_for_containers.then_some(containers),
+            state: self.state.clone(),
+            pace: self.pace,
+            is_slow: false,
+            not_found: 0,
+            target,
+        }
+    }
+}

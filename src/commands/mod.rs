@@ -1,0 +1,5 @@
+//! What the program can be asked to do.
+
+pub mod demo;
+pub mod doctor;
+pub mod healthcheck;

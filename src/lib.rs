@@ -3,7 +3,7 @@
 //! ```text
 //! config     YAML text -> Config, or everything that is wrong with it
 //! section    one mapping of a YAML file, with its faults
-//! scheduler  when to poll which target
+//! scheduler  when to poll which listing
 //! atlas      one poll: every page of a group and provider, or an error
 //! state      what we know now
 //! status     the state -> a page for people, and JSON
@@ -53,7 +53,7 @@ use tracing::{error, info, warn};
 
 pub use self::collector::roster::once;
 use self::{
-    collector::roster::{self, Roster},
+    collector::roster::{self, Collector},
     config::Config,
     http::{
         self as server, Limits, Routes, render_loop as telemetry,
@@ -63,13 +63,13 @@ use self::{
     shard::Shard,
     state::{OVERDUE, State},
 };
-use web_config::Web;
+use web_config::WebConfig;
 
 /// Reads both configs again, or says everything that is wrong with them.
 pub type ReadConfigs = Box<dyn Fn() -> Result<Configs, String> + Send + Sync>;
 
 /// What to watch, and what guards the server.
-pub type Configs = (Config, Arc<Web>);
+pub type Configs = (Config, Arc<WebConfig>);
 
 /// For reading both configs and the secrets; longer than any disk that works.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -96,12 +96,12 @@ pub async fn run(
     shard: Shard,
     listeners: Vec<TcpListener>,
     telemetry_path: &str,
-    web: watch::Sender<Arc<Web>>,
+    web: watch::Sender<Arc<WebConfig>>,
     shutdown: CancellationToken,
     reloads: Option<Reloads>,
 ) -> anyhow::Result<()> {
     let state = watch::Sender::new(roster::initial_state(config, shard));
-    let mut roster = Roster::new(state.clone(), shard);
+    let mut roster = Collector::new(state.clone(), shard);
     roster.follow(config)?;
     let document = watch::Sender::new(telemetry::page(&state.subscribe())?);
     let (reader, mut fresh) = mpsc::channel(1);
@@ -110,8 +110,8 @@ pub async fn run(
         wish
     });
     let routes = routes(telemetry_path, &state, document.subscribe(), wish);
-    let targets = state.borrow().targets.len();
-    info!(targets, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
+    let listings = state.borrow().listings.len();
+    info!(listings, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
     tokio::spawn(tell_when_ready(state.subscribe()));
     systemd::ready();
     let mut serving = pin!(server::serve(listeners, routes, web.subscribe(), Limits::default(), shutdown));
@@ -156,9 +156,9 @@ async fn read_configs(
 
 /// Follows the configs if they have no faults.
 fn reload(
-    roster: &mut Roster,
+    roster: &mut Collector,
     state: &watch::Sender<State>,
-    web: &watch::Sender<Arc<Web>>,
+    web: &watch::Sender<Arc<WebConfig>>,
     read: Result<Configs, String>,
 ) -> Result<(), String> {
     let outcome = read.and_then(|(config, fresh)| {
@@ -171,8 +171,8 @@ fn reload(
     match &outcome {
         Ok(()) => {
             let state = state.borrow();
-            let (accounts, groups, targets) = (state.accounts.len(), state.groups.len(), state.targets.len());
-            info!(accounts, groups, targets, "the config was read again");
+            let (accounts, groups, listings) = (state.accounts.len(), state.groups.len(), state.listings.len());
+            info!(accounts, groups, listings, "the config was read again");
         }
         Err(faults) => error!("the config is not used, and nothing changes: {}", faults.replace('\n', "; ")),
     }
@@ -201,7 +201,7 @@ pub fn render(state: &State) -> String {
 fn routes(
     path: &str,
     state: &watch::Sender<State>,
-    document: watch::Receiver<Arc<server::Document>>,
+    document: watch::Receiver<Arc<server::Exposition>>,
     wish: Option<mpsc::Sender<Reload>>,
 ) -> Routes {
     let watch_progress = || -> status::Stuck {
@@ -228,18 +228,18 @@ fn routes(
 /// The first thing to look for in the log after a start.
 async fn tell_when_ready(mut state: watch::Receiver<State>) {
     if let Ok(state) = state.wait_for(State::is_ready).await {
-        let succeeded = state.targets.values().filter(|target| target.succeeded()).count();
-        let targets = state.targets.len();
+        let succeeded = state.listings.values().filter(|key| key.succeeded()).count();
+        let listings = state.listings.len();
         if state.all_succeeded() {
-            info!(targets, "every target was polled once, all well");
+            info!(listings, "every key was polled once, all well");
         } else {
-            warn!(targets, succeeded, "every target that is known was polled once, not all well; see the lines before");
+            warn!(listings, succeeded, "every key that is known was polled once, not all well; see the lines before");
         }
     }
 }
 
 /// Shows systemd that the exporter does its work, where it wants to know; never ends.
-async fn show_life(state: watch::Receiver<State>, document: watch::Receiver<Arc<server::Document>>) {
+async fn show_life(state: watch::Receiver<State>, document: watch::Receiver<Arc<server::Exposition>>) {
     let Some(interval) = systemd::watchdog() else { return pending().await };
     loop {
         if stuck(&state.borrow(), document.borrow().made, Instant::now()).is_none() {
@@ -251,13 +251,13 @@ async fn show_life(state: watch::Receiver<State>, document: watch::Receiver<Arc<
 
 /// An exporter that lives lets nothing wait for as long as that, whatever Atlas does.
 fn stuck(state: &State, page_made: Instant, now: Instant) -> Option<String> {
-    let (accounts, targets) = state.overdue(now);
+    let (accounts, listings) = state.overdue(now);
     // Every poll changes the state, and so the page.
-    let is_frozen = !state.targets.is_empty() && page_made + state.interval * OVERDUE < now;
-    let what = match (accounts, targets) {
+    let is_frozen = !state.listings.is_empty() && page_made + state.interval * OVERDUE < now;
+    let what = match (accounts, listings) {
         (0, 0) if is_frozen => "the page was not made anew".to_owned(),
         (0, 0) => return None,
-        (0, _) => format!("{targets} targets are due"),
+        (0, _) => format!("{listings} listings are due"),
         _ => format!("nobody looks after {accounts} accounts"),
     };
     Some(format!("{what} for more than {OVERDUE} intervals; the exporter is stuck"))
@@ -268,7 +268,7 @@ fn missing(state: &State) -> Option<String> {
         return None;
     }
     Some(match state.pending() {
-        (0, targets) => format!("{targets} of {} targets were not polled yet", state.targets.len()),
+        (0, listings) => format!("{listings} of {} listings were not polled yet", state.listings.len()),
         (accounts, _) => format!("the groups of {accounts} of {} accounts are not known yet", state.accounts.len()),
     })
 }

@@ -31,7 +31,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use web_config::Web;
+use web_config::WebConfig;
 
 /// The config or a flag has faults; sysexits calls it a usage error.
 const EX_USAGE: u8 = 64;
@@ -107,15 +107,15 @@ fn read_config(args: &Args) -> anyhow::Result<Config> {
 }
 
 /// What guards the server; without a file, nothing. Whoever holds the sender may replace it.
-fn guard(args: &Args) -> anyhow::Result<watch::Sender<Arc<Web>>> {
+fn guard(args: &Args) -> anyhow::Result<watch::Sender<Arc<WebConfig>>> {
     let Some(file) = args.web_config_file() else { return Ok(watch::Sender::default()) };
     let web = read_web(file)?;
     info!("connections are {}encrypted, as {} says", if web.has_tls() { "" } else { "not " }, file.display());
     Ok(watch::Sender::new(Arc::new(web)))
 }
 
-fn read_web(file: &Path) -> anyhow::Result<Web> {
-    let (web, warnings) = Web::read(file).with_context(|| file.display().to_string())?;
+fn read_web(file: &Path) -> anyhow::Result<WebConfig> {
+    let (web, warnings) = WebConfig::read(file).with_context(|| file.display().to_string())?;
     for warning in warnings {
         warn!("{}: {warning}", file.display());
     }

@@ -1,4 +1,4 @@
-//! The pollers of one account: one for each target that the state knows, and none for others.
+//! The pollers of one account: one for each listing that the state knows, and none for others.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,41 +14,41 @@ use tokio::{
 };
 
 use super::{
-    Account, Pace, changes,
+    AccountSettings, PollSchedule, changes,
     containers::Containers,
     discovery::Discoverer,
-    log_limiter::Lines,
-    outage::Outage,
+    log_limiter::LogLimiter,
+    outage::OutageDetector,
     poller::Poller,
-    rate_limit::{Bucket, Pauses},
-    slots::Places,
+    rate_limit::{Bucket, RateLimitBackoffs},
+    slots::PollSlots,
 };
-use crate::state::{State, Target};
+use crate::state::{ListingKey, State};
 use atlas::{Client, GroupId};
 
 /// What the pollers of one account share.
-pub(super) struct Watched {
+pub(super) struct AccountTask {
     account: Arc<str>,
     client: Arc<Client>,
-    places: Arc<Places>,
-    outage: Arc<Outage>,
-    lines: Arc<Lines>,
+    places: Arc<PollSlots>,
+    outage: Arc<OutageDetector>,
+    lines: Arc<LogLimiter>,
     gone: Arc<Notify>,
-    pauses: Arc<Pauses>,
+    pauses: Arc<RateLimitBackoffs>,
     containers: BTreeMap<GroupId, Arc<Containers>>,
     asks_for_containers: bool,
     state: watch::Sender<State>,
-    pace: Pace,
-    pollers: BTreeMap<Target, AbortHandle>,
+    pace: PollSchedule,
+    pollers: BTreeMap<ListingKey, AbortHandle>,
     tasks: JoinSet<()>,
 }
 
-impl Watched {
-    fn new(account: &Account, pace: Pace, state: watch::Sender<State>) -> Self {
+impl AccountTask {
+    fn new(account: &AccountSettings, pace: PollSchedule, state: watch::Sender<State>) -> Self {
         Self {
             account: account.name.as_str().into(),
             client: account.client.clone(),
-            places: Arc::new(Places::new(pace.concurrency)),
+            places: Arc::new(PollSlots::new(pace.concurrency)),
             outage: Arc::default(),
             lines: Arc::default(),
             gone: Arc::default(),
@@ -62,10 +62,10 @@ impl Watched {
         }
     }
 
-    /// Polls every target of the account when it is due, those that are discovered meanwhile too.
+    /// Polls every listing of the account when it is due, those that are discovered meanwhile too.
     pub(super) async fn poll_for_ever(
-        account: Account,
-        pace: Pace,
+        account: AccountSettings,
+        pace: PollSchedule,
         state: watch::Sender<State>,
     ) -> Result<Infallible, JoinError> {
         let mut watched = Self::new(&account, pace, state.clone());
@@ -95,14 +95,18 @@ impl Watched {
         }
     }
 
-    /// Discovers once, then polls every target once.
-    pub(super) async fn poll_once(account: Account, pace: Pace, state: watch::Sender<State>) -> Result<(), JoinError> {
+    /// Discovers once, then polls every listing once.
+    pub(super) async fn poll_once(
+        account: AccountSettings,
+        pace: PollSchedule,
+        state: watch::Sender<State>,
+    ) -> Result<(), JoinError> {
         let mut watched = Self::new(&account, pace, state.clone());
         if let Some(mut discoverer) = Discoverer::new(account, pace, state) {
             discoverer.discover().await;
         }
-        for target in watched.targets() {
-            let poller = watched.poller(target);
+        for key in watched.listings() {
+            let poller = watched.poller(key);
             watched.tasks.spawn(poller.poll_once());
         }
         while let Some(end) = watched.tasks.join_next().await {
@@ -123,30 +127,30 @@ impl Watched {
 
     /// Begins to poll what is new, and ends what is gone.
     fn follow(&mut self) {
-        let targets = self.targets();
-        self.pollers.retain(|target, poller| {
-            let stays = targets.contains(target);
+        let listings = self.listings();
+        self.pollers.retain(|key, poller| {
+            let stays = listings.contains(key);
             if !stays {
                 poller.abort();
-                self.pauses.forget(&target.group);
-                self.containers.remove(&target.group);
+                self.pauses.forget(&key.group);
+                self.containers.remove(&key.group);
             }
             stays
         });
-        for target in targets {
-            if !self.pollers.contains_key(&target) {
-                let poller = self.poller(target.clone());
-                self.pollers.insert(target, self.tasks.spawn(poller.poll_for_ever()));
+        for key in listings {
+            if !self.pollers.contains_key(&key) {
+                let poller = self.poller(key.clone());
+                self.pollers.insert(key, self.tasks.spawn(poller.poll_for_ever()));
             }
         }
     }
 
-    fn targets(&self) -> BTreeSet<Target> {
+    fn listings(&self) -> BTreeSet<ListingKey> {
         self.state.borrow().targets_of(&self.account).cloned().collect()
     }
 
-    fn poller(&mut self, target: Target) -> Poller {
-        let containers = self.containers.entry(target.group.clone()).or_default().clone();
+    fn poller(&mut self, key: ListingKey) -> Poller {
+        let containers = self.containers.entry(key.group.clone()).or_default().clone();
         Poller {
             account: self.account.clone(),
             client: self.client.clone(),
@@ -154,13 +158,13 @@ impl Watched {
             outage: self.outage.clone(),
             lines: self.lines.clone(),
             gone: self.gone.clone(),
-            pause: self.pauses.of(Bucket::Group(target.group.clone())),
+            pause: self.pauses.of(Bucket::Group(key.group.clone())),
             containers: self.asks_for_containers.then_some(containers),
             state: self.state.clone(),
             pace: self.pace,
             is_slow: false,
             not_found: 0,
-            target,
+            key,
         }
     }
 }

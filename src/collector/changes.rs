@@ -3,34 +3,34 @@
 use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
-use super::log_limiter::{Kind, Lines};
-use crate::state::{Cause, DiscoveryEvent, Event, State, Target};
+use super::log_limiter::{Kind, LogLimiter};
+use crate::state::{Cause, DiscoveryEvent, ListingEvent, ListingKey, State};
 use atlas::Peering;
 
 /// More groups than this that appear at once get one line together.
 const MANY: usize = 10;
 
 /// Logs a change with the names of what it is about. A failure is told when it begins and when it ends.
-pub(super) fn log(target: &Target, account: &str, group_name: &str, lines: &Lines, event: Event) {
-    let (group, provider) = (target.group.as_str(), target.provider.as_str());
+pub(super) fn log(key: &ListingKey, account: &str, group_name: &str, lines: &LogLimiter, event: ListingEvent) {
+    let (group, provider) = (key.group.as_str(), key.provider.as_str());
     macro_rules! log {
         ($level:ident, $($rest:tt)+) => { $level!(account, group, group_name, provider, $($rest)+) };
     }
     match event {
-        Event::Failing(failure) => {
+        ListingEvent::Failing(failure) => {
             let (reason, advice) = (failure.reason.as_str(), failure.advice);
-            // Where the account has a line of its own, or many targets have the same to say.
-            if failure.is_of_the_account || !lines.may(Kind::Failing(reason)) {
+            // Where the account has a line of its own, or many listings have the same to say.
+            if failure.is_account_wide || !lines.may(Kind::Failing(reason)) {
                 log!(debug, reason, "polls fail: {}; {advice}", failure.message);
             } else {
                 log!(warn, reason, "polls fail: {}; {advice}", failure.message);
             }
         }
-        Event::Recovered { failed, is_of_the_account } if is_of_the_account || !lines.may(Kind::Recovered) => {
+        ListingEvent::Recovered { failed, is_account_wide } if is_account_wide || !lines.may(Kind::Recovered) => {
             log!(debug, "polls succeed again after {failed} that failed");
         }
-        Event::Recovered { failed, .. } => log!(info, "polls succeed again after {failed} that failed"),
-        Event::Dropped { peerings, cause } => {
+        ListingEvent::Recovered { failed, .. } => log!(info, "polls succeed again after {failed} that failed"),
+        ListingEvent::Dropped { peerings, cause } => {
             let cause = match cause {
                 Cause::Gone => "Atlas says that the group does not exist",
                 Cause::TooOld => "no poll succeeded for longer than `poll.max_staleness`",
@@ -41,18 +41,18 @@ pub(super) fn log(target: &Target, account: &str, group_name: &str, lines: &Line
                 log!(debug, "{peerings} peerings are off the page: {cause}");
             }
         }
-        Event::Emptied { peerings } => log!(warn, "Atlas lists no peering any more; there were {peerings}"),
-        Event::Duplicates(count) => log!(warn, "Atlas sent {count} peerings twice; each is counted once"),
-        Event::Unavailable(Peering { vpc_id, id, status, error, .. }) => {
+        ListingEvent::Emptied { peerings } => log!(warn, "Atlas lists no peering any more; there were {peerings}"),
+        ListingEvent::Duplicates(count) => log!(warn, "Atlas sent {count} peerings twice; each is counted once"),
+        ListingEvent::Unavailable(Peering { vpc_id, id, status, error, .. }) => {
             log!(info, vpc_id, peering_id = id, to = status, error, "a peering is not available");
         }
-        Event::Appeared(Peering { vpc_id, id, status, error, .. }) => {
+        ListingEvent::Appeared(Peering { vpc_id, id, status, error, .. }) => {
             log!(info, vpc_id, peering_id = id, to = status, error, "a peering appeared");
         }
-        Event::Vanished(peering) => {
+        ListingEvent::Vanished(peering) => {
             log!(warn, vpc_id = peering.vpc_id, peering_id = peering.id, from = peering.status, "a peering is gone");
         }
-        Event::Changed { from, to } => {
+        ListingEvent::Changed { from, to } => {
             let Peering { vpc_id, id, status, error, .. } = to;
             log!(info, vpc_id, peering_id = id, from, to = status, error, "a peering changed");
         }
@@ -60,12 +60,14 @@ pub(super) fn log(target: &Target, account: &str, group_name: &str, lines: &Line
 }
 
 /// Logs how much more of the same there was in the last interval.
-pub(super) fn log_rest(account: &str, lines: &Lines) {
-    for (kind, targets) in lines.rest() {
+pub(super) fn log_rest(account: &str, lines: &LogLimiter) {
+    for (kind, listings) in lines.rest() {
         match kind {
-            Kind::Failing(reason) => warn!(account, reason, targets, "polls of more targets fail for the same reason"),
-            Kind::Recovered => info!(account, targets, "polls of more targets succeed again"),
-            Kind::Dropped => error!(account, targets, "peerings of more targets are off the page"),
+            Kind::Failing(reason) => {
+                warn!(account, reason, listings, "polls of more listings fail for the same reason")
+            }
+            Kind::Recovered => info!(account, listings, "polls of more listings succeed again"),
+            Kind::Dropped => error!(account, listings, "peerings of more listings are off the page"),
         }
     }
 }
@@ -90,11 +92,11 @@ pub(super) fn log_discovery(account: &str, state: &watch::Sender<State>, events:
                 let name = state.borrow().groups.get(&group).map(|group| group.name.clone());
                 info!(account, group = group.as_str(), group_name = name, "a group appeared, and is watched");
             }
-            DiscoveryEvent::Left { group, name } => {
+            DiscoveryEvent::GroupRemoved { group, name } => {
                 let group = group.as_str();
                 warn!(account, group, group_name = name, "a group is gone from Atlas's list, and is watched no more");
             }
-            DiscoveryEvent::Unlisted { group, name } => warn!(
+            DiscoveryEvent::GroupUnlisted { group, name } => warn!(
                 account,
                 group = group.as_str(),
                 group_name = name,
@@ -106,7 +108,7 @@ pub(super) fn log_discovery(account: &str, state: &watch::Sender<State>, events:
                 known,
                 "Atlas's list lacks more than half of the groups; they stay until the next discovery says the same"
             ),
-            DiscoveryEvent::Nothing => error!(
+            DiscoveryEvent::NoGroups => error!(
                 account,
                 "there is no group to watch: the credential sees none, `discover` selects none, or another account \
                  watches them"

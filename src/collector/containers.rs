@@ -16,7 +16,7 @@ const INTERVAL: Duration = Duration::from_secs(3600);
 /// After a failure; nothing depends on it.
 const RETRY: Duration = Duration::from_secs(300);
 
-/// Shared by the targets of one group: one request brings the containers of all.
+/// Shared by the listings of one group: one request brings the containers of all.
 #[derive(Default)]
 pub(super) struct Containers(Mutex<Asked>);
 

@@ -11,8 +11,8 @@ use tokio::{
 };
 
 use super::{
-    Account, Pace, changes, failure,
-    rate_limit::{Bucket, Pause},
+    AccountSettings, PollSchedule, changes, failure,
+    rate_limit::{Bucket, RateLimitBackoff},
 };
 use crate::state::{Failure, State};
 use atlas::{self, Client, OrgId, Provider, Reason};
@@ -24,7 +24,7 @@ const RETRIES: usize = 3;
 const JITTER: f64 = 0.1;
 
 /// How the groups of an account are found.
-pub struct Discovery {
+pub struct DiscoverySettings {
     /// Only those of this organization, if there is one.
     pub organization: Option<OrgId>,
     /// From one time of asking to the next.
@@ -37,18 +37,18 @@ pub struct Discovery {
 
 /// Finds the groups of one account.
 pub(super) struct Discoverer {
-    discovery: Discovery,
+    discovery: DiscoverySettings,
     account: String,
     client: Arc<Client>,
     /// Of the list of groups.
-    pause: Arc<Pause>,
-    pace: Pace,
+    pause: Arc<RateLimitBackoff>,
+    pace: PollSchedule,
     state: watch::Sender<State>,
 }
 
 impl Discoverer {
     /// Nothing, if the account lists its groups only.
-    pub(super) fn new(account: Account, pace: Pace, state: watch::Sender<State>) -> Option<Self> {
+    pub(super) fn new(account: AccountSettings, pace: PollSchedule, state: watch::Sender<State>) -> Option<Self> {
         let discovery = account.discovery?;
         let pause = account.pauses.of(Bucket::Groups);
         Some(Self { discovery, account: account.name, client: account.client, pause, pace, state })

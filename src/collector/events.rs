@@ -6,50 +6,50 @@ use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    collector::Pauses,
+    collector::RateLimitBackoffs,
     state::{CredentialChange, State},
 };
-use atlas::{Exchange, Reason, Report, VersionEnds};
+use atlas::{ClientEvent, Reason, RequestRecord, VersionEnds};
 
 /// Keeps what the client of one account tells.
 pub fn keep(
     account: String,
     state: watch::Sender<State>,
-    pauses: Arc<Pauses>,
-) -> impl Fn(Report) + Send + Sync + 'static {
+    pauses: Arc<RateLimitBackoffs>,
+) -> impl Fn(ClientEvent) + Send + Sync + 'static {
     move |report| match report {
-        Report::Exchange(exchange) => {
+        ClientEvent::RequestRecord(exchange) => {
             pauses.heed(&exchange);
             keep_exchange(&account, &state, exchange);
         }
-        Report::Minted { ends } => {
+        ClientEvent::Minted { ends } => {
             change(&account, &state, CredentialChange::Minted { ends });
             info!(account, "minted an access token, good until {}", time(ends));
         }
-        Report::Revoked => info!(account, "revoked the access token"),
-        Report::MintFailed { reason, sentence } => {
+        ClientEvent::Revoked => info!(account, "revoked the access token"),
+        ClientEvent::MintFailed { reason, message } => {
             if change(&account, &state, CredentialChange::MintFailed { reason }) {
                 let spare = spare(&account, &state);
-                error!(account, reason = reason.as_str(), "no access token can be minted{spare}: {sentence}");
+                error!(account, reason = reason.as_str(), "no access token can be minted{spare}: {message}");
             }
         }
-        Report::Refused { sentence } => {
+        ClientEvent::Refused { message } => {
             if change(&account, &state, CredentialChange::Refused) {
                 let reason = Reason::Unauthorized.as_str();
-                error!(account, reason, "the credential is refused, and all polls of the account fail: {sentence}");
+                error!(account, reason, "the credential is refused, and all polls of the account fail: {message}");
             }
         }
-        Report::Accepted => {
+        ClientEvent::Accepted => {
             if change(&account, &state, CredentialChange::Accepted) {
                 info!(account, "Atlas accepts the credential");
             }
         }
-        Report::SecretChanged => info!(account, "a file of the credential changed; what it holds now is in use"),
-        Report::SecretUnreadable { sentence } => {
+        ClientEvent::SecretChanged => info!(account, "a file of the credential changed; what it holds now is in use"),
+        ClientEvent::SecretUnreadable { message } => {
             change(&account, &state, CredentialChange::Readable(false));
-            warn!(account, "a file of the credential is of no use, what it held before stays in use: {sentence}");
+            warn!(account, "a file of the credential is of no use, what it held before stays in use: {message}");
         }
-        Report::SecretReadable => {
+        ClientEvent::SecretReadable => {
             change(&account, &state, CredentialChange::Readable(true));
             info!(account, "the files of the credential can be read again");
         }
@@ -77,7 +77,7 @@ fn time(time: SystemTime) -> humantime::Rfc3339Timestamp {
     humantime::format_rfc3339_seconds(time)
 }
 
-fn keep_exchange(account: &str, state: &watch::Sender<State>, exchange: Exchange) {
+fn keep_exchange(account: &str, state: &watch::Sender<State>, exchange: RequestRecord) {
     let (group, code) = (exchange.group.as_ref().map(|group| group.as_str().to_owned()), exchange.code.clone());
     let (endpoint, took) = (exchange.endpoint, exchange.duration);
     debug!(account, group, endpoint, code, ?took, "asked Atlas");

@@ -5,14 +5,14 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Lines of one kind within an interval; more of them say nothing new.
+/// LogLimiter of one kind within an interval; more of them say nothing new.
 const FEW: usize = 10;
 
 /// The lines of one account.
 #[derive(Default)]
-pub(super) struct Lines(Mutex<BTreeMap<Kind, usize>>);
+pub(super) struct LogLimiter(Mutex<BTreeMap<Kind, usize>>);
 
-/// What a line says of a target.
+/// What a line says of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     /// Its polls fail for this reason.
@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Dropped,
 }
 
-impl Lines {
+impl LogLimiter {
     /// Whether a line of this kind is one of the first.
     pub(super) fn may(&self, kind: Kind) -> bool {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn the_first_lines_of_a_kind_pass_and_the_rest_is_counted() {
-        let lines = Lines::default();
+        let lines = LogLimiter::default();
         let passed = (0..750).filter(|_| lines.may(Kind::Failing("server"))).count();
         assert_eq!(passed, FEW);
         assert!(lines.may(Kind::Failing("timeout")) && lines.may(Kind::Recovered));

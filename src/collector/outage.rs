@@ -1,18 +1,18 @@
-//! Whether the whole account fails. Then nothing is repeated within a poll: with hundreds of targets that takes longer
-//! than the interval, and the next target is repetition enough.
+//! Whether the whole account fails. Then nothing is repeated within a poll: with hundreds of listings that takes longer
+//! than the interval, and the next listing is repetition enough.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use atlas::{ListError, Listing, Reason};
 
-/// So many polls in a row, of whichever target, that failed for a passing reason.
+/// So many polls in a row, of whichever listing, that failed for a passing reason.
 const MANY: u32 = 3;
 
-/// Shared by the targets of one account.
+/// Shared by the listings of one account.
 #[derive(Default)]
-pub(super) struct Outage(AtomicU32);
+pub(super) struct OutageDetector(AtomicU32);
 
-impl Outage {
+impl OutageDetector {
     pub(super) fn is_there(&self) -> bool {
         self.0.load(Ordering::Relaxed) >= MANY
     }

@@ -1,4 +1,4 @@
-//! Polls one target, for as long as it is watched.
+//! Polls one listing, for as long as it is watched.
 
 use std::{
     pin::pin,
@@ -13,43 +13,43 @@ use tokio::{
 use tracing::debug;
 
 use super::{
-    Pace, changes,
+    PollSchedule, changes,
     containers::Containers,
     failure,
-    log_limiter::Lines,
-    outage::Outage,
-    rate_limit::Pause,
-    slots::{Place, Places},
+    log_limiter::LogLimiter,
+    outage::OutageDetector,
+    rate_limit::RateLimitBackoff,
+    slots::{PollSlots, SlotPermit},
 };
-use crate::state::{Failure, Poll, State, Target};
+use crate::state::{Failure, ListingKey, PollResult, State};
 use atlas::{Client, ListError, Listing, Reason};
 
 /// How often a poll asks for a page again after a passing failure. Where the poll before ran out of time, the next
-/// poll is repetition enough: a target that hangs would hold its place so much longer.
+/// poll is repetition enough: a listing that hangs would hold its place so much longer.
 const RETRIES: usize = 3;
 
 /// A poll that waited for a place for so many intervals counts as a failure.
 const OVERDUE: u32 = 3;
 
-/// Polls one target.
+/// Polls one listing.
 pub(super) struct Poller {
-    pub(super) target: Target,
+    pub(super) key: ListingKey,
     /// The account, as the config names it.
     pub(super) account: Arc<str>,
     pub(super) client: Arc<Client>,
-    pub(super) places: Arc<Places>,
+    pub(super) places: Arc<PollSlots>,
     /// Of the account.
-    pub(super) outage: Arc<Outage>,
+    pub(super) outage: Arc<OutageDetector>,
     /// Of the account.
-    pub(super) lines: Arc<Lines>,
+    pub(super) lines: Arc<LogLimiter>,
     /// Told when the group seems to be gone.
     pub(super) gone: Arc<Notify>,
     /// Of the group.
-    pub(super) pause: Arc<Pause>,
+    pub(super) pause: Arc<RateLimitBackoff>,
     /// Of the group; nothing where nobody wants to know.
     pub(super) containers: Option<Arc<Containers>>,
     pub(super) state: watch::Sender<State>,
-    pub(super) pace: Pace,
+    pub(super) pace: PollSchedule,
     /// Whether the last poll ran out of time.
     pub(super) is_slow: bool,
     /// How often in a row Atlas said that there is no such group.
@@ -62,10 +62,10 @@ impl Poller {
         let (mut known, mut is_first) = (None, true);
         // Nothing of this is on the page.
         self.state.send_if_modified(|state| {
-            if let Some(target) = state.targets.get(&self.target) {
-                (known, is_first) = (target.due, target.polls == 0);
+            if let Some(key) = state.listings.get(&self.key) {
+                (known, is_first) = (key.due, key.polls == 0);
             }
-            state.begin(&self.target, now.into_std());
+            state.begin(&self.key, now.into_std());
             false
         });
         let mut due = match known.map(Instant::from_std) {
@@ -74,7 +74,7 @@ impl Poller {
             Some(known) if known > now + self.pace.interval => now + self.pace.interval.mul_f64(fastrand::f64()),
             Some(known) => known,
         };
-        // Where a poll before is known, this target stands apart from others already.
+        // Where a poll before is known, this listing stands apart from others already.
         let mut spread = is_first.then(fastrand::f64);
         loop {
             sleep_until(due).await;
@@ -100,7 +100,7 @@ impl Poller {
     }
 
     /// Waits for a place; waiting for very long must not pass for success.
-    async fn stand_in_line<'a>(&self, places: &'a Places) -> Place<'a> {
+    async fn stand_in_line<'a>(&self, places: &'a PollSlots) -> SlotPermit<'a> {
         let mut place = pin!(places.take(self.is_slow));
         let patience = self.pace.interval * OVERDUE;
         loop {
@@ -113,16 +113,16 @@ impl Poller {
         }
     }
 
-    /// Polls and says when the next poll is due: an interval later, or a part of it. The first polls of all targets
+    /// Polls and says when the next poll is due: an interval later, or a part of it. The first polls of all listings
     /// begin together; only the part makes them come apart.
-    async fn poll(&mut self, place: Place<'_>, part: f64) -> Instant {
+    async fn poll(&mut self, place: SlotPermit<'_>, part: f64) -> Instant {
         let started = Instant::now();
         let retries = if self.is_slow || self.outage.is_there() { 0 } else { RETRIES };
-        let Target { group, provider } = &self.target;
+        let ListingKey { group, provider } = &self.key;
         let outcome = self.client.list(group, *provider, self.pace.deadline, retries).await;
         drop(place);
         self.outage.learn(&outcome);
-        self.is_slow = outcome.as_ref().is_err_and(|error| error.kind.is_slow());
+        self.is_slow = outcome.as_ref().is_err_and(|error| error.kind.is_timeout());
         self.look_whether_it_is_gone(&outcome);
         let mut due = started + self.pace.interval.mul_f64(part);
         if outcome.as_ref().is_err_and(|error| error.kind.reason() == Reason::RateLimited) {
@@ -152,7 +152,7 @@ impl Poller {
 
     /// Nothing depends on what comes of it.
     async fn ask_for_containers(&self, due: Instant) {
-        let group = &self.target.group;
+        let group = &self.key.group;
         let left = due.saturating_duration_since(Instant::now()).min(self.pace.deadline);
         let asked = timeout(left, async {
             let _place = self.places.take(false).await;
@@ -168,7 +168,7 @@ impl Poller {
                 }
                 self.state.send_modify(|state| state.record_containers(group, found));
             }
-            Ok(Some(Err(error))) => self.miss_containers(&error.sentence()),
+            Ok(Some(Err(error))) => self.miss_containers(&error.error_chain()),
             Ok(None) => self.miss_containers("Atlas limits the group"),
             Err(_) => self.miss_containers("the next poll is due"),
         }
@@ -178,7 +178,7 @@ impl Poller {
         if let Some(containers) = &self.containers {
             containers.failed();
         }
-        let (account, group) = (&*self.account, self.target.group.as_str());
+        let (account, group) = (&*self.account, self.key.group.as_str());
         debug!(account, group, "Atlas's side of the peerings stays as it was known: {why}");
     }
 
@@ -192,7 +192,7 @@ impl Poller {
     }
 
     fn record(&self, started: Instant, due: Instant, outcome: Result<Listing, Failure>) {
-        let poll = Poll {
+        let poll = PollResult {
             ended: std::time::Instant::now(),
             ended_at: SystemTime::now(),
             duration: started.elapsed(),
@@ -201,14 +201,14 @@ impl Poller {
         };
         let (mut events, mut name) = (Vec::new(), String::new());
         self.state.send_modify(|state| {
-            events = state.record(&self.target, poll);
+            events = state.record(&self.key, poll);
             if !events.is_empty() {
-                name = state.groups.get(&self.target.group).map_or_else(String::new, |group| group.name.clone());
+                name = state.groups.get(&self.key.group).map_or_else(String::new, |group| group.name.clone());
             }
         });
         // Not under the state's lock: whoever reads the log may be slow.
         for event in events {
-            changes::log(&self.target, &self.account, &name, &self.lines, event);
+            changes::log(&self.key, &self.account, &name, &self.lines, event);
         }
     }
 }

@@ -8,15 +8,15 @@ use std::{
 
 use tokio::time::Instant;
 
-use atlas::{Exchange, GroupId};
+use atlas::{GroupId, RequestRecord};
 
 /// Atlas may ask to wait for 0 seconds, or not say how long.
 const SHORTEST: Duration = Duration::from_secs(1);
 
 /// The pauses of one account, fed with everything that Atlas answers.
-pub struct Pauses {
+pub struct RateLimitBackoffs {
     longest: Duration,
-    pauses: Mutex<HashMap<Bucket, Arc<Pause>>>,
+    pauses: Mutex<HashMap<Bucket, Arc<RateLimitBackoff>>>,
 }
 
 /// Whose requests share a token bucket.
@@ -28,7 +28,7 @@ pub(super) enum Bucket {
     Groups,
 }
 
-impl Pauses {
+impl RateLimitBackoffs {
     /// Where Atlas does not say for how long, no pause is longer than `longest`.
     #[must_use]
     pub fn new(longest: Duration) -> Self {
@@ -36,7 +36,7 @@ impl Pauses {
     }
 
     /// Learns what an answer says about the bucket that it took its token from.
-    pub fn heed(&self, exchange: &Exchange) {
+    pub fn heed(&self, exchange: &RequestRecord) {
         let bucket = match (exchange.endpoint, &exchange.group) {
             ("peers" | "containers", Some(group)) => Bucket::Group(group.clone()),
             ("groups" | "org_groups", _) => Bucket::Groups,
@@ -54,14 +54,14 @@ impl Pauses {
     }
 
     /// A group that is watched no more has none, whatever answer still comes.
-    fn known(&self, bucket: Bucket) -> Option<Arc<Pause>> {
+    fn known(&self, bucket: Bucket) -> Option<Arc<RateLimitBackoff>> {
         match bucket {
             Bucket::Groups => Some(self.of(bucket)),
             Bucket::Group(_) => self.pauses().get(&bucket).cloned(),
         }
     }
 
-    pub(super) fn of(&self, bucket: Bucket) -> Arc<Pause> {
+    pub(super) fn of(&self, bucket: Bucket) -> Arc<RateLimitBackoff> {
         self.pauses().entry(bucket).or_default().clone()
     }
 
@@ -69,27 +69,27 @@ impl Pauses {
         self.pauses().remove(&Bucket::Group(group.clone()));
     }
 
-    fn pauses(&self) -> MutexGuard<'_, HashMap<Bucket, Arc<Pause>>> {
+    fn pauses(&self) -> MutexGuard<'_, HashMap<Bucket, Arc<RateLimitBackoff>>> {
         // Nothing panics while it holds the lock.
         self.pauses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Shared by all who take from one bucket.
-pub(super) struct Pause(Mutex<Limit>);
+pub(super) struct RateLimitBackoff(Mutex<Limit>);
 
 struct Limit {
     until: Instant,
     times_in_a_row: u32,
 }
 
-impl Default for Pause {
+impl Default for RateLimitBackoff {
     fn default() -> Self {
         Self(Mutex::new(Limit { until: Instant::now(), times_in_a_row: 0 }))
     }
 }
 
-impl Pause {
+impl RateLimitBackoff {
     /// For how long nothing must be asked; nothing if it may.
     pub(super) fn left(&self) -> Option<Duration> {
         let left = self.limit().until.saturating_duration_since(Instant::now());
@@ -143,7 +143,7 @@ mod tests {
 
     const INTERVAL: Duration = Duration::from_secs(60);
 
-    fn seconds(pause: &Pause, asked: Option<u64>) -> f64 {
+    fn seconds(pause: &RateLimitBackoff, asked: Option<u64>) -> f64 {
         pause.begin(asked.map(Duration::from_secs), INTERVAL);
         pause.left().unwrap_or_default().as_secs_f64()
     }
@@ -152,8 +152,8 @@ mod tests {
         format!("5e57d85c854180642f7844{n:02}").parse().unwrap()
     }
 
-    fn exchange(endpoint: &'static str, group: Option<GroupId>, code: &str, remaining: u64) -> Exchange {
-        Exchange {
+    fn exchange(endpoint: &'static str, group: Option<GroupId>, code: &str, remaining: u64) -> RequestRecord {
+        RequestRecord {
             endpoint,
             group,
             code: code.to_owned(),
@@ -167,14 +167,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn waits_as_long_as_atlas_asks_and_never_less_than_a_second() {
         for (asked, shortest) in [(None, 1.0), (Some(0), 1.0), (Some(30), 30.0), (Some(600), 600.0)] {
-            let waited = seconds(&Pause::default(), asked);
+            let waited = seconds(&RateLimitBackoff::default(), asked);
             assert!((shortest..=shortest + 1.0).contains(&waited), "{asked:?}: {waited}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn waits_longer_each_time_in_a_row_but_not_longer_than_the_interval() {
-        let pause = Pause::default();
+        let pause = RateLimitBackoff::default();
         let mut waits = Vec::new();
         for _ in 0..9 {
             waits.push(seconds(&pause, Some(0)).floor());
@@ -186,7 +186,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_after_the_pause_ends_it() {
-        let pause = Pause::default();
+        let pause = RateLimitBackoff::default();
         seconds(&pause, Some(10));
         assert!(pause.left().is_some());
         tokio::time::sleep(Duration::from_secs(12)).await;
@@ -197,7 +197,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_what_shares_the_bucket_is_paused() {
-        let pauses = Pauses::new(INTERVAL);
+        let pauses = RateLimitBackoffs::new(INTERVAL);
         let left = |bucket| pauses.of(bucket).left();
         let _ = (left(Bucket::Group(group(1))), left(Bucket::Group(group(2))));
         pauses.heed(&exchange("containers", Some(group(1)), "429", 0));
@@ -213,9 +213,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_longer_wait_is_heeded_while_a_shorter_one_lasts_and_with_503_too() {
-        let pauses = Pauses::new(INTERVAL);
+        let pauses = RateLimitBackoffs::new(INTERVAL);
         let pause = pauses.of(Bucket::Group(group(1)));
-        let wait = |code: &str, seconds| Exchange {
+        let wait = |code: &str, seconds| RequestRecord {
             retry_after: Some(Duration::from_secs(seconds)),
             ..exchange("peers", Some(group(1)), code, 0)
         };
@@ -230,7 +230,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_group_that_is_forgotten_stays_forgotten() {
-        let pauses = Pauses::new(INTERVAL);
+        let pauses = RateLimitBackoffs::new(INTERVAL);
         pauses.of(Bucket::Group(group(1)));
         pauses.forget(&group(1));
         pauses.heed(&exchange("peers", Some(group(1)), "429", 0));
@@ -239,7 +239,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_empty_bucket_is_left_alone_before_atlas_refuses() {
-        let pauses = Pauses::new(INTERVAL);
+        let pauses = RateLimitBackoffs::new(INTERVAL);
         let left = || pauses.of(Bucket::Group(group(1))).left();
         assert_eq!(left(), None);
         pauses.heed(&exchange("peers", Some(group(1)), "200", 1));

@@ -11,15 +11,15 @@ use tokio::{
 
 use crate::{
     collector::events,
-    collector::{self, Account, Discovery, Pace, Pauses},
-    config::{self, Config, Discover, Poll},
+    collector::{self, AccountSettings, DiscoverySettings, PollSchedule, RateLimitBackoffs},
+    config::{self, Config, Discover, PollConfig},
     shard::Shard,
-    state::{AccountState, DiscoveryState, Group, Heir, State, Target, TokenState},
+    state::{AccountState, Candidate, DiscoveryState, GroupState, ListingKey, State, TokenState},
 };
 use atlas::{Client, CredentialKind, GroupId};
 
 /// The accounts that are watched, each in a task of its own.
-pub struct Roster {
+pub struct Collector {
     state: watch::Sender<State>,
     shard: Shard,
     running: BTreeMap<String, Running>,
@@ -30,20 +30,20 @@ pub struct Roster {
 
 /// An account and what it was made of.
 struct Running {
-    account: config::Account,
-    poll: Poll,
+    account: config::AccountConfig,
+    poll: PollConfig,
     client: Arc<Client>,
     task: AbortHandle,
 }
 
-impl Roster {
+impl Collector {
     /// Nobody is watched yet.
     #[must_use]
     pub fn new(state: watch::Sender<State>, shard: Shard) -> Self {
         Self { state, shard, running: BTreeMap::new(), tasks: JoinSet::new(), closing: JoinSet::new() }
     }
 
-    /// Watches what the config says from now on. An account of which nothing changed goes on as it is; targets that stay
+    /// Watches what the config says from now on. An account of which nothing changed goes on as it is; listings that stay
     /// keep their data and their due times; what leaves loses its series.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl Roster {
     /// Waits, for ever if all is well.
     ///
     /// # Errors
-    /// A poll panicked: its target would be frozen from now on, so the exporter must not go on as if nothing were.
+    /// A poll panicked: its listing would be frozen from now on, so the exporter must not go on as if nothing were.
     pub async fn watch(&mut self) -> anyhow::Error {
         loop {
             match self.tasks.join_next().await {
@@ -101,18 +101,18 @@ impl Roster {
         tokio::join!(running, gone);
     }
 
-    fn runs_already(&self, account: &config::Account, poll: &Poll) -> bool {
+    fn runs_already(&self, account: &config::AccountConfig, poll: &PollConfig) -> bool {
         self.running.get(&account.name).is_some_and(|running| running.account == *account && running.poll == *poll)
     }
 }
 
-/// Polls every target once.
+/// Polls every listing once.
 ///
 /// # Errors
 /// What keeps the exporter from its work; a poll that fails does not.
 pub async fn once(config: &Config, shard: Shard) -> anyhow::Result<State> {
     let state = watch::Sender::new(initial_state(config, shard));
-    let accounts: anyhow::Result<Vec<Account>> =
+    let accounts: anyhow::Result<Vec<AccountSettings>> =
         config.accounts.iter().map(|account| watched(account, &config.poll, shard, &state)).collect();
     let accounts = accounts?;
     let clients: Vec<_> = accounts.iter().map(|account| account.client.clone()).collect();
@@ -127,17 +127,17 @@ pub fn initial_state(config: &Config, shard: Shard) -> State {
     let accounts = config.accounts.iter().map(|account| (account.name.clone(), account_state(account)));
     let groups = config.accounts.iter().flat_map(|account| {
         let owned = account.groups.iter().filter(move |group| shard.owns(group.id.as_str()));
-        owned.map(move |group| (group.id.clone(), Group::listed(&account.name, &group.name)))
+        owned.map(move |group| (group.id.clone(), GroupState::listed(&account.name, &group.name)))
     });
-    let targets = config.accounts.iter().flat_map(|account| targets(account, shard));
-    let Poll { interval, max_staleness, .. } = config.poll;
+    let listings = config.accounts.iter().flat_map(|account| listings(account, shard));
+    let PollConfig { interval, max_staleness, .. } = config.poll;
     let mut state =
-        State::new(interval, max_staleness, SystemTime::now(), accounts.collect(), groups.collect(), targets);
+        State::new(interval, max_staleness, SystemTime::now(), accounts.collect(), groups.collect(), listings);
     (state.shard_index, state.shard_count) = (shard.index, shard.count);
     state
 }
 
-fn account_state(account: &config::Account) -> AccountState {
+fn account_state(account: &config::AccountConfig) -> AccountState {
     AccountState {
         api_version: account.api_version.as_str(),
         console: console(account),
@@ -151,23 +151,23 @@ fn account_state(account: &config::Account) -> AccountState {
 }
 
 /// Atlas has its pages where its API is. Gateways and simulators have none.
-fn console(account: &config::Account) -> Option<String> {
+fn console(account: &config::AccountConfig) -> Option<String> {
     let url = &account.base_url;
     let is_of = |domain| url.host_str().is_some_and(|host| host.ends_with(domain));
     let is_atlas = is_of(".mongodb.com") || is_of(".mongodbgov.com");
     is_atlas.then(|| url.origin().ascii_serialization())
 }
 
-fn targets(account: &config::Account, shard: Shard) -> impl Iterator<Item = Target> {
+fn listings(account: &config::AccountConfig, shard: Shard) -> impl Iterator<Item = ListingKey> {
     let owned = account.groups.iter().filter(move |group| shard.owns(group.id.as_str()));
     owned.flat_map(|group| {
-        group.providers.iter().map(|provider| Target { group: group.id.clone(), provider: *provider })
+        group.providers.iter().map(|provider| ListingKey { group: group.id.clone(), provider: *provider })
     })
 }
 
 /// Who may discover a group that is not listed: the account that had it, then the others. Where no discovery told of it,
 /// nobody knows which of them selects it; so it stays until all of them told.
-fn heirs(config: &Config, shard: Shard, group: &GroupId, account: &str, told: Option<&atlas::Group>) -> Vec<Heir> {
+fn heirs(config: &Config, shard: Shard, group: &GroupId, account: &str, told: Option<&atlas::Group>) -> Vec<Candidate> {
     if !shard.owns(group.as_str()) {
         return Vec::new();
     }
@@ -176,7 +176,7 @@ fn heirs(config: &Config, shard: Shard, group: &GroupId, account: &str, told: Op
             discover.selects(told) && discover.organization.as_ref().is_none_or(|org| org.as_str() == told.org_id)
         })
     };
-    let mut accounts: Vec<&config::Account> = config.accounts.iter().collect();
+    let mut accounts: Vec<&config::AccountConfig> = config.accounts.iter().collect();
     accounts.sort_by_key(|other| other.name != account);
     let discovering = accounts.into_iter().filter_map(|account| Some((&account.name, account.discover.as_ref()?)));
     let heirs = discovering.filter(|(_, discover)| selects(discover));
@@ -184,21 +184,21 @@ fn heirs(config: &Config, shard: Shard, group: &GroupId, account: &str, told: Op
 }
 
 fn watched(
-    account: &config::Account,
-    poll: &Poll,
+    account: &config::AccountConfig,
+    poll: &PollConfig,
     shard: Shard,
     state: &watch::Sender<State>,
-) -> anyhow::Result<Account> {
-    let pauses = Arc::new(Pauses::new(poll.interval));
+) -> anyhow::Result<AccountSettings> {
+    let pauses = Arc::new(RateLimitBackoffs::new(poll.interval));
     let client = Client::new(account.settings(poll), events::keep(account.name.clone(), state.clone(), pauses.clone()));
     let client = client.context("make the HTTP client; are CA certificates installed?")?;
-    let discovery = account.discover.clone().map(|discover| Discovery {
+    let discovery = account.discover.clone().map(|discover| DiscoverySettings {
         organization: discover.organization.clone(),
         interval: discover.interval,
         providers: discover.providers.clone(),
         selects: Box::new(move |group| shard.owns(group.id.as_str()) && discover.selects(group)),
     });
-    Ok(Account {
+    Ok(AccountSettings {
         name: account.name.clone(),
         client: Arc::new(client),
         pauses,
@@ -207,6 +207,6 @@ fn watched(
     })
 }
 
-fn pace(poll: &Poll) -> Pace {
-    Pace { interval: poll.interval, deadline: poll.deadline, concurrency: poll.concurrency }
+fn pace(poll: &PollConfig) -> PollSchedule {
+    PollSchedule { interval: poll.interval, deadline: poll.deadline, concurrency: poll.concurrency }
 }

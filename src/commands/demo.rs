@@ -14,7 +14,7 @@ use tracing::info;
 
 use crate::{config::Config, shard::Shard};
 use atlas_simulator::{Scenario, Simulator};
-use web_config::Web;
+use web_config::WebConfig;
 
 /// Simulates Atlas and exports its peerings until `shutdown`.
 ///
@@ -25,7 +25,7 @@ pub async fn run(
     atlas: TcpListener,
     listeners: Vec<TcpListener>,
     telemetry_path: &str,
-    web: watch::Sender<Arc<Web>>,
+    web: watch::Sender<Arc<WebConfig>>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let address = atlas.local_addr().context("find the simulator's address")?;

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, path::Path};
 
 use super::{
-    Account, Discover, Group,
+    AccountConfig, Discover, GroupConfig,
     connection::{authorities, base_url, proxy},
     credential::{Sources, credential},
 };
@@ -18,7 +18,11 @@ struct Seen {
 }
 
 /// Parses the list of accounts. What it returns is whole only if no fault was noted.
-pub(super) fn parse_all(top: &mut Section<'_>, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Vec<Account> {
+pub(super) fn parse_all(
+    top: &mut Section<'_>,
+    folder: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Vec<AccountConfig> {
     let sources = Sources { folder, env };
     let mut seen = Seen::default();
     let sections = top.sections("accounts");
@@ -28,7 +32,7 @@ pub(super) fn parse_all(top: &mut Section<'_>, folder: &Path, env: &dyn Fn(&str)
     sections.into_iter().filter_map(|section| parse(section, &sources, &mut seen)).collect()
 }
 
-fn parse(mut section: Section<'_>, sources: &Sources<'_>, seen: &mut Seen) -> Option<Account> {
+fn parse(mut section: Section<'_>, sources: &Sources<'_>, seen: &mut Seen) -> Option<AccountConfig> {
     let name = section.text("name").unwrap_or_else(|| "default".to_owned());
     if !seen.accounts.insert(name.clone()) {
         section.fault("name", format!("another account is named `{name}` too"));
@@ -45,7 +49,7 @@ fn parse(mut section: Section<'_>, sources: &Sources<'_>, seen: &mut Seen) -> Op
         discover.or_else(|| (!section.was_there("discover") && !section.names("groups")).then(Discover::default));
     let groups = groups(&mut section, discover.is_some(), seen);
     section.end();
-    Some(Account {
+    Some(AccountConfig {
         name,
         base_url: base_url?,
         api_version: api_version?,
@@ -69,7 +73,7 @@ fn api_version(section: &mut Section<'_>) -> Option<ApiVersion> {
     }
 }
 
-fn groups(section: &mut Section<'_>, discovers: bool, seen: &mut Seen) -> Vec<Group> {
+fn groups(section: &mut Section<'_>, discovers: bool, seen: &mut Seen) -> Vec<GroupConfig> {
     let is_there = section.names("groups");
     let sections = section.sections("groups");
     if sections.is_empty() && (is_there || !discovers) {
@@ -78,7 +82,7 @@ fn groups(section: &mut Section<'_>, discovers: bool, seen: &mut Seen) -> Vec<Gr
     sections.into_iter().filter_map(|section| group(section, seen)).collect()
 }
 
-fn group(mut section: Section<'_>, seen: &mut Seen) -> Option<Group> {
+fn group(mut section: Section<'_>, seen: &mut Seen) -> Option<GroupConfig> {
     if !section.has("id") {
         section.fault("id", "is needed");
     }
@@ -90,7 +94,7 @@ fn group(mut section: Section<'_>, seen: &mut Seen) -> Option<Group> {
         section.fault("id", "the group is in the config already; its series would collide");
     }
     section.end();
-    Some(Group { id: id?, name, providers })
+    Some(GroupConfig { id: id?, name, providers })
 }
 
 pub(super) fn providers(section: &mut Section<'_>) -> Vec<Provider> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use atlas::{Credential, CredentialKind, Pair, Secret};
+use atlas::{Credential, CredentialKind, KeyPair, Secret};
 use yaml_reader::Section;
 
 /// Where secrets and other files come from.
@@ -38,7 +38,7 @@ pub(super) fn credential(section: &mut Section<'_>, sources: &Sources<'_>) -> Op
     };
     let id = secret(section, sources, &[id[1], id[2]], Some(id[0]));
     let secret = secret(section, sources, secrets, None);
-    Some(Credential { kind, pair: Pair { id: id?, secret: secret? } })
+    Some(Credential { kind, pair: KeyPair { id: id?, secret: secret? } })
 }
 
 /// A text from exactly one of a file, an environment variable and, if it is no secret, the config itself.

@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn selects(yaml: &str, group: &atlas::Group) -> bool {
-        let faults = yaml_reader::Faults::default();
+        let faults = yaml_reader::ConfigFaults::default();
         let value = serde_yaml::from_str(yaml).unwrap();
         let discover = Discover::parse(Section::new(value, String::new(), &faults));
         assert_eq!(faults.into_inner(), []);

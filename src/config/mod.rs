@@ -17,8 +17,11 @@ use url::Url;
 
 pub use self::discover::Discover;
 use atlas::{ApiVersion, Authorities, Credential, GroupId, Provider, ProxyUrl, Settings};
-use yaml_reader::{self, Faults, Section};
-pub use yaml_reader::{ConfigError, Fault};
+use yaml_reader::{self, ConfigFaults, Section};
+pub use yaml_reader::{ConfigError, ConfigFault};
+
+/// What the exporter calls itself in requests to Atlas.
+pub const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// A larger config is refused unread. A thousand groups have a tenth of it.
 const MAX_SIZE: u64 = 1 << 20;
@@ -27,14 +30,14 @@ const MAX_SIZE: u64 = 1 << 20;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// How to poll.
-    pub poll: Poll,
+    pub poll: PollConfig,
     /// What to poll, with which credential; at least one.
-    pub accounts: Vec<Account>,
+    pub accounts: Vec<AccountConfig>,
 }
 
 /// How to poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Poll {
+pub struct PollConfig {
     /// From the start of one poll of a target to the start of its next.
     pub interval: Duration,
     /// Bound on one HTTP request; not above the deadline.
@@ -53,7 +56,7 @@ pub struct Poll {
 
 /// One Atlas credential and the groups to poll with it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Account {
+pub struct AccountConfig {
     /// The label `account`; unique.
     pub name: String,
     /// Where the API is; `https` unless the config allows otherwise.
@@ -71,15 +74,15 @@ pub struct Account {
     /// How groups are found, if they are; always where none is listed.
     pub discover: Option<Discover>,
     /// The groups that are listed, each in one account only.
-    pub groups: Vec<Group>,
+    pub groups: Vec<GroupConfig>,
 }
 
-impl Account {
+impl AccountConfig {
     /// What a client needs to know about it.
     #[must_use]
-    pub fn settings(&self, poll: &Poll) -> Settings {
+    pub fn settings(&self, poll: &PollConfig) -> Settings {
         Settings {
-            user_agent: concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")),
+            user_agent: USER_AGENT,
             base_url: self.base_url.clone(),
             api_version: self.api_version,
             credential: self.credential.clone(),
@@ -94,7 +97,7 @@ impl Account {
 
 /// A group to poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
+pub struct GroupConfig {
     /// The id of the Atlas project.
     pub id: GroupId,
     /// The label `group_name`; may be empty.
@@ -120,9 +123,9 @@ impl Config {
     /// All faults at once.
     pub fn parse(text: &str, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let value: Value = serde_yaml::from_str(text).map_err(|error| ConfigError::whole(syntax(&error)))?;
-        let faults = Faults::default();
+        let faults = ConfigFaults::default();
         let mut top = Section::new(value, String::new(), &faults);
-        let poll = Poll::parse(top.section("poll"));
+        let poll = PollConfig::parse(top.section("poll"));
         let accounts = account::parse_all(&mut top, folder, env);
         top.end();
         faults.none_or_error()?;
@@ -130,7 +133,7 @@ impl Config {
     }
 }
 
-impl Default for Poll {
+impl Default for PollConfig {
     fn default() -> Self {
         Self {
             interval: Duration::from_secs(60),
@@ -144,7 +147,7 @@ impl Default for Poll {
     }
 }
 
-impl Poll {
+impl PollConfig {
     /// Defaults of one setting follow another where they would not fit it.
     fn parse(mut section: Section<'_>) -> Self {
         let default = Self::default();

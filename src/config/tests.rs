@@ -26,7 +26,7 @@ const GROUP: &str = "5e57d85c854180642f784401";
 #[test]
 fn the_least_config_gets_every_default() {
     let config = parse(&account("")).unwrap();
-    assert_eq!(config.poll, Poll::default());
+    assert_eq!(config.poll, PollConfig::default());
     let account = &config.accounts[0];
     assert_eq!((account.name.as_str(), account.base_url.as_str()), ("default", "https://cloud.mongodb.com/"));
     assert_eq!(account.api_version, ApiVersion::V2);

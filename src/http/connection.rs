@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::{Limits, Routes, handshakes::Handshakes, idle::Requests, router::Answer};
-use web_config::Web;
+use web_config::WebConfig;
 
 /// Requests at once on one connection of HTTP/2. A scraper has one.
 const STREAMS: u32 = 16;
@@ -43,7 +43,7 @@ const NO_TLS: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP requ
 pub(super) struct Shared {
     pub(super) routes: Arc<Routes>,
     /// Asked anew for each connection and each request.
-    pub(super) web: watch::Receiver<Arc<Web>>,
+    pub(super) web: watch::Receiver<Arc<WebConfig>>,
     pub(super) handshakes: Arc<Handshakes>,
     pub(super) limits: Limits,
     pub(super) shutdown: CancellationToken,
@@ -64,7 +64,7 @@ impl Shared {
         self.http1(stream).await
     }
 
-    async fn serve_tls(self, stream: TcpStream, web: &Web) -> Result<(), Error> {
+    async fn serve_tls(self, stream: TcpStream, web: &WebConfig) -> Result<(), Error> {
         let handshake = self.handshakes.begin();
         let stream = tokio::select! {
             shaken = timeout(self.limits.header, self.shake_hands(stream, web)) => {
@@ -81,7 +81,7 @@ impl Shared {
         }
     }
 
-    async fn shake_hands(&self, mut stream: TcpStream, web: &Web) -> Result<Encrypted, Error> {
+    async fn shake_hands(&self, mut stream: TcpStream, web: &WebConfig) -> Result<Encrypted, Error> {
         let mut first = [0];
         stream.peek(&mut first).await?;
         if first[0].is_ascii_alphabetic() {

@@ -16,7 +16,7 @@ const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 pub(super) type Body = Chain<Bytes, Bytes>;
 
 /// A text in both encodings.
-pub struct Document {
+pub struct Exposition {
     /// When it was made.
     pub made: Instant,
     text: Bytes,
@@ -25,7 +25,7 @@ pub struct Document {
     checksum: Hasher,
 }
 
-impl Document {
+impl Exposition {
     /// Compresses the text: about 5 ms for each megabyte.
     ///
     /// # Errors
@@ -81,14 +81,14 @@ mod tests {
     #[test]
     fn gzip_is_one_member_with_the_text_and_the_tail() {
         for (text, tail) in [("", ""), ("a", ""), ("", "b"), (&"long and dull\n".repeat(9999), "tail\n")] {
-            let document = Document::new(text.to_owned()).unwrap();
+            let document = Exposition::new(text.to_owned()).unwrap();
             assert_eq!(unpack(document.gzip(tail).unwrap()), format!("{text}{tail}"));
         }
     }
 
     #[test]
     fn plain_is_the_text_and_the_tail() {
-        let mut body = Document::new("text\n".to_owned()).unwrap().plain("tail\n".to_owned());
+        let mut body = Exposition::new("text\n".to_owned()).unwrap().plain("tail\n".to_owned());
         assert_eq!(body.copy_to_bytes(body.remaining()), "text\ntail\n");
     }
 }

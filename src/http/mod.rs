@@ -24,9 +24,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use self::{connection::Shared, handshakes::Handshakes};
-use web_config::Web;
+use web_config::WebConfig;
 
-pub use exposition::Document;
+pub use exposition::Exposition;
 pub use router::{Making, Page, Pages, Reload, Routes};
 
 /// What a client may do.
@@ -103,7 +103,7 @@ pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
 pub async fn serve(
     listeners: Vec<TcpListener>,
     routes: Routes,
-    web: watch::Receiver<Arc<Web>>,
+    web: watch::Receiver<Arc<WebConfig>>,
     limits: Limits,
     shutdown: CancellationToken,
 ) {

@@ -13,7 +13,7 @@ use tokio::{
     time::{sleep, sleep_until},
 };
 
-use crate::{http::Document, metrics, state::State};
+use crate::{http::Exposition, metrics, state::State};
 
 /// Changes that come closer together are rendered together.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
@@ -28,10 +28,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// None that are known: it is made in memory.
-pub fn page(state: &watch::Receiver<State>) -> io::Result<Arc<Document>> {
+pub fn page(state: &watch::Receiver<State>) -> io::Result<Arc<Exposition>> {
     // Compressing takes longer than rendering, and no poll should wait for it.
     let text = metrics::render(&state.borrow(), Instant::now());
-    Document::new(text).map(Arc::new)
+    Exposition::new(text).map(Arc::new)
 }
 
 /// Renders the page whenever the state changes, and when a listing in it becomes too old.
@@ -40,7 +40,7 @@ pub fn page(state: &watch::Receiver<State>) -> io::Result<Arc<Document>> {
 /// Rendering panicked: the page would be frozen from now on.
 pub async fn keep_current(
     mut state: watch::Receiver<State>,
-    document: watch::Sender<Arc<Document>>,
+    document: watch::Sender<Arc<Exposition>>,
 ) -> anyhow::Result<()> {
     loop {
         let started = Instant::now();

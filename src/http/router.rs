@@ -11,7 +11,7 @@ use hyper::{
 
 use tracing::error;
 
-use super::exposition::{Body, Document};
+use super::exposition::{Body, Exposition};
 
 /// What is sent.
 pub(super) type Answer = Response<Full<Body>>;
@@ -23,7 +23,7 @@ pub struct Routes {
     /// The media type of the metrics.
     pub telemetry_type: &'static str,
     /// The metrics and their tail.
-    pub telemetry: Box<dyn Fn() -> (Arc<Document>, String) + Send + Sync>,
+    pub telemetry: Box<dyn Fn() -> (Arc<Exposition>, String) + Send + Sync>,
     /// What is missing until the first data are complete, as a sentence.
     pub missing: Box<dyn Fn() -> Option<String> + Send + Sync>,
     /// What keeps the exporter from its work though it answers, as a sentence.

@@ -19,16 +19,16 @@ pub(super) struct Site {
 }
 
 async fn site(limits: Limits) -> Site {
-    guarded(limits, Web::default()).await
+    guarded(limits, WebConfig::default()).await
 }
 
-pub(super) async fn guarded(limits: Limits, web: Web) -> Site {
+pub(super) async fn guarded(limits: Limits, web: WebConfig) -> Site {
     site_that_lacks(limits, web, None).await
 }
 
 /// Neither healthy nor ready, if it lacks something.
-async fn site_that_lacks(limits: Limits, web: Web, lack: Option<&'static str>) -> Site {
-    let document = Arc::new(Document::new("x".repeat(LONG)).unwrap());
+async fn site_that_lacks(limits: Limits, web: WebConfig, lack: Option<&'static str>) -> Site {
+    let document = Arc::new(Exposition::new("x".repeat(LONG)).unwrap());
     let routes = Routes {
         telemetry_path: "/metrics".to_owned(),
         telemetry_type: "text/plain",
@@ -111,7 +111,7 @@ async fn whole_answer(address: SocketAddr, path: &str) -> String {
 
 #[tokio::test]
 async fn an_exporter_that_stands_still_is_not_healthy() {
-    let site = site_that_lacks(Limits::default(), Web::default(), Some("nothing goes on")).await;
+    let site = site_that_lacks(Limits::default(), WebConfig::default(), Some("nothing goes on")).await;
     for (path, said) in [("/-/healthy", "not healthy: nothing goes on\n"), ("/-/ready", "not ready: nothing goes on\n")]
     {
         let answer = whole_answer(site.address, path).await;
@@ -123,7 +123,7 @@ async fn an_exporter_that_stands_still_is_not_healthy() {
 async fn a_probe_without_a_password_learns_that_something_is_wrong_and_not_what() {
     let users = "basic_auth_users: {bob: $2y$04$0123456789012345678901uD6LR2m9Sk1ES6hHQXSh8sqgEuMnvOK}";
     for (lack, status) in [(None, "401"), (Some("nothing goes on"), "503")] {
-        let (web, _) = Web::parse(users, std::path::Path::new("")).unwrap();
+        let (web, _) = WebConfig::parse(users, std::path::Path::new("")).unwrap();
         let site = site_that_lacks(Limits::default(), web, lack).await;
         for path in ["/-/healthy", "/-/ready"] {
             let answer = whole_answer(site.address, path).await;

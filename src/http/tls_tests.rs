@@ -19,7 +19,7 @@ use super::{
     tests::{LONG, Site, guarded},
     *,
 };
-use web_config::Web;
+use web_config::WebConfig;
 
 /// What a client of HTTP/2 begins with, and nothing that it wants.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -39,7 +39,7 @@ async fn encrypted(limits: Limits) -> Encrypted {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
     let text = format!("tls_server_config: {{cert: {:?}, key: {:?}}}", certificate.pem(), key.serialize_pem());
-    let (web, _) = Web::parse(&text, std::path::Path::new("")).unwrap();
+    let (web, _) = WebConfig::parse(&text, std::path::Path::new("")).unwrap();
     let mut roots = RootCertStore::empty();
     roots.add(certificate.der().clone()).unwrap();
     Encrypted { site: guarded(limits, web).await, roots: Arc::new(roots) }

@@ -7,7 +7,7 @@ use super::{
     text::{Labels, Page},
     unix_seconds,
 };
-use crate::state::{State, Target};
+use crate::state::{ListingKey, State};
 use atlas::{Container, Listing, Peering};
 
 /// A peering on the page.
@@ -20,13 +20,9 @@ struct Shown<'a> {
 }
 
 pub(super) fn write(page: &mut Page, state: &State, now: Instant) {
-    let listings: Vec<(&Target, &Listing)> = state
-        .targets
-        .iter()
-        .filter_map(|(target, known)| Some((target, known.served(now, state.max_staleness)?)))
-        .collect();
-    let peerings: Vec<Shown<'_>> =
-        listings.iter().flat_map(|(target, listing)| shown(state, target, listing)).collect();
+    let listings: Vec<(&ListingKey, &Listing)> =
+        state.listings.iter().filter_map(|(key, known)| Some((key, known.served(now, state.max_staleness)?))).collect();
+    let peerings: Vec<Shown<'_>> = listings.iter().flat_map(|(key, listing)| shown(state, key, listing)).collect();
     write_status(page, &peerings);
     write_created(page, &peerings);
     write_info(page, &peerings);
@@ -34,13 +30,13 @@ pub(super) fn write(page: &mut Page, state: &State, now: Instant) {
     write_counts(page, &listings);
 }
 
-fn shown<'a>(state: &'a State, target: &Target, listing: &'a Listing) -> impl Iterator<Item = Shown<'a>> {
-    let containers = state.groups.get(&target.group).map(|group| &group.containers);
+fn shown<'a>(state: &'a State, key: &ListingKey, listing: &'a Listing) -> impl Iterator<Item = Shown<'a>> {
+    let containers = state.groups.get(&key.group).map(|group| &group.containers);
     listing.peerings.iter().map(move |peering| Shown {
         identity: Labels::new(&[
-            ("provider", target.provider.as_str()),
+            ("provider", key.provider.as_str()),
             ("vpcId", &peering.vpc_id),
-            ("group_id", target.group.as_str()),
+            ("group_id", key.group.as_str()),
             ("peering_id", &peering.id),
         ]),
         peering,
@@ -94,15 +90,15 @@ fn write_errors(page: &mut Page, peerings: &[Shown<'_>]) {
     }
 }
 
-fn write_counts(page: &mut Page, listings: &[(&Target, &Listing)]) {
+fn write_counts(page: &mut Page, listings: &[(&ListingKey, &Listing)]) {
     let mut counts = page.family(&family::PEERINGS);
-    for (target, listing) in listings {
-        let documented = target.provider.documented_statuses();
+    for (key, listing) in listings {
+        let documented = key.provider.documented_statuses();
         let mut by_status: BTreeMap<&str, u32> = documented.iter().map(|status| (*status, 0)).collect();
         for peering in &listing.peerings {
             *by_status.entry(&peering.status).or_default() += 1;
         }
-        let labels = Labels::new(&[("group_id", target.group.as_str()), ("provider", target.provider.as_str())]);
+        let labels = Labels::new(&[("group_id", key.group.as_str()), ("provider", key.provider.as_str())]);
         for (status, count) in by_status {
             counts.add(&labels, &[("status", status)], count);
         }

@@ -3,8 +3,10 @@ use std::{collections::BTreeMap, time::Duration};
 use insta::assert_snapshot;
 
 use super::*;
-use crate::state::{AccountState, CredentialChange, DiscoveryState, Failure, Group, Poll, Target, TokenState};
-use atlas::{self, Container, Exchange, GroupId, Listing, Peering, Provider, RateLimit, Reason, VersionEnds};
+use crate::state::{
+    AccountState, CredentialChange, DiscoveryState, Failure, GroupState, ListingKey, PollResult, TokenState,
+};
+use atlas::{self, Container, GroupId, Listing, Peering, Provider, RateLimit, Reason, RequestRecord, VersionEnds};
 
 fn group() -> GroupId {
     "5e57d85c854180642f784401".parse().unwrap()
@@ -14,7 +16,7 @@ fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-/// One group with an AWS and a GCP target, not polled yet.
+/// One group with an AWS and a GCP listing, not polled yet.
 fn state() -> State {
     let discovery = Some(DiscoveryState::new(Duration::from_secs(600)));
     let account = AccountState {
@@ -28,14 +30,15 @@ fn state() -> State {
         discovery,
     };
     let accounts = BTreeMap::from([("main".to_owned(), account)]);
-    let targets = [Provider::Aws, Provider::Gcp].map(|provider| Target { group: group(), provider });
-    let groups = BTreeMap::from([(group(), Group::listed("main", "pay\"ments"))]);
-    State::new(Duration::from_secs(60), Duration::from_secs(900), at(1_700_000_000), accounts, groups, targets)
+    let listings = [Provider::Aws, Provider::Gcp].map(|provider| ListingKey { group: group(), provider });
+    let groups = BTreeMap::from([(group(), GroupState::listed("main", "pay\"ments"))]);
+    State::new(Duration::from_secs(60), Duration::from_secs(900), at(1_700_000_000), accounts, groups, listings)
 }
 
 fn poll(state: &mut State, provider: Provider, ended: Instant, outcome: Result<Listing, Failure>) {
-    let poll = Poll { ended, due: ended, ended_at: at(1_700_000_060), duration: Duration::from_millis(150), outcome };
-    state.record(&Target { group: group(), provider }, poll);
+    let poll =
+        PollResult { ended, due: ended, ended_at: at(1_700_000_060), duration: Duration::from_millis(150), outcome };
+    state.record(&ListingKey { group: group(), provider }, poll);
 }
 
 fn failed_peering() -> Peering {
@@ -75,11 +78,11 @@ fn full(now: Instant) -> State {
 }
 
 fn failure(reason: Reason) -> Failure {
-    Failure { reason, message: String::new(), advice: reason.advice(), is_of_the_account: false }
+    Failure { reason, message: String::new(), advice: reason.advice(), is_account_wide: false }
 }
 
-fn exchange(endpoint: &'static str, group: Option<GroupId>, ends: Option<VersionEnds>) -> Exchange {
-    Exchange {
+fn exchange(endpoint: &'static str, group: Option<GroupId>, ends: Option<VersionEnds>) -> RequestRecord {
+    RequestRecord {
         endpoint,
         group,
         code: "200".into(),

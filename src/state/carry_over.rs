@@ -1,22 +1,22 @@
 //! What stays true when the config changes.
 
-use super::{Group, State, Target};
+use super::{GroupState, ListingKey, State};
 use atlas::{self, GroupId, Provider};
 
 /// An account that may discover a group, and what it asks for in it.
-pub type Heir = (String, Vec<Provider>);
+pub type Candidate = (String, Vec<Provider>);
 
 impl State {
-    /// Takes over what is still true of the state before: everything of targets, groups and accounts that stay.
+    /// Takes over what is still true of the state before: everything of listings, groups and accounts that stay.
     /// `heirs` says which accounts may discover a group that the config does not list, the likeliest first, and what
     /// each asks for in it: it is told the account that had it, and what a discovery told of it, if one did.
-    pub fn inherit(&mut self, before: State, heirs: impl Fn(&GroupId, &str, Option<&atlas::Group>) -> Vec<Heir>) {
-        let State { accounts, groups, mut targets, api, rate_limits, version_ends, ready, .. } = before;
+    pub fn inherit(&mut self, before: State, heirs: impl Fn(&GroupId, &str, Option<&atlas::Group>) -> Vec<Candidate>) {
+        let State { accounts, groups, mut listings, api, rate_limits, version_ends, ready, .. } = before;
         for (id, group) in groups {
             self.inherit_group(id, group, &heirs);
         }
-        for (target, known) in &mut self.targets {
-            if let Some(before) = targets.remove(target) {
+        for (key, known) in &mut self.listings {
+            if let Some(before) = listings.remove(key) {
                 *known = before;
             }
         }
@@ -40,8 +40,8 @@ impl State {
     fn inherit_group(
         &mut self,
         id: GroupId,
-        before: Group,
-        heirs: impl Fn(&GroupId, &str, Option<&atlas::Group>) -> Vec<Heir>,
+        before: GroupState,
+        heirs: impl Fn(&GroupId, &str, Option<&atlas::Group>) -> Vec<Candidate>,
     ) {
         if let Some(group) = self.groups.get_mut(&id) {
             group.inherit(before);
@@ -49,8 +49,8 @@ impl State {
         }
         let heirs = heirs(&id, &before.account, before.told());
         if let Some((_, providers)) = heirs.first() {
-            let target = |provider: &Provider| Target { group: id.clone(), provider: *provider };
-            self.targets.extend(providers.iter().map(|provider| (target(provider), super::TargetState::default())));
+            let key = |provider: &Provider| ListingKey { group: id.clone(), provider: *provider };
+            self.listings.extend(providers.iter().map(|provider| (key(provider), super::ListingState::default())));
             self.groups.insert(id, before.left_to(heirs.into_iter().map(|(account, _)| account).collect()));
         }
     }

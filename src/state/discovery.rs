@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::SystemTime};
 
-use super::{DiscoveryState, Failure, Group, State, Target, group::Listed};
+use super::{DiscoveryState, Failure, GroupState, ListingKey, State, group::Listed};
 use atlas::{self, GroupId, Provider};
 
 /// A group that so many listings in a row do not have is gone; one may lack it by mistake.
@@ -21,14 +21,14 @@ pub enum DiscoveryEvent {
     /// A group is watched from now on.
     Appeared(GroupId),
     /// A group is watched no more.
-    Left {
+    GroupRemoved {
         /// Which.
         group: GroupId,
         /// What it was called.
         name: String,
     },
     /// A group that the config lists no more is not discovered either.
-    Unlisted {
+    GroupUnlisted {
         /// Which.
         group: GroupId,
         /// What it was called.
@@ -42,7 +42,7 @@ pub enum DiscoveryEvent {
         known: usize,
     },
     /// There is no group to watch.
-    Nothing,
+    NoGroups,
 }
 
 impl State {
@@ -115,7 +115,7 @@ impl State {
         events.extend(self.find(account, found, providers));
         let is_empty = !self.groups.values().any(|group| group.account == account);
         if is_empty && (known > 0 || is_first) {
-            events.push(DiscoveryEvent::Nothing);
+            events.push(DiscoveryEvent::NoGroups);
         }
         events
     }
@@ -140,9 +140,9 @@ impl State {
             let name = std::mem::take(&mut group.name);
             self.drop_group(&id);
             events.push(if is_unlisted {
-                DiscoveryEvent::Unlisted { group: id, name }
+                DiscoveryEvent::GroupUnlisted { group: id, name }
             } else {
-                DiscoveryEvent::Left { group: id, name }
+                DiscoveryEvent::GroupRemoved { group: id, name }
             });
         }
         events
@@ -160,9 +160,9 @@ impl State {
                     if !std::mem::take(&mut group.awaits).is_empty() {
                         account.clone_into(&mut group.account);
                         self.rate_limits.retain(|(of, _, group), _| of == account || group.as_ref() != Some(&id));
-                        self.targets.retain(|target, _| target.group != id || providers.contains(&target.provider));
+                        self.listings.retain(|key, _| key.group != id || providers.contains(&key.provider));
                         for provider in providers {
-                            self.targets.entry(Target { group: id.clone(), provider: *provider }).or_default();
+                            self.listings.entry(ListingKey { group: id.clone(), provider: *provider }).or_default();
                         }
                     }
                     group.missing = 0;
@@ -174,10 +174,11 @@ impl State {
                 }
                 None => {
                     let told = Some(told);
-                    let group = Group { account: account.to_owned(), name, org_id, told, ..Group::default() };
+                    let group = GroupState { account: account.to_owned(), name, org_id, told, ..GroupState::default() };
                     self.groups.insert(id.clone(), group);
-                    let targets = providers.iter().map(|provider| Target { group: id.clone(), provider: *provider });
-                    self.targets.extend(targets.map(|target| (target, super::TargetState::default())));
+                    let listings =
+                        providers.iter().map(|provider| ListingKey { group: id.clone(), provider: *provider });
+                    self.listings.extend(listings.map(|key| (key, super::ListingState::default())));
                     events.push(DiscoveryEvent::Appeared(id));
                 }
             }
@@ -187,7 +188,7 @@ impl State {
 
     fn drop_group(&mut self, id: &GroupId) {
         self.groups.remove(id);
-        self.targets.retain(|target, _| target.group != *id);
+        self.listings.retain(|key, _| key.group != *id);
         self.rate_limits.retain(|(_, _, group), _| group.as_ref() != Some(id));
     }
 }

@@ -6,7 +6,7 @@ use atlas::{self, Container};
 
 /// What is known of a group beside its peerings.
 #[derive(Clone, Debug, Default)]
-pub struct Group {
+pub struct GroupState {
     /// The account that polls it, as the config names it.
     pub account: String,
     /// The name that the config gives it, else that of Atlas; may be empty.
@@ -37,7 +37,7 @@ pub(super) enum Listed {
     No,
 }
 
-impl Group {
+impl GroupState {
     /// A group of the config, whose name may be empty.
     #[must_use]
     pub fn listed(account: &str, name: &str) -> Self {

@@ -1,19 +1,19 @@
-//! What is known of one target, and how polls change it.
+//! What is known of one listing, and how polls change it.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Cause, Event, Failure};
+use super::{Cause, Failure, ListingEvent};
 use atlas::{Listing, Peering, Reason};
 
 /// A group answering 404 this often in a row is gone, not hidden by a passing fault.
 const NOT_FOUND_ENDS_IT: u32 = 2;
 
-/// What is known of one target.
+/// What is known of one listing.
 #[derive(Debug, Default)]
-pub struct TargetState {
+pub struct ListingState {
     /// Polls that ended.
     pub polls: u64,
     /// Those that failed, by reason.
@@ -28,7 +28,7 @@ pub struct TargetState {
     pub last_failure: Option<(Failure, SystemTime)>,
     /// When a poll last succeeded.
     pub last_success: Option<SystemTime>,
-    /// The last complete listing. Ask [`TargetState::served`] for what may be shown of it.
+    /// The last complete listing. Ask [`ListingState::served`] for what may be shown of it.
     listing: Option<Known>,
     /// Failures since the last success.
     failed_in_a_row: u32,
@@ -46,7 +46,7 @@ struct Known {
     since: Instant,
 }
 
-impl TargetState {
+impl ListingState {
     /// Whether the last poll succeeded; false before the first.
     #[must_use]
     pub fn succeeded(&self) -> bool {
@@ -65,21 +65,21 @@ impl TargetState {
         Some(self.listing.as_ref()?.since)
     }
 
-    pub(super) fn succeed(&mut self, listing: Listing, ended: Instant, ended_at: SystemTime) -> Vec<Event> {
+    pub(super) fn succeed(&mut self, listing: Listing, ended: Instant, ended_at: SystemTime) -> Vec<ListingEvent> {
         let mut events = Vec::new();
         if self.failure.take().is_some() {
-            let is_of_the_account = self.told_of_the_account;
-            events.push(Event::Recovered { failed: self.failed_in_a_row, is_of_the_account });
+            let is_account_wide = self.told_of_the_account;
+            events.push(ListingEvent::Recovered { failed: self.failed_in_a_row, is_account_wide });
         }
         let duplicates = self.listing.as_ref().map_or(0, |known| known.listing.duplicates);
         if listing.duplicates > duplicates {
-            events.push(Event::Duplicates(listing.duplicates));
+            events.push(ListingEvent::Duplicates(listing.duplicates));
         }
         match &self.listing {
             Some(known) => events.extend(differences(&known.listing.peerings, &listing.peerings)),
             None => {
                 let unavailable = listing.peerings.iter().filter(|peering| !peering.is_available());
-                events.extend(unavailable.cloned().map(Event::Unavailable));
+                events.extend(unavailable.cloned().map(ListingEvent::Unavailable));
             }
         }
         self.failed_in_a_row = 0;
@@ -96,7 +96,7 @@ impl TargetState {
         ended: Instant,
         ended_at: SystemTime,
         max_staleness: Duration,
-    ) -> Vec<Event> {
+    ) -> Vec<ListingEvent> {
         let mut events = Vec::new();
         let reason = failure.reason;
         *self.failures.entry(reason).or_default() += 1;
@@ -105,8 +105,8 @@ impl TargetState {
         self.failure = Some(failure.clone());
         self.last_failure = Some((failure.clone(), ended_at));
         if self.told.insert(reason) {
-            self.told_of_the_account = failure.is_of_the_account;
-            events.push(Event::Failing(failure));
+            self.told_of_the_account = failure.is_account_wide;
+            events.push(ListingEvent::Failing(failure));
         }
         let cause = if self.not_found_in_a_row >= NOT_FOUND_ENDS_IT {
             Some(Cause::Gone)
@@ -115,28 +115,28 @@ impl TargetState {
         };
         let dropped = self.listing.take_if(|_| cause.is_some()).map_or(0, |known| known.listing.peerings.len());
         if let Some(cause) = cause.filter(|_| dropped > 0) {
-            events.push(Event::Dropped { peerings: dropped, cause });
+            events.push(ListingEvent::Dropped { peerings: dropped, cause });
         }
         events
     }
 }
 
-fn differences(before: &[Peering], after: &[Peering]) -> Vec<Event> {
+fn differences(before: &[Peering], after: &[Peering]) -> Vec<ListingEvent> {
     let mut gone: HashMap<&str, &Peering> = before.iter().map(|peering| (peering.id.as_str(), peering)).collect();
     let mut events = Vec::new();
     for peering in after {
         match gone.remove(peering.id.as_str()) {
-            None => events.push(Event::Appeared(peering.clone())),
+            None => events.push(ListingEvent::Appeared(peering.clone())),
             Some(old) if (&old.status, &old.error) != (&peering.status, &peering.error) => {
-                events.push(Event::Changed { from: old.status.clone(), to: peering.clone() });
+                events.push(ListingEvent::Changed { from: old.status.clone(), to: peering.clone() });
             }
             Some(_) => {}
         }
     }
     let vanished = before.iter().filter(|peering| gone.contains_key(peering.id.as_str()));
-    events.extend(vanished.cloned().map(Event::Vanished));
+    events.extend(vanished.cloned().map(ListingEvent::Vanished));
     if after.is_empty() && !before.is_empty() {
-        events.push(Event::Emptied { peerings: before.len() });
+        events.push(ListingEvent::Emptied { peerings: before.len() });
     }
     events
 }

@@ -16,31 +16,31 @@ use std::{
 pub use self::{
     account::{AccountState, CredentialChange, DiscoveryState, TokenState},
     api::{ApiState, Histogram},
-    carry_over::Heir,
+    carry_over::Candidate,
     discovery::DiscoveryEvent,
-    group::Group,
-    listing::TargetState,
-    poll::{Cause, Event, Failure, Poll},
+    group::GroupState,
+    listing::ListingState,
+    poll::{Cause, Failure, ListingEvent, PollResult},
 };
-use atlas::{Container, Exchange, GroupId, Provider, RateLimit, VersionEnds};
+use atlas::{Container, GroupId, Provider, RateLimit, RequestRecord, VersionEnds};
 
 /// The unit that is polled: one group and one provider.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Target {
+pub struct ListingKey {
     /// The Atlas project.
     pub group: GroupId,
     /// The cloud.
     pub provider: Provider,
 }
 
-/// What is due for so many intervals was forgotten: every three a target is polled or told to wait, every one its
+/// What is due for so many intervals was forgotten: every three a listing is polled or told to wait, every one its
 /// account looks after it.
 pub const OVERDUE: u32 = 5;
 
 /// Everything that is known.
 #[derive(Debug)]
 pub struct State {
-    /// How often each target is polled.
+    /// How often each listing is polled.
     pub interval: Duration,
     /// A listing older than this is served no more.
     pub max_staleness: Duration,
@@ -55,9 +55,9 @@ pub struct State {
     /// Every account of the config.
     pub accounts: BTreeMap<String, AccountState>,
     /// Every group that is watched.
-    pub groups: BTreeMap<GroupId, Group>,
-    /// Every target, polled or not.
-    pub targets: BTreeMap<Target, TargetState>,
+    pub groups: BTreeMap<GroupId, GroupState>,
+    /// Every listing, polled or not.
+    pub listings: BTreeMap<ListingKey, ListingState>,
     /// Exchanges with Atlas by account and endpoint.
     pub api: BTreeMap<(String, &'static str), ApiState>,
     /// The last word on each rate limit, by account, endpoint and, where the bucket is a group's, group.
@@ -69,17 +69,17 @@ pub struct State {
 }
 
 impl State {
-    /// Knows the accounts, groups and targets, and nothing of them yet.
+    /// Knows the accounts, groups and listings, and nothing of them yet.
     #[must_use]
     pub fn new(
         interval: Duration,
         max_staleness: Duration,
         config_read: SystemTime,
         accounts: BTreeMap<String, AccountState>,
-        groups: BTreeMap<GroupId, Group>,
-        targets: impl IntoIterator<Item = Target>,
+        groups: BTreeMap<GroupId, GroupState>,
+        listings: impl IntoIterator<Item = ListingKey>,
     ) -> Self {
-        let targets = targets.into_iter().map(|target| (target, TargetState::default())).collect();
+        let listings = listings.into_iter().map(|key| (key, ListingState::default())).collect();
         Self {
             interval,
             max_staleness,
@@ -89,7 +89,7 @@ impl State {
             shard_count: 1,
             accounts,
             groups,
-            targets,
+            listings,
             api: BTreeMap::new(),
             rate_limits: BTreeMap::new(),
             version_ends: BTreeMap::new(),
@@ -97,14 +97,14 @@ impl State {
         }
     }
 
-    /// Whether the groups of every account are known, or cannot be had, and every target was polled once, whatever came
+    /// Whether the groups of every account are known, or cannot be had, and every listing was polled once, whatever came
     /// of it.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.ready
     }
 
-    /// Whether the last discovery of every account and the last poll of every target succeeded, and every account has
+    /// Whether the last discovery of every account and the last poll of every listing succeeded, and every account has
     /// something to poll.
     #[must_use]
     pub fn all_succeeded(&self) -> bool {
@@ -114,26 +114,26 @@ impl State {
             return false;
         }
         let mut discoveries = self.accounts.values().filter_map(|account| account.discovery.as_ref());
-        discoveries.all(DiscoveryState::succeeded) && self.targets.values().all(TargetState::succeeded)
+        discoveries.all(DiscoveryState::succeeded) && self.listings.values().all(ListingState::succeeded)
     }
 
-    /// The accounts whose groups are not known yet, unless Atlas failed to tell several times, and the targets that were
+    /// The accounts whose groups are not known yet, unless Atlas failed to tell several times, and the listings that were
     /// not polled yet.
     #[must_use]
     pub fn pending(&self) -> (usize, usize) {
         let discoveries = self.accounts.values().filter_map(|account| account.discovery.as_ref());
         let undiscovered = discoveries.filter(|discovery| discovery.is_pending()).count();
-        (undiscovered, self.targets.values().filter(|target| target.polls == 0).count())
+        (undiscovered, self.listings.values().filter(|key| key.polls == 0).count())
     }
 
-    /// Notes that a target is due from now on, unless it is known when it is.
-    pub fn begin(&mut self, target: &Target, now: Instant) {
-        if let Some(target) = self.targets.get_mut(target) {
-            target.due.get_or_insert(now);
+    /// Notes that a listing is due from now on, unless it is known when it is.
+    pub fn begin(&mut self, key: &ListingKey, now: Instant) {
+        if let Some(key) = self.listings.get_mut(key) {
+            key.due.get_or_insert(now);
         }
     }
 
-    /// How many accounts were not looked after and how many targets not polled for long. What waits for a place or for
+    /// How many accounts were not looked after and how many listings not polled for long. What waits for a place or for
     /// the end of a pause is told every three intervals, so that nothing is forgotten by a scheduler that lives.
     #[must_use]
     pub fn overdue(&self, now: Instant) -> (usize, usize) {
@@ -141,19 +141,19 @@ impl State {
         let discovers = |account: &AccountState| account.discovery.as_ref().and_then(|discovery| discovery.due);
         let forgotten = |account: &&AccountState| is_overdue(account.looked_after) || is_overdue(discovers(account));
         let accounts = self.accounts.values().filter(forgotten).count();
-        (accounts, self.targets.values().filter(|target| is_overdue(target.due)).count())
+        (accounts, self.listings.values().filter(|key| is_overdue(key.due)).count())
     }
 
     /// When the next listing will become too old to be shown.
     #[must_use]
     pub fn next_expiry(&self, now: Instant) -> Option<Instant> {
-        let ends = self.targets.values().filter_map(|target| Some(target.since()? + self.max_staleness));
+        let ends = self.listings.values().filter_map(|key| Some(key.since()? + self.max_staleness));
         ends.filter(|end| *end >= now).min()
     }
 
-    /// The targets of an account.
-    pub fn targets_of(&self, account: &str) -> impl Iterator<Item = &Target> {
-        self.targets.keys().filter(move |target| self.account_of(&target.group) == Some(account))
+    /// The listings of an account.
+    pub fn targets_of(&self, account: &str) -> impl Iterator<Item = &ListingKey> {
+        self.listings.keys().filter(move |key| self.account_of(&key.group) == Some(account))
     }
 
     /// The account that polls a group.
@@ -163,7 +163,7 @@ impl State {
     }
 
     /// Takes in an exchange with Atlas. Tells when the version that was asked for ends, if that is news.
-    pub fn record_exchange(&mut self, account: &str, exchange: Exchange) -> Option<VersionEnds> {
+    pub fn record_exchange(&mut self, account: &str, exchange: RequestRecord) -> Option<VersionEnds> {
         let key = (account.to_owned(), exchange.endpoint);
         let api = self.api.entry(key.clone()).or_default();
         *api.requests.entry(exchange.code).or_default() += 1;
@@ -188,9 +188,9 @@ impl State {
         }
     }
 
-    /// Takes in a poll and tells what it changed. A target that is watched no more stays unknown.
-    pub fn record(&mut self, target: &Target, poll: Poll) -> Vec<Event> {
-        let Some(state) = self.targets.get_mut(target) else { return Vec::new() };
+    /// Takes in a poll and tells what it changed. A listing that is watched no more stays unknown.
+    pub fn record(&mut self, key: &ListingKey, poll: PollResult) -> Vec<ListingEvent> {
+        let Some(state) = self.listings.get_mut(key) else { return Vec::new() };
         state.polls += 1;
         state.duration = poll.duration;
         state.due = Some(poll.due);

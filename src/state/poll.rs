@@ -6,7 +6,7 @@ use atlas::{Listing, Peering, Reason};
 
 /// A poll that ended.
 #[derive(Debug)]
-pub struct Poll {
+pub struct PollResult {
     /// By the clock that ages are reckoned with.
     pub ended: Instant,
     /// By the clock that is shown.
@@ -29,20 +29,20 @@ pub struct Failure {
     /// What to do about it.
     pub advice: &'static str,
     /// Whether everything of the account fails for the same cause.
-    pub is_of_the_account: bool,
+    pub is_account_wide: bool,
 }
 
 /// A change that someone may want to read about in the log.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Event {
-    /// Polls of the target begin to fail, or fail for a reason that they did not fail for yet.
+pub enum ListingEvent {
+    /// Polls of the listing begin to fail, or fail for a reason that they did not fail for yet.
     Failing(Failure),
     /// Polls succeed again.
     Recovered {
         /// How many failed in between.
         failed: u32,
         /// Whether everything of the account failed for the same cause.
-        is_of_the_account: bool,
+        is_account_wide: bool,
     },
     /// The listing went because the group is gone or the listing is too old.
     Dropped {

@@ -5,34 +5,36 @@ const MAX_STALENESS: Duration = Duration::from_secs(900);
 
 struct Fixture {
     state: State,
-    target: Target,
+    key: ListingKey,
     start: Instant,
 }
 
 impl Fixture {
     fn new() -> Self {
-        let target = Target { group: "64c0ffee0000000000000001".parse().unwrap(), provider: Provider::Aws };
+        let key = ListingKey { group: "64c0ffee0000000000000001".parse().unwrap(), provider: Provider::Aws };
         let state = State::new(
             Duration::from_secs(60),
             MAX_STALENESS,
             SystemTime::UNIX_EPOCH,
             BTreeMap::new(),
-            [(target.group.clone(), Group::listed("main", ""))].into(),
-            [target.clone()],
+            [(key.group.clone(), GroupState::listed("main", ""))].into(),
+            [key.clone()],
         );
-        Self { state, target, start: Instant::now() }
+        Self { state, key, start: Instant::now() }
     }
 
-    fn poll(&mut self, after: u64, outcome: Result<Listing, Failure>) -> Vec<Event> {
+    fn poll(&mut self, after: u64, outcome: Result<Listing, Failure>) -> Vec<ListingEvent> {
         let ended = self.start + Duration::from_secs(after);
         let ended_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + after);
-        self.state
-            .record(&self.target, Poll { ended, due: ended, ended_at, duration: Duration::from_millis(150), outcome })
+        self.state.record(
+            &self.key,
+            PollResult { ended, due: ended, ended_at, duration: Duration::from_millis(150), outcome },
+        )
     }
 
     fn served(&self, after: u64) -> Option<usize> {
         let now = self.start + Duration::from_secs(after);
-        let served = self.state.targets[&self.target].served(now, MAX_STALENESS);
+        let served = self.state.listings[&self.key].served(now, MAX_STALENESS);
         served.map(|listing| listing.peerings.len())
     }
 }
@@ -47,7 +49,7 @@ fn listing(peerings: &[(&str, &str)]) -> Listing {
 }
 
 fn failure(reason: Reason) -> Failure {
-    Failure { reason, message: reason.as_str().to_owned(), advice: reason.advice(), is_of_the_account: false }
+    Failure { reason, message: reason.as_str().to_owned(), advice: reason.advice(), is_account_wide: false }
 }
 
 #[test]
@@ -61,7 +63,7 @@ fn nothing_is_served_and_nothing_is_ready_before_the_first_poll() {
 #[test]
 fn a_failed_first_poll_makes_ready_too() {
     let mut fixture = Fixture::new();
-    assert_eq!(fixture.poll(0, Err(failure(Reason::Dns))), [Event::Failing(failure(Reason::Dns))]);
+    assert_eq!(fixture.poll(0, Err(failure(Reason::Dns))), [ListingEvent::Failing(failure(Reason::Dns))]);
     assert!(fixture.state.is_ready());
     assert!(!fixture.state.all_succeeded());
 }
@@ -72,7 +74,7 @@ fn a_failure_keeps_the_last_complete_listing() {
     fixture.poll(0, Ok(listing(&[("a", "AVAILABLE")])));
     fixture.poll(60, Err(failure(Reason::Timeout)));
     assert_eq!(fixture.served(61), Some(1));
-    let state = &fixture.state.targets[&fixture.target];
+    let state = &fixture.state.listings[&fixture.key];
     assert_eq!(state.last_success, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000)));
 }
 
@@ -80,12 +82,12 @@ fn a_failure_keeps_the_last_complete_listing() {
 fn a_failure_is_told_when_it_begins_when_it_becomes_another_and_when_it_ends() {
     let mut fixture = Fixture::new();
     fixture.poll(0, Ok(listing(&[])));
-    assert_eq!(fixture.poll(1, Err(failure(Reason::Server))), [Event::Failing(failure(Reason::Server))]);
+    assert_eq!(fixture.poll(1, Err(failure(Reason::Server))), [ListingEvent::Failing(failure(Reason::Server))]);
     assert_eq!(fixture.poll(2, Err(failure(Reason::Server))), []);
-    assert_eq!(fixture.poll(3, Err(failure(Reason::Timeout))), [Event::Failing(failure(Reason::Timeout))]);
+    assert_eq!(fixture.poll(3, Err(failure(Reason::Timeout))), [ListingEvent::Failing(failure(Reason::Timeout))]);
     assert_eq!(fixture.poll(4, Err(failure(Reason::Server))), [], "that was told");
-    assert_eq!(fixture.poll(5, Ok(listing(&[]))), [Event::Recovered { failed: 4, is_of_the_account: false }]);
-    assert_eq!(fixture.poll(6, Err(failure(Reason::Server))), [Event::Failing(failure(Reason::Server))]);
+    assert_eq!(fixture.poll(5, Ok(listing(&[]))), [ListingEvent::Recovered { failed: 4, is_account_wide: false }]);
+    assert_eq!(fixture.poll(6, Err(failure(Reason::Server))), [ListingEvent::Failing(failure(Reason::Server))]);
 }
 
 #[test]
@@ -96,7 +98,7 @@ fn a_listing_that_is_too_old_is_served_no_more_even_if_no_poll_comes() {
     assert_eq!(fixture.served(901), None);
     assert_eq!(fixture.state.next_expiry(fixture.start), Some(fixture.start + MAX_STALENESS));
     let events = fixture.poll(901, Err(failure(Reason::Server)));
-    assert_eq!(events[1], Event::Dropped { peerings: 1, cause: Cause::TooOld });
+    assert_eq!(events[1], ListingEvent::Dropped { peerings: 1, cause: Cause::TooOld });
     assert_eq!(fixture.state.next_expiry(fixture.start), None);
 }
 
@@ -109,7 +111,10 @@ fn the_second_404_in_a_row_drops_the_listing() {
     fixture.poll(120, Err(failure(Reason::Server)));
     fixture.poll(180, Err(failure(Reason::NotFound)));
     assert_eq!(fixture.served(180), Some(1));
-    assert_eq!(fixture.poll(240, Err(failure(Reason::NotFound))), [Event::Dropped { peerings: 1, cause: Cause::Gone }]);
+    assert_eq!(
+        fixture.poll(240, Err(failure(Reason::NotFound))),
+        [ListingEvent::Dropped { peerings: 1, cause: Cause::Gone }]
+    );
     assert_eq!(fixture.served(240), None);
 }
 
@@ -118,11 +123,12 @@ fn differences_between_listings_are_told() {
     let mut fixture = Fixture::new();
     let failed = listing(&[("b", "FAILED")]).peerings.remove(0);
     let first = fixture.poll(0, Ok(listing(&[("a", "AVAILABLE"), ("b", "FAILED")])));
-    assert_eq!(first, [Event::Unavailable(failed)]);
+    assert_eq!(first, [ListingEvent::Unavailable(failed)]);
     let events = fixture.poll(60, Ok(listing(&[("a", "FAILED"), ("c", "INITIATING")])));
     let peering = |id: &str, status: &str| listing(&[(id, status)]).peerings.remove(0);
-    let changed = Event::Changed { from: "AVAILABLE".into(), to: peering("a", "FAILED") };
-    let expected = [changed, Event::Appeared(peering("c", "INITIATING")), Event::Vanished(peering("b", "FAILED"))];
+    let changed = ListingEvent::Changed { from: "AVAILABLE".into(), to: peering("a", "FAILED") };
+    let expected =
+        [changed, ListingEvent::Appeared(peering("c", "INITIATING")), ListingEvent::Vanished(peering("b", "FAILED"))];
     assert_eq!(events, expected);
 }
 
@@ -131,16 +137,16 @@ fn an_empty_listing_after_a_full_one_is_believed_and_told() {
     let mut fixture = Fixture::new();
     fixture.poll(0, Ok(listing(&[("a", "AVAILABLE")])));
     let events = fixture.poll(60, Ok(listing(&[])));
-    assert!(events.contains(&Event::Emptied { peerings: 1 }));
+    assert!(events.contains(&ListingEvent::Emptied { peerings: 1 }));
     assert_eq!(fixture.served(60), Some(0));
 }
 
 #[test]
 fn a_poll_of_a_target_that_is_watched_no_more_changes_nothing() {
     let mut fixture = Fixture::new();
-    fixture.target.provider = Provider::Gcp;
+    fixture.key.provider = Provider::Gcp;
     assert_eq!(fixture.poll(0, Ok(listing(&[("a", "AVAILABLE")]))), []);
-    assert_eq!(fixture.state.targets.len(), 1);
+    assert_eq!(fixture.state.listings.len(), 1);
 }
 
 #[test]
@@ -148,8 +154,8 @@ fn exchanges_are_counted() {
     let mut fixture = Fixture::new();
     for code in ["401", "200", "200"] {
         let rate_limit = (code == "200").then_some(RateLimit { limit: 2000, remaining: 1999 });
-        let exchange = Exchange {
-            group: Some(fixture.target.group.clone()),
+        let exchange = RequestRecord {
+            group: Some(fixture.key.group.clone()),
             endpoint: "peers",
             code: code.to_owned(),
             duration: Duration::from_millis(150),
@@ -162,7 +168,7 @@ fn exchanges_are_counted() {
     let api = &fixture.state.api[&("main".to_owned(), "peers")];
     assert_eq!(api.requests, BTreeMap::from([("200".to_owned(), 2), ("401".to_owned(), 1)]));
     assert_eq!(api.durations.counts, [0, 0, 3, 0, 0, 0, 0, 0, 0]);
-    let gone = Exchange {
+    let gone = RequestRecord {
         endpoint: "peers",
         group: Some("64c0ffee0000000000000009".parse().unwrap()),
         code: "200".to_owned(),
@@ -173,7 +179,7 @@ fn exchanges_are_counted() {
     };
     fixture.state.record_exchange("main", gone);
     assert_eq!(fixture.state.rate_limits.len(), 1, "not of a group that is watched no more");
-    let key = ("main".to_owned(), "peers", Some(fixture.target.group.clone()));
+    let key = ("main".to_owned(), "peers", Some(fixture.key.group.clone()));
     assert_eq!(fixture.state.rate_limits[&key].remaining, 1999);
 }
 
@@ -183,10 +189,10 @@ fn a_target_that_nobody_polls_any_more_is_overdue() {
     let start = fixture.start;
     let overdue = |state: &State, seconds| state.overdue(start + Duration::from_secs(seconds));
     assert_eq!(overdue(&fixture.state, 1000), (0, 0), "nobody polls it yet");
-    fixture.state.begin(&fixture.target, start);
+    fixture.state.begin(&fixture.key, start);
     assert_eq!((overdue(&fixture.state, 300), overdue(&fixture.state, 301)), ((0, 0), (0, 1)), "it was never polled");
     fixture.poll(60, Ok(listing(&[])));
-    fixture.state.begin(&fixture.target, start);
+    fixture.state.begin(&fixture.key, start);
     assert_eq!((overdue(&fixture.state, 360), overdue(&fixture.state, 361)), ((0, 0), (0, 1)));
 }
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::{
     http::{Connection, get},
-    metrics::process::{Running, wait_for},
+    process::{Running, wait_for},
 };
 
 pub(crate) struct Alertmanager {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    metrics::process::wait_for,
+    process::wait_for,
     system::{SHOP, System},
 };
 

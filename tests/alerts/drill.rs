@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::{metrics::process::wait_for, system::System};
+use crate::{process::wait_for, system::System};
 
 /// The only peering of this group, which nothing else changes; the README breaks it too.
 const PEERING: &str = "groups/5e57d85c854180642f784402/peers/payments-staging";

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    metrics::process::wait_for,
+    process::wait_for,
     system::{SHOP, System},
 };
 

@@ -8,7 +8,7 @@ use url::form_urlencoded::byte_serialize;
 
 use crate::{
     http::{ask, get},
-    metrics::process::{Running, exporter, run, wait_for},
+    process::{Running, exporter, run, wait_for},
     receiver::Receiver,
 };
 

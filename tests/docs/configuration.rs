@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 use clap::CommandFactory;
 use mongodbatlas_peering_exporter::{
     cli::Args,
-    config::{Config, Poll},
+    config::{Config, PollConfig},
 };
 use serde_yaml::Value;
 
@@ -114,7 +114,7 @@ fn the_example_shows_every_key_or_names_it_in_a_comment() {
 #[test]
 fn the_example_loads_with_the_defaults() {
     let config = parse(&read("config.example.yaml"));
-    assert_eq!(config.poll, Poll::default());
+    assert_eq!(config.poll, PollConfig::default());
     let least = "client_id: mdb_sa_id_0123456789abcdef01234567, client_secret_env: ATLAS_CLIENT_SECRET";
     let least = parse(&format!("accounts: [{{{least}}}]"));
     let (account, default) = (&config.accounts[0], &least.accounts[0]);

@@ -6,7 +6,7 @@ use atlas_simulator::Scenario;
 use mongodbatlas_peering_exporter::config::Config;
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
-use web_config::Web;
+use web_config::WebConfig;
 
 use crate::markdown::{Block, blocks, pages, read};
 
@@ -58,7 +58,7 @@ fn web(text: &str) -> Result<(), String> {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
     let folder = folder_for(text, &format!("{}{}", certificate.pem(), key.serialize_pem()));
-    let (_, warnings) = Web::parse(text, folder.path()).map_err(|error| error.to_string())?;
+    let (_, warnings) = WebConfig::parse(text, folder.path()).map_err(|error| error.to_string())?;
     if warnings.is_empty() { Ok(()) } else { Err(format!("{warnings:?}")) }
 }
 

@@ -5,14 +5,14 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use atlas::{Exchange, GroupId, Listing, Peering, Provider, RateLimit, Reason};
+use atlas::{GroupId, Listing, Peering, Provider, RateLimit, Reason, RequestRecord};
 use mongodbatlas_peering_exporter::{
     metrics::process,
     metrics::{
         family::{self, Kind},
         render,
     },
-    state::{AccountState, DiscoveryState, Group, Poll, State, Target, TokenState},
+    state::{AccountState, DiscoveryState, GroupState, ListingKey, PollResult, State, TokenState},
 };
 
 use crate::markdown::{key, keys, pages, quoted, read, rows, section};
@@ -82,12 +82,12 @@ fn the_advice_for_a_reason_is_that_of_the_log() {
 #[test]
 fn the_number_of_series_is_as_documented() {
     let group: GroupId = "5e57d85c854180642f784401".parse().unwrap();
-    let targets = Provider::ALL.map(|provider| Target { group: group.clone(), provider });
+    let targets = Provider::ALL.map(|provider| ListingKey { group: group.clone(), provider });
     let (interval, now) = (Duration::from_secs(60), Instant::now());
     let discovery = Some(DiscoveryState::new(interval));
     let account = AccountState { token: Some(TokenState::default()), discovery, ..AccountState::default() };
     let accounts = [("main".to_owned(), account)].into();
-    let groups = [(group.clone(), Group::listed("main", ""))].into();
+    let groups = [(group.clone(), GroupState::listed("main", ""))].into();
     let mut state = State::new(interval, interval, SystemTime::now(), accounts, groups, targets.clone());
     let fine =
         Peering { id: "64c0ffee00000000000000a1".to_owned(), status: "AVAILABLE".to_owned(), ..Peering::default() };
@@ -96,14 +96,14 @@ fn the_number_of_series_is_as_documented() {
         let listing = Listing { peerings, duplicates: 0 };
         state.record(
             target,
-            Poll { ended: now, due: now, ended_at: SystemTime::now(), duration: interval, outcome: Ok(listing) },
+            PollResult { ended: now, due: now, ended_at: SystemTime::now(), duration: interval, outcome: Ok(listing) },
         );
     }
     let rate_limit = Some(RateLimit { limit: 2000, remaining: 1999 });
     let endpoints = [("peers", Some(group)), ("groups", None)];
     for (endpoint, group) in endpoints.clone() {
         let (code, duration) = ("200".to_owned(), interval);
-        let exchange = Exchange { endpoint, group, code, duration, rate_limit, retry_after: None, ends: None };
+        let exchange = RequestRecord { endpoint, group, code, duration, rate_limit, retry_after: None, ends: None };
         state.record_exchange("main", exchange);
     }
 

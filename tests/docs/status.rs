@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use atlas::{Listing, Peering, Provider, Reason};
 use mongodbatlas_peering_exporter::{
     http::status::Status,
-    state::{Failure, Group, Poll, State, Target},
+    state::{Failure, GroupState, ListingKey, PollResult, State},
 };
 use serde_json::Value;
 use tokio::{runtime::Runtime, sync::watch};
@@ -14,18 +14,18 @@ use crate::markdown::{keys, read, section};
 
 /// A group with a peering of AWS, whose polls of Azure fail.
 fn state() -> State {
-    let target = |provider| Target { group: "5e57d85c854180642f784401".parse().unwrap(), provider };
+    let target = |provider| ListingKey { group: "5e57d85c854180642f784401".parse().unwrap(), provider };
     let (aws, azure) = (target(Provider::Aws), target(Provider::Azure));
-    let groups = BTreeMap::from([(aws.group.clone(), Group::listed("main", "payments"))]);
+    let groups = BTreeMap::from([(aws.group.clone(), GroupState::listed("main", "payments"))]);
     let (minute, wall, now) = (Duration::from_secs(60), std::time::SystemTime::now(), std::time::Instant::now());
     let mut state = State::new(minute, minute * 15, wall, BTreeMap::new(), groups, [aws.clone(), azure.clone()]);
-    let poll = |outcome| Poll { ended: now, ended_at: wall, duration: minute, due: now, outcome };
+    let poll = |outcome| PollResult { ended: now, ended_at: wall, duration: minute, due: now, outcome };
     state.record(&aws, poll(Ok(Listing { peerings: vec![Peering::default()], duplicates: 0 })));
     let failure = Failure {
         reason: Reason::Server,
         message: String::new(),
         advice: Reason::Server.advice(),
-        is_of_the_account: false,
+        is_account_wide: false,
     };
     state.record(&azure, poll(Err(failure)));
     state

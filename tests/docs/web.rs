@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use web_config::Web;
+use web_config::WebConfig;
 
 use crate::markdown::{keys, read, section};
 
@@ -17,7 +17,7 @@ const LEVELS: [(&str, &str); 4] = [
 fn every_key_of_the_web_config_is_documented_and_no_other() {
     let page = read("docs/web.md");
     let text = "{x: 1, tls_server_config: {x: 1}, http_server_config: {x: 1}, rate_limit: {x: 1}}";
-    let error = Web::parse(text, Path::new("")).err().unwrap();
+    let error = WebConfig::parse(text, Path::new("")).err().unwrap();
     for (level, heading) in LEVELS {
         let fault = error.faults.iter().find(|fault| fault.path == format!("{level}x")).unwrap();
         let known = fault.message.strip_prefix("unknown key; known here: ").unwrap();

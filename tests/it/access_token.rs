@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use atlas::{Provider, Reason, Settings};
 use atlas_simulator::{AccessList, Effect, Endpoint, Fault, StatusFault};
 use futures_util::future::join_all;
-use mongodbatlas_peering_exporter::config::Poll;
+use mongodbatlas_peering_exporter::config::PollConfig;
 use tokio::time::sleep;
 
 use crate::{
@@ -108,7 +108,7 @@ async fn one_group_that_refuses_every_token_makes_no_stream_of_tokens_and_harms_
 async fn a_token_endpoint_that_limits_for_a_minute_is_asked_three_times_and_recovered_from() {
     let atlas = Atlas::start(&scenario("")).await;
     atlas.simulator.fail(on_token(StatusFault { code: 429, ..StatusFault::default() }));
-    let config = atlas.service_account(Poll { interval: Duration::from_secs(1), ..quick() });
+    let config = atlas.service_account(PollConfig { interval: Duration::from_secs(1), ..quick() });
     let rig = Rig::of(atlas, config).await;
     let begun = Instant::now();
     let refused = [("account", "main"), ("reason", "rate_limited")];
@@ -144,7 +144,7 @@ async fn a_secret_that_atlas_refuses_is_tried_once_an_interval() {
         let error = asker.list(Provider::Aws).await.unwrap_err();
         assert_eq!(error.kind.reason(), Reason::Unauthorized);
         let told = "no access token: Atlas answered status 401 `invalid_client`: Invalid credentials provided";
-        assert!(error.sentence().ends_with(told), "{}", error.sentence());
+        assert!(error.error_chain().ends_with(told), "{}", error.error_chain());
         sleep(Duration::from_millis(20)).await;
     }
     let tried = atlas.count("token", &["bad_credentials"]);
@@ -158,7 +158,7 @@ async fn minting_succeeds_and_every_call_is_refused_where_the_address_is_not_lis
     for _ in 0..3 {
         let error = asker.list(Provider::Aws).await.unwrap_err();
         assert_eq!(error.kind.reason(), Reason::IpAccessList);
-        assert!(error.sentence().contains("IP address 203.0.113.7 is not allowed"), "{}", error.sentence());
+        assert!(error.error_chain().contains("IP address 203.0.113.7 is not allowed"), "{}", error.error_chain());
     }
     assert_eq!(mints(&atlas), 1);
     atlas.simulator.set_access_list(AccessList::Allow);
@@ -183,8 +183,12 @@ async fn both_shapes_of_an_error_of_the_token_endpoint_are_read() {
         let atlas = Atlas::start(&scenario("")).await;
         atlas.simulator.fail(on_token(fault));
         let error = Asker::new(settings(&atlas)).list_within(Provider::Aws, Duration::from_secs(1)).await.unwrap_err();
-        assert_eq!(error.kind.reason(), reason, "{}", error.sentence());
-        assert!(error.sentence().contains(&format!("no access token: Atlas answered {told}")), "{}", error.sentence());
+        assert_eq!(error.kind.reason(), reason, "{}", error.error_chain());
+        assert!(
+            error.error_chain().contains(&format!("no access token: Atlas answered {told}")),
+            "{}",
+            error.error_chain()
+        );
         assert_eq!(atlas.count("peers", &["ok", "bad_token", "challenge"]), 0);
     }
 }
@@ -198,8 +202,8 @@ async fn a_body_that_is_no_token_is_told_without_what_it_holds() {
         let effect = Effect::Body(body.to_owned());
         atlas.simulator.fail(Fault { endpoint: Some(Endpoint::Token), ..Fault::new(effect) });
         let error = Asker::new(settings(&atlas)).list(Provider::Aws).await.unwrap_err();
-        assert_eq!(error.kind.reason(), Reason::Decode, "{}", error.sentence());
-        assert!(!error.sentence().contains("hunter2"), "{}", error.sentence());
+        assert_eq!(error.kind.reason(), Reason::Decode, "{}", error.error_chain());
+        assert!(!error.error_chain().contains("hunter2"), "{}", error.error_chain());
     }
 }
 
@@ -213,7 +217,7 @@ async fn a_dead_token_is_not_shown_to_atlas_again_and_again_while_none_can_be_mi
     std::fs::write(&secret, "mdb_sa_sk_demo").unwrap();
     let id = atlas.scenario.service_account.client_id.clone();
     let settings = format!("client_id: {id}, client_secret_file: secret, discover: {{interval: 1h}}");
-    let config = atlas.account(folder.path(), &settings, Poll { interval, containers: false, ..quick() });
+    let config = atlas.account(folder.path(), &settings, PollConfig { interval, containers: false, ..quick() });
     let rig = Rig::of(atlas, config).await;
     let well = |page: &Page| {
         let polls = page.all("mongodbatlas_peering_poll_success", &[]);
@@ -244,7 +248,7 @@ async fn a_token_that_is_revoked_is_replaced_at_once_though_one_group_had_refuse
         group: Some(OTHER.to_owned()),
         ..Fault::status(401)
     });
-    let poll = Poll { interval: Duration::from_secs(1), containers: false, ..quick() };
+    let poll = PollConfig { interval: Duration::from_secs(1), containers: false, ..quick() };
     let config = atlas.service_account_with("discover: {interval: 1h}", poll);
     let rig = Rig::of(atlas, config).await;
     let well = |page: &Page| {

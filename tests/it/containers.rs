@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use atlas_simulator::{Container, Effect, Endpoint, Fault, Group, Peering, Provider};
-use mongodbatlas_peering_exporter::config::Poll;
+use mongodbatlas_peering_exporter::config::PollConfig;
 use tokio::time::sleep;
 
 use crate::{
@@ -77,7 +77,7 @@ async fn containers_that_cannot_be_had_harm_nothing() {
 
 #[tokio::test]
 async fn containers_are_not_asked_for_where_the_config_says_so() {
-    let rig = Rig::with(&scenario(), Poll { containers: false, ..quick() }).await;
+    let rig = Rig::with(&scenario(), PollConfig { containers: false, ..quick() }).await;
     rig.after_polls("AWS", 3).await;
     sleep(Duration::from_millis(300)).await;
     assert!(rig.atlas.simulator.requests().iter().all(|request| request.endpoint == "peers"));

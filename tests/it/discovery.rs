@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use atlas_simulator::{Effect, Endpoint, Fault, Group, Peering, Provider, StatusFault};
-use mongodbatlas_peering_exporter::{config::Poll, shard::Shard};
+use mongodbatlas_peering_exporter::{config::PollConfig, shard::Shard};
 
 use tokio::time::sleep;
 
@@ -41,7 +41,7 @@ fn on_groups(effect: Effect) -> Fault {
 #[tokio::test]
 async fn groups_over_three_pages_are_all_polled_and_followed_as_they_come_and_go() {
     let atlas = Atlas::start(&groups(250, "")).await;
-    let poll = Poll { items_per_page: 100, interval: Duration::from_secs(3), containers: false, ..quick() };
+    let poll = PollConfig { items_per_page: 100, interval: Duration::from_secs(3), containers: false, ..quick() };
     let config = atlas.service_account(poll);
     let rig = Rig::of(atlas, config).await;
     let page = rig.until("every group", |page| watched(page) == 250).await;
@@ -220,11 +220,11 @@ async fn once_discovers_first_and_fails_if_that_fails() {
     let atlas = Atlas::start(&groups(3, "")).await;
     let state = mongodbatlas_peering_exporter::once(&atlas.service_account(quick()), Shard::WHOLE).await.unwrap();
     assert!(state.all_succeeded());
-    assert_eq!(state.targets.len(), 9);
+    assert_eq!(state.listings.len(), 9);
     assert_eq!(atlas.simulator.live_tokens(), 0, "its token is revoked");
     atlas.simulator.fail(on_groups(Effect::Status(StatusFault { code: 400, ..StatusFault::default() })));
     let state = mongodbatlas_peering_exporter::once(&atlas.service_account(quick()), Shard::WHOLE).await.unwrap();
-    assert!(!state.all_succeeded() && state.targets.is_empty());
+    assert!(!state.all_succeeded() && state.listings.is_empty());
 }
 
 #[tokio::test]

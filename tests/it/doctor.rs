@@ -7,7 +7,7 @@ use atlas_simulator::{AccessList, Credentials, Effect, Endpoint, Fault, StatusFa
 use insta::assert_snapshot;
 use mongodbatlas_peering_exporter::{
     commands::doctor,
-    config::{Config, Poll},
+    config::{Config, PollConfig},
 };
 use tempfile::TempDir;
 
@@ -53,9 +53,9 @@ fn scenario() -> String {
     )
 }
 
-fn poll() -> Poll {
+fn poll() -> PollConfig {
     // Shorter than the first pause before a request is repeated.
-    Poll { deadline: Duration::from_millis(400), concurrency: 1, ..quick() }
+    PollConfig { deadline: Duration::from_millis(400), concurrency: 1, ..quick() }
 }
 
 fn configs(atlas: &Atlas, folder: &TempDir) -> [Config; 2] {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use atlas_simulator::{self, Effect, Fault, Peering};
-use mongodbatlas_peering_exporter::config::Poll;
+use mongodbatlas_peering_exporter::config::PollConfig;
 
 use crate::{
     page::Page,
@@ -86,7 +86,7 @@ async fn a_failed_poll_keeps_the_last_complete_listing() {
 
 #[tokio::test]
 async fn a_listing_that_is_too_old_goes_and_its_timestamp_stays() {
-    let poll = Poll { max_staleness: Duration::from_secs(1), ..quick() };
+    let poll = PollConfig { max_staleness: Duration::from_secs(1), ..quick() };
     let rig = Rig::with(&scenario(), poll).await;
     rig.until("two peerings", |page| peerings(page) == 2).await;
     rig.atlas.simulator.fail(of_the_target(Fault::status(400)));
@@ -99,7 +99,7 @@ async fn a_listing_that_is_too_old_goes_and_its_timestamp_stays() {
 
 #[tokio::test]
 async fn a_listing_gets_too_old_even_while_a_poll_hangs() {
-    let poll = Poll {
+    let poll = PollConfig {
         max_staleness: Duration::from_secs(1),
         timeout: Duration::from_secs(60),
         deadline: Duration::from_secs(60),
@@ -175,10 +175,10 @@ async fn ready_means_that_every_target_was_polled_once_and_stays() {
     let atlas = Atlas::start(&scenario()).await;
     let hold = Fault { delay: Some(Duration::from_millis(700)), ..of_the_target(Fault::status(500)) };
     atlas.simulator.fail(Fault { times: Some(1), ..hold });
-    let rig = Rig::on(atlas, Poll { deadline: Duration::from_millis(900), ..quick() }).await;
+    let rig = Rig::on(atlas, PollConfig { deadline: Duration::from_millis(900), ..quick() }).await;
     let (status, body) = get(rig.exporter, "/-/ready").await;
     assert_eq!(status, 503);
-    assert!(body.starts_with("not ready: ") && body.ends_with(" of 6 targets were not polled yet\n"), "{body}");
+    assert!(body.starts_with("not ready: ") && body.ends_with(" of 6 listings were not polled yet\n"), "{body}");
     assert_eq!(get(rig.exporter, "/-/healthy").await.0, 200);
     let polled = |page: &Page| page.all("mongodbatlas_peering_polls_total", &[]).iter().all(|polls| polls.value > 0.0);
     rig.until("a poll of every target", polled).await;

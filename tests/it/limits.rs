@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use atlas_simulator::{Effect, Endpoint, Fault, StatusFault};
-use mongodbatlas_peering_exporter::config::Poll;
+use mongodbatlas_peering_exporter::config::PollConfig;
 
 use crate::rig::{Atlas, GROUP, OTHER, Rig, quick};
 
@@ -54,7 +54,7 @@ async fn a_group_that_is_limited_by_its_containers_is_paused() {
 async fn an_empty_bucket_is_left_alone_before_atlas_refuses() {
     // Six requests at once and three a second; six targets every 200 ms would be thirty a second.
     let atlas = Atlas::start(&scenario("rate_limit: {capacity: 6, refill_per_minute: 180}")).await;
-    let rig = Rig::on(atlas, Poll { containers: false, concurrency: 1, ..quick() }).await;
+    let rig = Rig::on(atlas, PollConfig { containers: false, concurrency: 1, ..quick() }).await;
     rig.after_polls("AWS", 6).await;
     let (fine, refused) = (rig.atlas.count("peers", &["ok"]), rig.atlas.count("peers", &["rate_limited"]));
     assert!(fine >= 12 && refused * 4 < fine, "{refused} refused, {fine} answered");
@@ -63,7 +63,7 @@ async fn an_empty_bucket_is_left_alone_before_atlas_refuses() {
 #[tokio::test]
 async fn every_bucket_has_its_series() {
     let atlas = Atlas::start(&scenario("group_list_rate_limit: {capacity: 77, refill_per_minute: 60}")).await;
-    let config = atlas.service_account(Poll { interval: Duration::from_secs(60), ..quick() });
+    let config = atlas.service_account(PollConfig { interval: Duration::from_secs(60), ..quick() });
     let rig = Rig::of(atlas, config).await;
     let limit = "mongodbatlas_api_ratelimit_limit";
     let page = rig.until("three buckets", |page| page.count(limit) == 3).await;
@@ -78,7 +78,7 @@ async fn every_bucket_has_its_series() {
 #[tokio::test]
 async fn an_announced_end_of_the_version_is_a_metric_that_goes_when_it_is_called_off() {
     let dates = "deprecation: 'Mon, 5 Aug 2024 00:00:00 GMT'\nsunset: 'Thu, 1 Jul 2027 00:00:00 GMT'";
-    let rig = Rig::with(&scenario(dates), Poll { containers: false, ..quick() }).await;
+    let rig = Rig::with(&scenario(dates), PollConfig { containers: false, ..quick() }).await;
     let labels = [MAIN[0], ("endpoint", "peers"), ("version", "2023-01-01")];
     let sunset = "mongodbatlas_api_sunset_timestamp_seconds";
     let page = rig.until("the end", |page| page.value(sunset, &labels) == Some(1_814_400_000.0)).await;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use atlas_simulator::{Effect, Fault, StatusFault};
-use mongodbatlas_peering_exporter::config::Poll;
+use mongodbatlas_peering_exporter::config::PollConfig;
 use tokio::time::sleep;
 
 use crate::rig::{Atlas, Rig};
@@ -40,13 +40,13 @@ async fn five_groups_that_misbehave_each_in_its_way_leave_the_others_fresh_at_ev
     for (n, (_, effect)) in (1..).zip(bad.clone()) {
         atlas.simulator.fail(Fault { group: Some(id(n * 40)), ..Fault::new(effect) });
     }
-    let poll = Poll {
+    let poll = PollConfig {
         interval: INTERVAL,
         timeout: Duration::from_secs(2),
         deadline: Duration::from_secs(4),
         items_per_page: 100,
         containers: false,
-        ..Poll::default()
+        ..PollConfig::default()
     };
     let config = atlas.service_account_with("discover: {interval: 5s}", poll);
     let rig = Rig::of(atlas, config).await;

@@ -26,7 +26,7 @@ async fn failure(fault: Fault) -> (Reason, String) {
 
 async fn failure_of(asker: Asker) -> (Reason, String) {
     let error = asker.list_within(Provider::Aws, Duration::from_millis(1200)).await.unwrap_err();
-    (error.kind.reason(), error.sentence())
+    (error.kind.reason(), error.error_chain())
 }
 
 async fn failure_at(base_url: &str) -> (Reason, String) {
@@ -116,7 +116,7 @@ async fn a_challenge_that_cannot_be_answered_is_counted_once() {
         settings.base_url = format!("http://127.0.0.1:{}", server(challenge).await).parse().unwrap();
         let asker = Asker::new(settings);
         let error = asker.list(Provider::Aws).await.unwrap_err();
-        assert_eq!(error.kind.reason(), Reason::Unauthorized, "{}", error.sentence());
+        assert_eq!(error.kind.reason(), Reason::Unauthorized, "{}", error.error_chain());
         assert_eq!(asker.codes(), ["401"], "{}", challenge.escape_ascii());
     }
 }

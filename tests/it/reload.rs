@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use atlas_simulator::{Effect, Endpoint, Fault};
-use mongodbatlas_peering_exporter::config::{Config, Poll};
+use mongodbatlas_peering_exporter::config::{Config, PollConfig};
 use tokio::time::sleep;
 
 use crate::{
@@ -19,7 +19,7 @@ fn scenario() -> String {
     format!("groups: [{}]", [GROUP, OTHER, THIRD].map(group).join(", "))
 }
 
-fn listing(atlas: &Atlas, groups: &[&str], poll: Poll) -> Config {
+fn listing(atlas: &Atlas, groups: &[&str], poll: PollConfig) -> Config {
     let groups: Vec<String> = groups.iter().map(|id| format!("{{id: {id}}}")).collect();
     atlas.service_account_with(&format!("groups: [{}]", groups.join(", ")), poll)
 }
@@ -55,8 +55,8 @@ async fn groups_come_and_go_and_those_that_stay_keep_their_data() {
 #[tokio::test]
 async fn due_times_stay_and_nothing_is_polled_because_of_a_reload() {
     let atlas = Atlas::start(&scenario()).await;
-    let slow = Poll { interval: Duration::from_secs(60), ..quick() };
-    let other = Poll { items_per_page: 7, ..slow.clone() };
+    let slow = PollConfig { interval: Duration::from_secs(60), ..quick() };
+    let other = PollConfig { items_per_page: 7, ..slow.clone() };
     let [same, first, second] = [&slow, &slow, &other].map(|poll| listing(&atlas, &[GROUP, OTHER], poll.clone()));
     let (rig, reloader) = Rig::reloadable(atlas, first).await;
     rig.until("two groups", |page| watched(page) == [GROUP, OTHER]).await;
@@ -118,7 +118,7 @@ async fn what_a_discovery_may_not_select_any_more_leaves_at_once() {
 #[tokio::test]
 async fn a_group_that_moves_from_the_config_to_the_discovery_keeps_its_data() {
     let atlas = Atlas::start(&scenario()).await;
-    let slow = Poll { interval: Duration::from_secs(60), ..quick() };
+    let slow = PollConfig { interval: Duration::from_secs(60), ..quick() };
     let listed = listing(&atlas, &[GROUP, OTHER], slow.clone());
     let discovered = atlas.service_account_with(&format!("discover: {{include: [{{id: {GROUP}}}]}}"), slow);
     let (rig, reloader) = Rig::reloadable(atlas, listed).await;
@@ -242,7 +242,7 @@ async fn a_token_that_is_minted_during_a_reload_or_an_exit_is_revoked() {
 #[tokio::test]
 async fn a_shorter_interval_holds_at_once() {
     let atlas = Atlas::start(&scenario()).await;
-    let slow = Poll { interval: Duration::from_secs(3600), ..quick() };
+    let slow = PollConfig { interval: Duration::from_secs(3600), ..quick() };
     let [slow, fast] = [slow, quick()].map(|poll| listing(&atlas, &[GROUP, OTHER], poll));
     let (rig, reloader) = Rig::reloadable(atlas, slow).await;
     let before = rig.until("two groups", |page| watched(page) == [GROUP, OTHER]).await;

@@ -9,13 +9,13 @@ use std::{
 };
 
 use atlas::{
-    ApiVersion, Authorities, Client, Credential, CredentialKind, Exchange, GroupId, ListError, Listing, Pair, Provider,
-    Report, Secret, Settings,
+    ApiVersion, Authorities, Client, ClientEvent, Credential, CredentialKind, GroupId, KeyPair, ListError, Listing,
+    Provider, RequestRecord, Secret, Settings,
 };
 use atlas_simulator::{Request, Scenario, Simulator};
 use mongodbatlas_peering_exporter::{
     Reload, Reloads,
-    config::{Config, Poll},
+    config::{Config, PollConfig, USER_AGENT},
     run,
     shard::Shard,
 };
@@ -56,7 +56,7 @@ impl Atlas {
 
     pub fn settings(&self) -> Settings {
         Settings {
-            user_agent: "test/1",
+            user_agent: USER_AGENT,
             base_url: format!("http://{}", self.address).parse().unwrap(),
             api_version: ApiVersion::V2,
             credential: key(&self.scenario.credentials.public_key, &self.scenario.credentials.private_key),
@@ -73,7 +73,7 @@ impl Atlas {
     }
 
     /// The exporter with a config for every group of the scenario.
-    pub fn config(&self, poll: Poll) -> Config {
+    pub fn config(&self, poll: PollConfig) -> Config {
         let groups: Vec<String> = self
             .scenario
             .groups
@@ -91,7 +91,7 @@ impl Atlas {
     }
 
     /// A config with one account that has these settings beside its address. Its secrets are files in the folder.
-    pub fn account(&self, folder: &Path, settings: &str, poll: Poll) -> Config {
+    pub fn account(&self, folder: &Path, settings: &str, poll: PollConfig) -> Config {
         let text =
             format!("accounts: [{{name: main, base_url: 'http://{}', allow_http: true, {settings}}}]", self.address);
         let config = Config::parse(&text, folder, &|_| None).unwrap();
@@ -99,11 +99,11 @@ impl Atlas {
     }
 
     /// A config for the service account of the scenario, which discovers every second.
-    pub fn service_account(&self, poll: Poll) -> Config {
+    pub fn service_account(&self, poll: PollConfig) -> Config {
         self.service_account_with("discover: {interval: 1s}", poll)
     }
 
-    pub fn service_account_with(&self, settings: &str, poll: Poll) -> Config {
+    pub fn service_account_with(&self, settings: &str, poll: PollConfig) -> Config {
         let folder = tempfile::tempdir().unwrap();
         let account = &self.scenario.service_account;
         fs::write(folder.path().join("secret"), &account.client_secret).unwrap();
@@ -139,7 +139,7 @@ impl Drop for Atlas {
 /// An API key that does not change.
 pub fn key(public_key: &str, private_key: &str) -> Credential {
     let [id, secret] = [public_key, private_key].map(|text| Secret::fixed(text).unwrap());
-    Credential { kind: CredentialKind::ApiKey, pair: Pair { id, secret } }
+    Credential { kind: CredentialKind::ApiKey, pair: KeyPair { id, secret } }
 }
 
 /// A service account that does not change.
@@ -150,15 +150,15 @@ pub fn service_account(client_id: &str, client_secret: &str) -> Credential {
 /// A client that keeps what it reported.
 pub struct Asker {
     client: Client,
-    exchanges: Arc<Mutex<Vec<Exchange>>>,
+    exchanges: Arc<Mutex<Vec<RequestRecord>>>,
 }
 
 impl Asker {
     pub fn new(settings: Settings) -> Self {
-        let exchanges = Arc::<Mutex<Vec<Exchange>>>::default();
+        let exchanges = Arc::<Mutex<Vec<RequestRecord>>>::default();
         let log = exchanges.clone();
         let client = Client::new(settings, move |report| {
-            if let Report::Exchange(exchange) = report {
+            if let ClientEvent::RequestRecord(exchange) = report {
                 log.lock().unwrap().push(exchange);
             }
         });
@@ -231,12 +231,12 @@ impl Reloader {
 }
 
 /// Polls in quick succession.
-pub fn quick() -> Poll {
-    Poll {
+pub fn quick() -> PollConfig {
+    PollConfig {
         interval: Duration::from_millis(200),
         timeout: Duration::from_millis(1500),
         deadline: Duration::from_secs(2),
-        ..Poll::default()
+        ..PollConfig::default()
     }
 }
 
@@ -245,11 +245,11 @@ impl Rig {
         Self::with(scenario, quick()).await
     }
 
-    pub async fn with(scenario: &str, poll: Poll) -> Self {
+    pub async fn with(scenario: &str, poll: PollConfig) -> Self {
         Self::on(Atlas::start(scenario).await, poll).await
     }
 
-    pub async fn on(atlas: Atlas, poll: Poll) -> Self {
+    pub async fn on(atlas: Atlas, poll: PollConfig) -> Self {
         let config = atlas.config(poll);
         Self::of(atlas, config).await
     }

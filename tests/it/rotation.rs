@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use atlas_simulator::Credentials;
-use mongodbatlas_peering_exporter::config::Poll;
+use mongodbatlas_peering_exporter::config::PollConfig;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
@@ -19,7 +19,7 @@ fn scenario() -> String {
     format!("groups: [{{id: {GROUP}, name: g, peerings: {peerings}}}, {{id: {OTHER}, name: h, peerings: {peerings}}}]")
 }
 
-async fn rig(folder: &TempDir, settings: &str, poll: Poll) -> Rig {
+async fn rig(folder: &TempDir, settings: &str, poll: PollConfig) -> Rig {
     let atlas = Atlas::start(&scenario()).await;
     let config = atlas.account(folder.path(), &format!("discover: {{interval: 1h}}, {settings}"), poll);
     let rig = Rig::of(atlas, config).await;
@@ -74,7 +74,7 @@ async fn both_halves_of_a_key_may_change_and_no_poll_fails() {
     let folder = tempfile::tempdir().unwrap();
     file(&folder, "id", "demo");
     file(&folder, "key", "demo");
-    let poll = Poll { interval: Duration::from_secs(2), ..quick() };
+    let poll = PollConfig { interval: Duration::from_secs(2), ..quick() };
     let rig = rig(&folder, "public_key_file: id, private_key_file: key", poll).await;
     let rotated = Credentials { public_key: "new".to_owned(), private_key: "rotated".to_owned() };
     file(&folder, "id.new", "new");
@@ -108,7 +108,7 @@ async fn a_client_secret_that_is_wrong_is_told_while_the_old_token_still_works()
     let folder = tempfile::tempdir().unwrap();
     file(&folder, "secret", "mdb_sa_sk_demo");
     let id = "mdb_sa_id_5f0000000000000000000002";
-    let slow = Poll { interval: Duration::from_secs(3), ..quick() };
+    let slow = PollConfig { interval: Duration::from_secs(3), ..quick() };
     let rig = rig(&folder, &format!("client_id: {id}, client_secret_file: secret"), slow).await;
     file(&folder, "secret", "mdb_sa_sk_typo");
     rig.until("a refusal", |page| refused(page) == Some(1.0)).await;
@@ -146,7 +146,7 @@ async fn a_refused_key_is_tried_once_an_interval_however_many_targets_there_are(
     file(&folder, "key", "wrong");
     let listed: Vec<String> = atlas.scenario.groups.iter().map(|group| format!("{{id: '{}'}}", group.id)).collect();
     let settings = format!("public_key: demo, private_key_file: key, groups: [{}]", listed.join(", "));
-    let poll = Poll { interval: Duration::from_secs(1), ..quick() };
+    let poll = PollConfig { interval: Duration::from_secs(1), ..quick() };
     let config = atlas.account(folder.path(), &settings, poll);
     let rig = Rig::of(atlas, config).await;
     rig.until("failures", |page| {

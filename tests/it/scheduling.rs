@@ -9,8 +9,8 @@ use atlas::{Client, Provider};
 use atlas_simulator::{Effect, Fault, Request, StatusFault};
 use mongodbatlas_peering_exporter::{
     collector::roster::initial_state,
-    collector::{self, Account, Discovery, Pace, Pauses},
-    config::Poll,
+    collector::{self, AccountSettings, DiscoverySettings, PollSchedule, RateLimitBackoffs},
+    config::PollConfig,
     shard::Shard,
 };
 use tokio::{
@@ -62,7 +62,7 @@ async fn groups_that_hang_fail_or_are_limited_delay_no_other() {
     atlas.simulator.fail(of_group(8, Fault::new(Effect::Status(limited))));
     atlas.simulator.fail(of_group(9, Fault::status(404)));
     let interval = Duration::from_millis(1500);
-    let poll = Poll { interval, timeout: Duration::from_secs(1), deadline: Duration::from_secs(1), ..quick() };
+    let poll = PollConfig { interval, timeout: Duration::from_secs(1), deadline: Duration::from_secs(1), ..quick() };
     let rig = Rig::on(atlas, poll).await;
     // The first polls of hanging groups hold all places until they fail once; then they share a quarter of them.
     rig.until("a failure of each hanging target, and a poll of all others", |page| {
@@ -143,7 +143,7 @@ async fn polling_once_ends_though_a_group_is_limited() {
 async fn where_atlas_fails_for_everybody_every_target_learns_it_within_two_intervals_and_why() {
     let atlas = Atlas::start(&groups(80, "latency: 10ms")).await;
     let interval = Duration::from_secs(4);
-    let poll = Poll { interval, deadline: Duration::from_secs(3), containers: false, ..quick() };
+    let poll = PollConfig { interval, deadline: Duration::from_secs(3), containers: false, ..quick() };
     let rig = Rig::on(atlas, poll).await;
     let all = |page: &crate::page::Page, success: f64| {
         page.all("mongodbatlas_peering_poll_success", &[]).iter().all(|poll| poll.value == success)
@@ -161,7 +161,8 @@ async fn where_atlas_fails_for_everybody_every_target_learns_it_within_two_inter
 
 #[tokio::test]
 async fn a_target_is_polled_once_an_interval() {
-    let rig = Rig::with(&groups(1, "latency: 100ms"), Poll { interval: Duration::from_millis(500), ..quick() }).await;
+    let rig =
+        Rig::with(&groups(1, "latency: 100ms"), PollConfig { interval: Duration::from_millis(500), ..quick() }).await;
     rig.after_polls("AZURE", 4).await;
     let asked = rig.atlas.asked();
     let azure = of(&asked, "AZURE");
@@ -175,7 +176,7 @@ async fn a_target_is_polled_once_an_interval() {
 #[tokio::test]
 async fn polls_that_began_together_do_not_stay_together() {
     let interval = Duration::from_secs(2);
-    let rig = Rig::with(&groups(30, ""), Poll { interval, concurrency: 64, containers: false, ..quick() }).await;
+    let rig = Rig::with(&groups(30, ""), PollConfig { interval, concurrency: 64, containers: false, ..quick() }).await;
     rig.after_polls("AWS", 2).await;
     rig.atlas.asked();
     rig.after_polls("AWS", 2).await;
@@ -190,9 +191,11 @@ async fn polls_that_began_together_do_not_stay_together() {
 async fn no_more_polls_run_at_once_than_the_account_may() {
     // 30 targets at 100 ms each, three at once: a second, and not less.
     let begun = Instant::now();
-    let rig =
-        Rig::with(&groups(10, "latency: 100ms"), Poll { concurrency: 3, interval: Duration::from_secs(60), ..quick() })
-            .await;
+    let rig = Rig::with(
+        &groups(10, "latency: 100ms"),
+        PollConfig { concurrency: 3, interval: Duration::from_secs(60), ..quick() },
+    )
+    .await;
     rig.until("a poll of every target", |page| {
         page.all("mongodbatlas_peering_poll_success", &[]).iter().all(|success| success.value == 1.0)
     })
@@ -208,7 +211,7 @@ async fn no_more_polls_run_at_once_than_the_account_may() {
 async fn the_exporter_ends_at_once_while_polls_hang() {
     let atlas = Atlas::start(&groups(1, "")).await;
     atlas.simulator.fail(Fault::new(Effect::Never));
-    let poll = Poll { timeout: Duration::from_secs(60), deadline: Duration::from_secs(60), ..quick() };
+    let poll = PollConfig { timeout: Duration::from_secs(60), deadline: Duration::from_secs(60), ..quick() };
     let rig = Rig::on(atlas, poll).await;
     assert_eq!(
         rig.page().await.value("mongodbatlas_peering_poll_success", &[("group_id", GROUP), ("provider", "GCP")]),
@@ -223,11 +226,11 @@ async fn the_exporter_ends_at_once_while_polls_hang() {
 async fn a_panic_in_a_task_ends_the_watch_instead_of_freezing_its_targets() {
     let atlas = Atlas::start(&groups(1, "")).await;
     let state = watch::Sender::new(initial_state(&atlas.service_account(quick()), Shard::WHOLE));
-    let account = Account {
+    let account = AccountSettings {
         name: "main".to_owned(),
         client: Arc::new(Client::new(atlas.settings(), |_| {}).unwrap()),
-        pauses: Arc::new(Pauses::new(quick().interval)),
-        discovery: Some(Discovery {
+        pauses: Arc::new(RateLimitBackoffs::new(quick().interval)),
+        discovery: Some(DiscoverySettings {
             organization: None,
             interval: quick().interval,
             providers: vec![Provider::Aws],
@@ -235,7 +238,7 @@ async fn a_panic_in_a_task_ends_the_watch_instead_of_freezing_its_targets() {
         }),
         asks_for_containers: false,
     };
-    let pace = Pace { interval: quick().interval, deadline: quick().deadline, concurrency: 1 };
+    let pace = PollSchedule { interval: quick().interval, deadline: quick().deadline, concurrency: 1 };
     let end = timeout(Duration::from_secs(20), collector::watch(account, pace, state)).await.unwrap();
     assert!(end.unwrap_err().is_panic());
 }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
 use crate::{
-    Authorities, Credential, ErrorKind, Place, ProxyUrl, Report, Resource, auth::authenticator::Asker,
+    Authorities, ClientEvent, Credential, ErrorKind, JsonPosition, ProxyUrl, Resource, auth::authenticator::Asker,
     auth::breaker::Gate, auth::token::Tokens,
 };
 
@@ -93,7 +93,10 @@ impl Client {
     ///
     /// # Errors
     /// No usable CA certificates on this machine.
-    pub fn new(settings: Settings, reporter: impl Fn(Report) + Send + Sync + 'static) -> Result<Self, reqwest::Error> {
+    pub fn new(
+        settings: Settings,
+        reporter: impl Fn(ClientEvent) + Send + Sync + 'static,
+    ) -> Result<Self, reqwest::Error> {
         let reporter = Arc::new(reporter);
         let http = http(&settings)?;
         let way = way(&settings);
@@ -138,7 +141,7 @@ impl Client {
     async fn get<T: DeserializeOwned>(&self, url: Url, resource: &Resource) -> Result<T, ErrorKind> {
         let request: RequestBuilder = self.http.get(url).header(ACCEPT, self.api_version.accept());
         let body = self.asker.ask(&request, resource).await.map_err(|error| error.on(&self.way))?;
-        serde_json::from_slice(&body).map_err(|error| ErrorKind::Json(Place::of(&error)))
+        serde_json::from_slice(&body).map_err(|error| ErrorKind::Json(JsonPosition::of(&error)))
     }
 
     fn url(&self, resource: &Resource) -> Url {

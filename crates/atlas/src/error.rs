@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde_json::error::Category;
 
-use crate::{Answer, Reason, Resource};
+use crate::{ErrorResponse, Reason, Resource};
 
 /// Longer sentences are cut here: what libraries say may quote what a server sent.
 const MAX_SENTENCE: usize = 1000;
@@ -34,7 +34,7 @@ pub enum ErrorKind {
         /// The bound on the whole listing, every page and repetition included.
         deadline: Duration,
         /// The last failure after which a page was asked for again.
-        last: Option<Passing>,
+        last: Option<TransientError>,
     },
     /// The host's name has no address.
     #[error("the host's name cannot be resolved")]
@@ -58,7 +58,7 @@ pub enum ErrorKind {
     },
     /// What would have to answer cannot be reached.
     #[error("{way} cannot be reached")]
-    Unreached {
+    Unreachable {
         /// The host, and the proxy before it.
         way: Arc<str>,
         /// Why.
@@ -82,13 +82,13 @@ pub enum ErrorKind {
     },
     /// Atlas answered something else than 200.
     #[error("Atlas answered {0}")]
-    Answer(Answer),
+    ErrorResponse(ErrorResponse),
     /// A compressed body that cannot be unpacked.
     #[error("the body cannot be unpacked")]
     Unpack(#[source] reqwest::Error),
     /// A body that is not what was asked for.
     #[error("the body is not what was asked for: {0}")]
-    Json(Place),
+    Json(JsonPosition),
     /// A body whose content cannot be what it says.
     #[error("{0}")]
     Content(String),
@@ -130,7 +130,7 @@ impl ErrorKind {
     pub(crate) fn on(self, way: &Arc<str>) -> Self {
         match self {
             Self::Dns(_) | Self::Connect(_) | Self::Tls(_) => {
-                Self::Unreached { way: way.clone(), kind: Box::new(self) }
+                Self::Unreachable { way: way.clone(), kind: Box::new(self) }
             }
             other => other,
         }
@@ -145,11 +145,11 @@ impl ErrorKind {
             Self::Dns(_) => Reason::Dns,
             Self::Connect(_) => Reason::Connect,
             Self::Tls(_) => Reason::Tls,
-            Self::Unreached { kind, .. } => kind.reason(),
+            Self::Unreachable { kind, .. } => kind.reason(),
             Self::Challenge(_) | Self::Refused { .. } => Reason::Unauthorized,
             Self::Token(cause) => cause.reason(),
             Self::MintedTooOften { last, .. } => last.as_ref().map_or(Reason::RateLimited, |last| last.reason()),
-            Self::Answer(answer) => answer.reason(),
+            Self::ErrorResponse(answer) => answer.reason(),
             Self::Unpack(_) | Self::Json(_) | Self::Content(_) => Reason::Decode,
             Self::TooLarge { .. } | Self::TooMany { .. } => Reason::TooLarge,
             Self::Pagination(_) => Reason::Pagination,
@@ -161,16 +161,16 @@ impl ErrorKind {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Timeout(_) | Self::Dns(_) | Self::Connect(_) => true,
-            Self::Answer(answer) => answer.reason() == Reason::Server,
+            Self::ErrorResponse(answer) => answer.reason() == Reason::Server,
             Self::Token(cause) => cause.is_transient(),
-            Self::Unreached { kind, .. } => kind.is_transient(),
+            Self::Unreachable { kind, .. } => kind.is_transient(),
             _ => false,
         }
     }
 
     /// Whether every request of the account fails for the same cause, so that one line of the log is enough for all.
     #[must_use]
-    pub fn is_of_the_account(&self) -> bool {
+    pub fn is_account_wide(&self) -> bool {
         matches!(self, Self::Refused { .. } | Self::Token(_))
     }
 
@@ -178,7 +178,7 @@ impl ErrorKind {
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         match self {
-            Self::Answer(answer) => answer.code.as_deref(),
+            Self::ErrorResponse(answer) => answer.code.as_deref(),
             Self::Token(cause) | Self::MintedTooOften { last: Some(cause), .. } => cause.code(),
             Self::Deadline { last: Some(last), .. } => last.code.as_deref(),
             _ => None,
@@ -189,25 +189,25 @@ impl ErrorKind {
     #[must_use]
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::Answer(answer) => answer.advice(),
+            Self::ErrorResponse(answer) => answer.advice(),
             Self::Token(cause) => token_advice(cause),
             Self::Deadline { last: Some(last), .. } => last.advice,
             Self::MintedTooOften { last: Some(last), .. } => last.advice(),
             Self::MintedTooOften { last: None, .. } => "see why Atlas refuses the access tokens that it gives out",
-            Self::Unreached { kind, .. } => kind.advice(),
+            Self::Unreachable { kind, .. } => kind.advice(),
             other => other.reason().advice(),
         }
     }
 
-    /// The failure and all its causes in one sentence.
+    /// The failure and all its causes in one message.
     #[must_use]
-    pub fn sentence(&self) -> String {
-        sentence(self)
+    pub fn error_chain(&self) -> String {
+        error_chain(self)
     }
 
     /// Whether time ran out, so that the next poll may well take as long.
     #[must_use]
-    pub fn is_slow(&self) -> bool {
+    pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout(_) | Self::Deadline { .. })
     }
 
@@ -215,7 +215,7 @@ impl ErrorKind {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Answer(answer) => answer.retry_after,
+            Self::ErrorResponse(answer) => answer.retry_after,
             _ => None,
         }
     }
@@ -223,7 +223,7 @@ impl ErrorKind {
 
 /// What is wrong with JSON, and where. The library's own words quote the body, which may hold anything.
 #[derive(Debug)]
-pub struct Place {
+pub struct JsonPosition {
     /// `syntax`, `data` or `end` of the body.
     pub what: &'static str,
     /// From 1.
@@ -232,7 +232,7 @@ pub struct Place {
     pub column: usize,
 }
 
-impl Place {
+impl JsonPosition {
     pub(crate) fn of(error: &serde_json::Error) -> Self {
         let what = match error.classify() {
             Category::Data => "data",
@@ -243,7 +243,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for JsonPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "unexpected {} at line {} column {}", self.what, self.line, self.column)
     }
@@ -251,7 +251,7 @@ impl fmt::Display for Place {
 
 /// A failure that was not the end of its listing.
 #[derive(Debug)]
-pub struct Passing {
+pub struct TransientError {
     /// The word it would have been counted under.
     pub reason: Reason,
     /// Atlas's own word for it, if it gave one.
@@ -262,22 +262,22 @@ pub struct Passing {
     pub text: String,
 }
 
-impl From<&ErrorKind> for Passing {
+impl From<&ErrorKind> for TransientError {
     fn from(kind: &ErrorKind) -> Self {
         let code = kind.code().map(str::to_owned);
-        Self { reason: kind.reason(), code, advice: kind.advice(), text: sentence(kind) }
+        Self { reason: kind.reason(), code, advice: kind.advice(), text: error_chain(kind) }
     }
 }
 
 impl ListError {
-    /// The failure and all its causes in one sentence.
+    /// The failure and all its causes in one message.
     #[must_use]
-    pub fn sentence(&self) -> String {
-        sentence(self)
+    pub fn error_chain(&self) -> String {
+        error_chain(self)
     }
 }
 
-fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
+fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| (**error).source());
     let whole = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     whole.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_SENTENCE).collect()
@@ -303,11 +303,11 @@ struct After<'a>(Option<&'a ErrorKind>);
 
 impl fmt::Display for After<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |last| write!(f, "; before that, {}", sentence(last)))
+        self.0.map_or(Ok(()), |last| write!(f, "; before that, {}", error_chain(last)))
     }
 }
 
-struct Before<'a>(Option<&'a Passing>);
+struct Before<'a>(Option<&'a TransientError>);
 
 impl fmt::Display for Before<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -27,7 +27,7 @@ const NO_ACCESS: [&str; 4] = [
 
 /// An HTTP status other than 200, with what its body says if that can be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
+pub struct ErrorResponse {
     /// The HTTP status.
     pub status: u16,
     /// Atlas's `errorCode`, or the `error` word of the OAuth shape.
@@ -48,7 +48,7 @@ struct Body {
     error_description: Option<String>,
 }
 
-impl Answer {
+impl ErrorResponse {
     /// Reads what it can; a body of any other kind, such as HTML with status 503, adds nothing.
     #[must_use]
     pub fn new(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
@@ -112,7 +112,7 @@ pub(crate) async fn read(mut response: Response) -> Result<Vec<u8>, ErrorKind> {
         return body;
     }
     // The status says enough where the body of an error is cut short.
-    Err(ErrorKind::Answer(Answer::new(status.as_u16(), &body.unwrap_or_default(), retry_after)))
+    Err(ErrorKind::ErrorResponse(ErrorResponse::new(status.as_u16(), &body.unwrap_or_default(), retry_after)))
 }
 
 async fn body(response: &mut Response) -> Result<Vec<u8>, ErrorKind> {
@@ -126,7 +126,7 @@ async fn body(response: &mut Response) -> Result<Vec<u8>, ErrorKind> {
     Ok(body)
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "status {}", self.status)?;
         if let Some(code) = &self.code {
@@ -148,8 +148,8 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, body: &str) -> Answer {
-        Answer::new(status, body.as_bytes(), None)
+    fn answer(status: u16, body: &str) -> ErrorResponse {
+        ErrorResponse::new(status, body.as_bytes(), None)
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //!         Tokens::ask                  token.rs       a service account: mints, renews and revokes its token
 //!           Brake                      brake.rs       never too often
 //! ```
-//! Knows nothing of the rest of the exporter, and tells what happens as a `Report`.
+//! Knows nothing of the rest of the exporter, and tells what happens as a `ClientEvent`.
 
 mod auth;
 mod authorities;
@@ -25,15 +25,15 @@ mod proxy;
 mod reason;
 mod request;
 
-pub use auth::authenticator::{Credential, CredentialKind, Pair};
+pub use auth::authenticator::{Credential, CredentialKind, KeyPair};
 pub use auth::secret::{Secret, SecretError};
 pub use authorities::{Authorities, InvalidAuthorities};
 pub use client::{ApiVersion, Client, Settings};
 pub use endpoint::Resource;
-pub use error::{ErrorKind, ListError, Passing, Place};
-pub use error_response::Answer;
+pub use error::{ErrorKind, JsonPosition, ListError, TransientError};
+pub use error_response::ErrorResponse;
 pub use model::container::Container;
-pub use model::credential_info::Root;
+pub use model::credential_info::CredentialInfo;
 pub use model::group::Group;
 pub use model::id::{GroupId, InvalidId, OrgId};
 pub use model::listing::Listing;
@@ -41,4 +41,4 @@ pub use model::peering::Peering;
 pub use model::provider::{Provider, UnknownProvider};
 pub use proxy::{InvalidProxy, ProxyUrl};
 pub use reason::Reason;
-pub use request::{Exchange, RateLimit, Report, VersionEnds};
+pub use request::{ClientEvent, RateLimit, RequestRecord, VersionEnds};

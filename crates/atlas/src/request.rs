@@ -11,9 +11,9 @@ use crate::{ErrorKind, GroupId, Reason, Resource, header};
 
 /// What a client tells while it works.
 #[derive(Clone, Debug)]
-pub enum Report {
+pub enum ClientEvent {
     /// An HTTP request left, and ended.
-    Exchange(Exchange),
+    RequestRecord(RequestRecord),
     /// The service account has a new access token.
     Minted {
         /// When it ends, as Atlas said.
@@ -24,14 +24,14 @@ pub enum Report {
         /// The word for it.
         reason: Reason,
         /// The failure and its causes.
-        sentence: String,
+        message: String,
     },
     /// The access token was ended, since nobody needs it any more.
     Revoked,
     /// Atlas refuses the credential. It is not asked again before an interval is over or a file changed.
     Refused {
         /// What Atlas said, and what to do.
-        sentence: String,
+        message: String,
     },
     /// Atlas accepts the credential, for the first time or again.
     Accepted,
@@ -40,7 +40,7 @@ pub enum Report {
     /// A file of the credential cannot be read; what it held before stays in use.
     SecretUnreadable {
         /// Why.
-        sentence: String,
+        message: String,
     },
     /// The files of the credential can be read again.
     SecretReadable,
@@ -48,7 +48,7 @@ pub enum Report {
 
 /// An HTTP request that left, and what came back.
 #[derive(Clone, Debug)]
-pub struct Exchange {
+pub struct RequestRecord {
     /// What was asked for: a [`Resource::endpoint`], or `token` or `revoke`.
     pub endpoint: &'static str,
     /// The group it was about.
@@ -85,7 +85,7 @@ pub struct VersionEnds {
 }
 
 /// Told of everything that is reported.
-pub(crate) type Reporter = Arc<dyn Fn(Report) + Send + Sync>;
+pub(crate) type Reporter = Arc<dyn Fn(ClientEvent) + Send + Sync>;
 
 /// A request that is under way. If it is dropped before its end, it was given up: that is a timeout.
 pub(crate) struct UnderWay<'a> {
@@ -129,7 +129,7 @@ impl<'a> UnderWay<'a> {
     fn report(&self, code: &str, response: Option<&Response>) {
         let Some(sent) = self.sent().take() else { return };
         let headers = response.map(Response::headers);
-        (self.reporter)(Report::Exchange(Exchange {
+        (self.reporter)(ClientEvent::RequestRecord(RequestRecord {
             endpoint: self.endpoint,
             group: self.group.cloned(),
             code: code.to_owned(),

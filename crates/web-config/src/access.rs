@@ -7,17 +7,17 @@ use hyper::{
     header::{AUTHORIZATION, HeaderName, HeaderValue, WWW_AUTHENTICATE},
 };
 
-use crate::{basic_auth::Users, rate_limit::Bucket};
+use crate::{basic_auth::Users, rate_limit::RateLimiter};
 
 /// What every request must pass.
 #[derive(Default)]
-pub struct Guard {
-    pub(crate) bucket: Option<Bucket>,
+pub struct AccessControl {
+    pub(crate) bucket: Option<RateLimiter>,
     pub(crate) users: Option<Users>,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-impl Guard {
+impl AccessControl {
     /// Whether a request with these headers may pass; if not, the status of the answer.
     ///
     /// # Errors

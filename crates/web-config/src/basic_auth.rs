@@ -13,7 +13,7 @@ use crate::{
     go_yaml,
     hash::{Hash, compare},
 };
-use yaml_reader::{Faults, Section};
+use yaml_reader::{ConfigFaults, Section};
 
 /// How many comparisons run at once. Each takes a processor for as long as it runs.
 const COMPARISONS: usize = 2;
@@ -42,7 +42,7 @@ struct Known {
 type Proof = [u8; 32];
 
 impl Users {
-    pub(crate) fn parse(top: &mut Section<'_>, warnings: &Faults) -> Option<Self> {
+    pub(crate) fn parse(top: &mut Section<'_>, warnings: &ConfigFaults) -> Option<Self> {
         let mut hashes = HashMap::new();
         for (user, text) in go_yaml::pairs(top, "basic_auth_users") {
             let key = format!("basic_auth_users.{user}");
@@ -145,7 +145,7 @@ mod tests {
     fn users(list: &[(&str, &str, u32)]) -> Users {
         let lines = list.iter().map(|(user, password, cost)| format!("'{user}': '{}'", hashed(password, *cost)));
         let text = format!("basic_auth_users: {{{}}}", lines.collect::<Vec<_>>().join(", "));
-        let (faults, warnings) = (Faults::default(), Faults::default());
+        let (faults, warnings) = (ConfigFaults::default(), ConfigFaults::default());
         let mut top = Section::new(serde_yaml::from_str(&text).unwrap(), String::new(), &faults);
         Users::parse(&mut top, &warnings).unwrap()
     }

@@ -23,23 +23,23 @@ use std::{fs, path::Path, sync::Arc};
 use rustls::ServerConfig;
 use serde_yaml::Value;
 
-pub use self::access::Guard;
-use self::{basic_auth::Users, rate_limit::Bucket, tls::reload::Renewal};
-use yaml_reader::{ConfigError, Fault, Faults, Section};
+pub use self::access::AccessControl;
+use self::{basic_auth::Users, rate_limit::RateLimiter, tls::reload::CertReloader};
+use yaml_reader::{ConfigError, ConfigFault, ConfigFaults, Section};
 
 /// What a web config says. It may be replaced while the server runs; every connection and request asks for it anew.
 #[derive(Default)]
-pub struct Web {
-    tls: Option<Renewal>,
-    guard: Guard,
+pub struct WebConfig {
+    tls: Option<CertReloader>,
+    guard: AccessControl,
 }
 
-impl Web {
+impl WebConfig {
     /// Reads a file. Paths in it are relative to its folder. What cannot be done but is no fault, comes along.
     ///
     /// # Errors
     /// All faults at once.
-    pub fn read(path: &Path) -> Result<(Self, Vec<Fault>), ConfigError> {
+    pub fn read(path: &Path) -> Result<(Self, Vec<ConfigFault>), ConfigError> {
         let text = fs::read_to_string(path);
         let text = text.map_err(|error| ConfigError::whole(format!("cannot be read: {error}")))?;
         Self::parse(&text, path.parent().unwrap_or(Path::new("")))
@@ -49,10 +49,10 @@ impl Web {
     ///
     /// # Errors
     /// All faults at once.
-    pub fn parse(text: &str, folder: &Path) -> Result<(Self, Vec<Fault>), ConfigError> {
+    pub fn parse(text: &str, folder: &Path) -> Result<(Self, Vec<ConfigFault>), ConfigError> {
         let mut value: Value = serde_yaml::from_str(text).map_err(|error| ConfigError::whole(error.to_string()))?;
         value.apply_merge().map_err(|error| ConfigError::whole(error.to_string()))?;
-        let (faults, warnings) = (Faults::default(), Faults::default());
+        let (faults, warnings) = (ConfigFaults::default(), ConfigFaults::default());
         let mut top = Section::new(value, String::new(), &faults);
         let tls_section = top.section("tls_server_config");
         // The toolkit takes a section with nothing behind it for one whose keys have nothing behind them.
@@ -63,10 +63,10 @@ impl Web {
         http.end();
         let tls = tls::parse(tls_section, folder, http2, &warnings);
         let users = Users::parse(&mut top, &warnings);
-        let bucket = Bucket::parse(top.section("rate_limit"), &warnings);
+        let bucket = RateLimiter::parse(top.section("rate_limit"), &warnings);
         top.end();
         faults.none_or_error()?;
-        Ok((Self { tls, guard: Guard { bucket, users, headers } }, warnings.into_inner()))
+        Ok((Self { tls, guard: AccessControl { bucket, users, headers } }, warnings.into_inner()))
     }
 
     /// Whether connections are encrypted.
@@ -85,7 +85,7 @@ impl Web {
 
     /// What requests must pass.
     #[must_use]
-    pub fn guard(&self) -> &Guard {
+    pub fn guard(&self) -> &AccessControl {
         &self.guard
     }
 }

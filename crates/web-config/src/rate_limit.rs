@@ -6,10 +6,10 @@ use std::{
 };
 
 use crate::go_yaml;
-use yaml_reader::{Faults, Section};
+use yaml_reader::{ConfigFaults, Section};
 
 /// Holds `burst` tokens and gets one back each interval. A request takes one.
-pub(crate) struct Bucket {
+pub(crate) struct RateLimiter {
     interval: Duration,
     burst: f64,
     held: Mutex<Held>,
@@ -20,8 +20,8 @@ struct Held {
     at: Instant,
 }
 
-impl Bucket {
-    pub(crate) fn parse(mut section: Section<'_>, warnings: &Faults) -> Option<Self> {
+impl RateLimiter {
+    pub(crate) fn parse(mut section: Section<'_>, warnings: &ConfigFaults) -> Option<Self> {
         let interval = go_yaml::nanoseconds(&mut section, "interval");
         let burst = go_yaml::number(&mut section, "burst");
         let warn = |key, message: &str| warnings.note(section.path_of(key), message);
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn a_burst_is_allowed_and_then_one_an_interval() {
         let (start, none, second) = (Instant::now(), Duration::ZERO, Duration::from_secs(1));
-        let bucket = Bucket::new(second, 2, start);
+        let bucket = RateLimiter::new(second, 2, start);
         let allowed = |after: Duration| bucket.allows(start + after);
         assert_eq!([allowed(none), allowed(none), allowed(none)], [true, true, false]);
         assert!(!allowed(second / 2));
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn a_burst_of_zero_allows_nothing() {
         let start = Instant::now();
-        assert!(!Bucket::new(Duration::from_secs(1), 0, start).allows(start + Duration::from_secs(60)));
-        assert!(!Bucket::new(Duration::from_secs(1), -3, start).allows(start + Duration::from_secs(60)));
+        assert!(!RateLimiter::new(Duration::from_secs(1), 0, start).allows(start + Duration::from_secs(60)));
+        assert!(!RateLimiter::new(Duration::from_secs(1), -3, start).allows(start + Duration::from_secs(60)));
     }
 }

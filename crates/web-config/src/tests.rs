@@ -21,8 +21,8 @@ fn folder() -> TempDir {
     folder
 }
 
-fn parse(text: &str, folder: &TempDir) -> Result<(Web, Vec<Fault>), ConfigError> {
-    Web::parse(&text.replace("{TLS", "{cert_file: server.crt, key_file: server.key"), folder.path())
+fn parse(text: &str, folder: &TempDir) -> Result<(WebConfig, Vec<ConfigFault>), ConfigError> {
+    WebConfig::parse(&text.replace("{TLS", "{cert_file: server.crt, key_file: server.key"), folder.path())
 }
 
 /// Every fault, or every warning.
@@ -56,7 +56,7 @@ fn all_faults_are_told_at_once_with_their_places() {
 tls_server_config:
   cert_file: missing.crt
   key_file: other.key
-  client_auth_type: Demand
+  client_auth_type: ClientAuth
   client_ca_file: missing-ca.crt
   min_version: TLS14
   max_version: 13
@@ -209,7 +209,7 @@ fn a_key_and_a_certificate_that_do_not_belong_together_are_told() {
 
 #[tokio::test]
 async fn without_a_file_nothing_is_guarded() {
-    let web = Web::default();
+    let web = WebConfig::default();
     assert!(!web.has_tls() && web.tls().await.is_none());
     assert!(web.guard().admit(None).await.is_ok());
 }
@@ -240,7 +240,7 @@ proptest! {
             format!("rate_limit: {{{key}: {value}}}"),
             format!("basic_auth_users: {{{key}: {value}}}"),
         ] {
-            let _ = Web::parse(&text, Path::new("/nowhere"));
+            let _ = WebConfig::parse(&text, Path::new("/nowhere"));
         }
     }
 }

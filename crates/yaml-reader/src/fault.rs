@@ -4,14 +4,14 @@ use std::{cell::RefCell, fmt};
 
 /// The faults found so far.
 #[derive(Default)]
-pub struct Faults(RefCell<Vec<Fault>>);
+pub struct ConfigFaults(RefCell<Vec<ConfigFault>>);
 
-impl Faults {
+impl ConfigFaults {
     pub fn note(&self, path: String, message: impl Into<String>) {
-        self.0.borrow_mut().push(Fault { path, message: message.into() });
+        self.0.borrow_mut().push(ConfigFault { path, message: message.into() });
     }
 
-    pub fn into_inner(self) -> Vec<Fault> {
+    pub fn into_inner(self) -> Vec<ConfigFault> {
         self.0.into_inner()
     }
 
@@ -26,12 +26,12 @@ impl Faults {
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// At least one, in the order they were found.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<ConfigFault>,
 }
 
 /// One thing that is wrong with a config.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct ConfigFault {
     /// Where, such as `accounts[0].groups[2].id`; empty for the file as a whole.
     pub path: String,
     /// What, without the values of secrets.
@@ -41,7 +41,7 @@ pub struct Fault {
 impl ConfigError {
     /// A fault of the file as a whole.
     pub fn whole(message: String) -> Self {
-        Self { faults: vec![Fault { path: String::new(), message }] }
+        Self { faults: vec![ConfigFault { path: String::new(), message }] }
     }
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ConfigFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let colon = if self.path.is_empty() { "" } else { ": " };
         write!(f, "{}{colon}{}", self.path, self.message)

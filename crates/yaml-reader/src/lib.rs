@@ -11,8 +11,8 @@ use std::{
 
 use serde_yaml::{Mapping, Value};
 
-pub use self::fault::Faults;
-pub use self::fault::{ConfigError, Fault};
+pub use self::fault::ConfigFaults;
+pub use self::fault::{ConfigError, ConfigFault};
 
 /// Longer texts are no names, addresses or paths.
 const MAX_TEXT: usize = 4096;
@@ -23,12 +23,12 @@ pub struct Section<'a> {
     mapping: Mapping,
     known: Vec<&'static str>,
     taken: Vec<&'static str>,
-    faults: &'a Faults,
+    faults: &'a ConfigFaults,
 }
 
 impl<'a> Section<'a> {
     /// Nothing in place of a mapping is one without keys, as YAML has it.
-    pub fn new(value: Value, path: String, faults: &'a Faults) -> Self {
+    pub fn new(value: Value, path: String, faults: &'a ConfigFaults) -> Self {
         let mut section = Self { path, mapping: Mapping::new(), known: Vec::new(), taken: Vec::new(), faults };
         match value {
             Value::Mapping(mapping) => section.mapping = mapping,
@@ -181,7 +181,7 @@ impl<'a> Section<'a> {
     }
 
     /// Notes faults that were found elsewhere.
-    pub fn take_over<T>(&self, found: Result<T, Vec<Fault>>) -> Option<T> {
+    pub fn take_over<T>(&self, found: Result<T, Vec<ConfigFault>>) -> Option<T> {
         found.map_err(|faults| faults.into_iter().for_each(|fault| self.faults.note(fault.path, fault.message))).ok()
     }
 

@@ -11,8 +11,10 @@ use super::{
     report::{self, Check, Finding},
     trouble::{Trouble, of},
 };
-use crate::config::{Account, Poll};
-use atlas::{Client, CredentialKind, ErrorKind, GroupId, Provider, RateLimit, Reason, Report, Resource, Root};
+use crate::config::{AccountConfig, PollConfig};
+use atlas::{
+    Client, ClientEvent, CredentialInfo, CredentialKind, ErrorKind, GroupId, Provider, RateLimit, Reason, Resource,
+};
 
 /// After a passing failure; somebody waits for the table.
 const RETRIES: usize = 1;
@@ -22,8 +24,8 @@ const RETRIES: usize = 1;
 pub(super) struct Heard(Mutex<HashMap<(&'static str, Option<GroupId>), RateLimit>>);
 
 impl Heard {
-    pub(super) fn listen(&self, report: Report) {
-        if let Report::Exchange(exchange) = report
+    pub(super) fn listen(&self, report: ClientEvent) {
+        if let ClientEvent::RequestRecord(exchange) = report
             && let Some(rate_limit) = exchange.rate_limit
         {
             // Answers do not come in the order in which Atlas counted their requests.
@@ -49,7 +51,12 @@ struct Patient {
     providers: Vec<Provider>,
 }
 
-pub(super) async fn examine(account: &Account, poll: &Poll, client: &Client, heard: &Heard) -> report::Account {
+pub(super) async fn examine(
+    account: &AccountConfig,
+    poll: &PollConfig,
+    client: &Client,
+    heard: &Heard,
+) -> report::Account {
     let mut found = report::Account::new(&account.name, account.base_url.as_str());
     let root = client.root().await;
     let may_go_on = examine_credential(account, &root, &mut found);
@@ -73,7 +80,11 @@ pub(super) async fn examine(account: &Account, poll: &Poll, client: &Client, hea
 }
 
 /// Adds the checks of the credential and the access list; says whether it makes sense to ask for more.
-fn examine_credential(account: &Account, root: &Result<Root, ErrorKind>, found: &mut report::Account) -> bool {
+fn examine_credential(
+    account: &AccountConfig,
+    root: &Result<CredentialInfo, ErrorKind>,
+    found: &mut report::Account,
+) -> bool {
     let id = account.credential.pair.id.expose();
     let kind = match account.credential.kind {
         CredentialKind::ApiKey => "API key",
@@ -90,7 +101,7 @@ fn examine_credential(account: &Account, root: &Result<Root, ErrorKind>, found: 
                 (Check::trouble("credential", Trouble::no_atlas(error)), Check::not_made("access list"), false)
             }
             // Whatever this is, it comes after the credential and the access list.
-            Reason::Forbidden | Reason::RateLimited if matches!(error, ErrorKind::Answer(_)) => {
+            Reason::Forbidden | Reason::RateLimited if matches!(error, ErrorKind::ErrorResponse(_)) => {
                 (Check::trouble("credential", of(error)), Check::not_made("access list"), true)
             }
             _ => (Check::trouble("credential", of(error)), Check::not_made("access list"), false),
@@ -100,16 +111,16 @@ fn examine_credential(account: &Account, root: &Result<Root, ErrorKind>, found: 
     may_go_on
 }
 
-fn listed(account: &Account) -> BTreeMap<GroupId, Patient> {
+fn listed(account: &AccountConfig) -> BTreeMap<GroupId, Patient> {
     let patient =
-        |group: &crate::config::Group| Patient { name: group.name.clone(), providers: group.providers.clone() };
+        |group: &crate::config::GroupConfig| Patient { name: group.name.clone(), providers: group.providers.clone() };
     account.groups.iter().map(|group| (group.id.clone(), patient(group))).collect()
 }
 
 /// Adds the groups that are found and selected.
 async fn discover(
-    account: &Account,
-    poll: &Poll,
+    account: &AccountConfig,
+    poll: &PollConfig,
     client: &Client,
     heard: &Heard,
     patients: &mut BTreeMap<GroupId, Patient>,
@@ -127,11 +138,11 @@ async fn discover(
         let patient = Patient { name: group.name, providers: discover.providers.clone() };
         patients.entry(group.id).or_insert(patient);
     }
-    let sentence = format!("{watched} of {count} are watched; requests left: {left}");
-    if patients.is_empty() { Check::trouble("groups", Trouble::no_group(count)) } else { Check::ok("groups", sentence) }
+    let message = format!("{watched} of {count} are watched; requests left: {left}");
+    if patients.is_empty() { Check::trouble("groups", Trouble::no_group(count)) } else { Check::ok("groups", message) }
 }
 
-async fn group(id: GroupId, patient: Patient, poll: &Poll, client: &Client, heard: &Heard) -> report::Group {
+async fn group(id: GroupId, patient: Patient, poll: &PollConfig, client: &Client, heard: &Heard) -> report::Group {
     let asked = patient.providers.iter().map(|provider| client.list(&id, *provider, poll.deadline, RETRIES));
     let outcomes = join_all(asked).await;
     let mut group = report::Group::unseen(&id, &patient.name);

@@ -10,7 +10,7 @@ use anyhow::Context;
 use futures_util::future::join_all;
 
 pub use self::report::Diagnosis;
-use crate::config::{Account, Config, Poll};
+use crate::config::{AccountConfig, Config, PollConfig};
 use atlas::Client;
 
 /// Asks Atlas everything once: for each account whether its credential is accepted and which groups it sees, for each
@@ -23,7 +23,10 @@ pub async fn examine(config: &Config) -> anyhow::Result<Diagnosis> {
     Ok(Diagnosis::new(join_all(accounts?).await))
 }
 
-fn visit<'a>(account: &'a Account, poll: &'a Poll) -> anyhow::Result<impl Future<Output = report::Account> + 'a> {
+fn visit<'a>(
+    account: &'a AccountConfig,
+    poll: &'a PollConfig,
+) -> anyhow::Result<impl Future<Output = report::Account> + 'a> {
     let heard = Arc::new(checks::Heard::default());
     let client = Client::new(account.settings(poll), {
         let heard = heard.clone();

@@ -32,11 +32,11 @@ pub(super) struct Account {
 #[derive(Debug)]
 pub(super) struct Check {
     subject: &'static str,
-    answer: Answer,
+    answer: CheckOutcome,
 }
 
 #[derive(Debug)]
-enum Answer {
+enum CheckOutcome {
     Ok(String),
     Trouble(Trouble),
     NotMade,
@@ -67,25 +67,25 @@ impl Account {
     /// Everything that is wrong, with the place.
     fn troubles(&self) -> impl Iterator<Item = (String, &Trouble)> {
         let checks = self.checks.iter().filter_map(|check| match &check.answer {
-            Answer::Trouble(trouble) => Some((check.subject.to_owned(), trouble)),
-            Answer::Ok(_) | Answer::NotMade => None,
+            CheckOutcome::Trouble(trouble) => Some((check.subject.to_owned(), trouble)),
+            CheckOutcome::Ok(_) | CheckOutcome::NotMade => None,
         });
         checks.chain(self.groups.iter().flat_map(Group::troubles))
     }
 }
 
 impl Check {
-    pub(super) fn ok(subject: &'static str, sentence: String) -> Self {
-        Self { subject, answer: Answer::Ok(sentence) }
+    pub(super) fn ok(subject: &'static str, message: String) -> Self {
+        Self { subject, answer: CheckOutcome::Ok(message) }
     }
 
     pub(super) fn trouble(subject: &'static str, trouble: Trouble) -> Self {
-        Self { subject, answer: Answer::Trouble(trouble) }
+        Self { subject, answer: CheckOutcome::Trouble(trouble) }
     }
 
     /// Something before it went wrong.
     pub(super) fn not_made(subject: &'static str) -> Self {
-        Self { subject, answer: Answer::NotMade }
+        Self { subject, answer: CheckOutcome::NotMade }
     }
 }
 
@@ -165,9 +165,9 @@ fn checks(checks: &[Check]) -> String {
     let mut table = table(["CHECK", "RESULT", "FOUND"]);
     for Check { subject, answer } in checks {
         table.add_row(match answer {
-            Answer::Ok(sentence) => [*subject, "ok", sentence],
-            Answer::Trouble(trouble) => [*subject, &trouble.code, &trouble.said],
-            Answer::NotMade => [*subject, "not checked", ""],
+            CheckOutcome::Ok(message) => [*subject, "ok", message],
+            CheckOutcome::Trouble(trouble) => [*subject, &trouble.code, &trouble.said],
+            CheckOutcome::NotMade => [*subject, "not checked", ""],
         });
     }
     written(&table)

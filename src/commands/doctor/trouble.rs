@@ -7,7 +7,7 @@ use atlas::ErrorKind;
 pub(super) struct Trouble {
     /// Atlas's `errorCode`, else the word that the failure is counted under.
     pub(super) code: String,
-    /// What happened, as a sentence.
+    /// What happened, as a message.
     pub(super) said: String,
     /// What to do.
     pub(super) advice: String,
@@ -43,5 +43,5 @@ impl Trouble {
 
 pub(super) fn of(error: &ErrorKind) -> Trouble {
     let code = error.code().unwrap_or(error.reason().as_str());
-    Trouble { code: code.to_owned(), said: error.sentence(), advice: error.advice().to_owned() }
+    Trouble { code: code.to_owned(), said: error.error_chain(), advice: error.advice().to_owned() }
 }

@@ -7,12 +7,12 @@ use maud::{DOCTYPE, Markup, html};
 use super::{
     search::Search,
     tables::{accounts, badge, moment, peerings, targets},
-    view::{Kind, Peering, Target, View},
+    view::{Kind, ListingRow, Peering, View},
 };
 
 pub(super) fn page(view: &View<'_>, search: &Search, telemetry_path: &str) -> String {
     let found_peerings: Vec<&Peering<'_>> = view.peerings.iter().filter(|row| row.is_found(search)).collect();
-    let found_targets: Vec<&Target<'_>> = view.targets.iter().filter(|row| row.is_found(search)).collect();
+    let found_targets: Vec<&ListingRow<'_>> = view.targets.iter().filter(|row| row.is_found(search)).collect();
     let page = html! {
         (DOCTYPE)
         html lang="en" {

@@ -73,7 +73,7 @@ struct Listing<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     peerings: Option<&'a [view::Peering<'a>]>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    targets: Option<&'a [view::Target<'a>]>,
+    targets: Option<&'a [view::ListingRow<'a>]>,
 }
 
 /// What is sent, and the right to be in memory for as long.

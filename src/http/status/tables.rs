@@ -5,7 +5,7 @@ use maud::{Markup, PreEscaped, html};
 use super::{
     search::Search,
     time::Time,
-    view::{Account, Discovery, Failure, Kind, Of, Peering, Target, View},
+    view::{Account, Discovery, Failure, Kind, ListingRow, Of, Peering, View},
 };
 
 /// Rows of a table that a browser shows at once.
@@ -76,7 +76,7 @@ fn peering(row: &Peering<'_>, now: Time) -> Markup {
     }
 }
 
-pub(super) fn targets(rows: &[&Target<'_>], search: &Search, view: &View<'_>) -> Markup {
+pub(super) fn targets(rows: &[&ListingRow<'_>], search: &Search, view: &View<'_>) -> Markup {
     html! {
         section #targets {
             h2 { "Targets" (found(rows.len(), view.targets.len())) }
@@ -93,7 +93,7 @@ pub(super) fn targets(rows: &[&Target<'_>], search: &Search, view: &View<'_>) ->
     }
 }
 
-fn target(row: &Target<'_>, now: Time) -> Markup {
+fn target(row: &ListingRow<'_>, now: Time) -> Markup {
     html! {
         tr {
             td data-name="Group" { (group(row.of)) }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::state::{AccountState, DiscoveryState, Failure, Group, Poll, Target};
+use crate::state::{AccountState, DiscoveryState, Failure, GroupState, ListingKey, PollResult};
 use atlas::{Listing, Peering, Provider, Reason};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -16,7 +16,7 @@ impl Fixture {
     fn new() -> Self {
         let console = Some("https://cloud.mongodb.com".to_owned());
         let account = AccountState { console, ..AccountState::default() };
-        let groups = BTreeMap::from([(target(Provider::Aws).group, Group::listed("main", "payments"))]);
+        let groups = BTreeMap::from([(target(Provider::Aws).group, GroupState::listed("main", "payments"))]);
         let accounts = BTreeMap::from([("main".to_owned(), account)]);
         let targets = Provider::ALL.map(target);
         Self { state: State::new(MINUTE, MINUTE * 15, wall(0), accounts, groups, targets), start: Instant::now() }
@@ -26,7 +26,7 @@ impl Fixture {
         let ended = self.start + Duration::from_secs(seconds);
         let outcome = outcome.map(|peerings| Listing { peerings, duplicates: 0 });
         let (duration, due) = (Duration::ZERO, ended + MINUTE);
-        self.state.record(&target(provider), Poll { ended, ended_at: wall(seconds), duration, due, outcome });
+        self.state.record(&target(provider), PollResult { ended, ended_at: wall(seconds), duration, due, outcome });
     }
 
     /// The page so many seconds after the start.
@@ -36,8 +36,8 @@ impl Fixture {
     }
 }
 
-fn target(provider: Provider) -> Target {
-    Target { group: "5e57d85c854180642f784401".parse().unwrap(), provider }
+fn target(provider: Provider) -> ListingKey {
+    ListingKey { group: "5e57d85c854180642f784401".parse().unwrap(), provider }
 }
 
 fn wall(seconds: u64) -> SystemTime {
@@ -51,7 +51,7 @@ fn peering(number: usize, status: &str) -> Peering {
 
 fn failure() -> Failure {
     let message = "Atlas answered status 503".to_owned();
-    Failure { reason: Reason::Server, message, advice: Reason::Server.advice(), is_of_the_account: false }
+    Failure { reason: Reason::Server, message, advice: Reason::Server.advice(), is_account_wide: false }
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_page_that_is_frozen_says_so_before_all() {
 fn one_of_several_exporters_says_that_it_is_and_may_have_nothing_to_do() {
     let mut fixture = Fixture::new();
     fixture.state.groups.clear();
-    fixture.state.targets.clear();
+    fixture.state.listings.clear();
     assert!(fixture.page(0, "").contains("No group of the account <b>main</b> is watched."));
     (fixture.state.shard_index, fixture.state.shard_count) = (1, 3);
     let page = fixture.page(0, "");

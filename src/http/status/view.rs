@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::Serialize;
 
 use super::{search::Search, time::Time};
-use crate::state::{self, AccountState, DiscoveryState, State, TargetState};
+use crate::state::{self, AccountState, DiscoveryState, ListingState, State};
 use atlas::{self, Provider};
 
 /// AWS ends a request for a peering that nobody accepted (`CreateVpcPeeringConnection` in its reference).
@@ -20,7 +20,7 @@ pub(super) struct View<'a> {
     pub(super) shard: (u32, u32),
     pub(super) config_is_good: bool,
     pub(super) peerings: Vec<Peering<'a>>,
-    pub(super) targets: Vec<Target<'a>>,
+    pub(super) targets: Vec<ListingRow<'a>>,
     pub(super) accounts: Vec<Account<'a>>,
 }
 
@@ -69,7 +69,7 @@ pub(super) struct Of<'a> {
 
 /// A group and a provider.
 #[derive(Serialize)]
-pub(super) struct Target<'a> {
+pub(super) struct ListingRow<'a> {
     #[serde(flatten)]
     pub(super) of: Of<'a>,
     /// Whether the last poll brought everything.
@@ -159,9 +159,9 @@ impl<'a> View<'a> {
             None => Time(wall - now.duration_since(at)),
         };
         let (mut peerings, mut targets) = (Vec::new(), Vec::new());
-        for (target, known) in &state.targets {
+        for (target, known) in &state.listings {
             let of = Of::new(state, target);
-            let row = Target::new(of, known, state, now, known.due.map(on_the_clock));
+            let row = ListingRow::new(of, known, state, now, known.due.map(on_the_clock));
             if let Some(listing) = known.served(now, state.max_staleness) {
                 peerings.extend(listing.peerings.iter().map(|peering| Peering::new(&row, peering, state, target)));
             }
@@ -177,7 +177,7 @@ impl<'a> View<'a> {
 }
 
 impl<'a> Of<'a> {
-    fn new(state: &'a State, target: &'a state::Target) -> Self {
+    fn new(state: &'a State, target: &'a state::ListingKey) -> Self {
         let group = state.groups.get(&target.group);
         let account = group.map_or("", |group| &group.account);
         Self {
@@ -190,8 +190,8 @@ impl<'a> Of<'a> {
     }
 }
 
-impl<'a> Target<'a> {
-    fn new(of: Of<'a>, known: &'a TargetState, state: &State, now: Instant, due: Option<Time>) -> Self {
+impl<'a> ListingRow<'a> {
+    fn new(of: Of<'a>, known: &'a ListingState, state: &State, now: Instant, due: Option<Time>) -> Self {
         let served = known.served(now, state.max_staleness);
         Self {
             of,
@@ -213,7 +213,7 @@ impl<'a> Target<'a> {
 }
 
 impl<'a> Peering<'a> {
-    fn new(row: &Target<'a>, peering: &'a atlas::Peering, state: &'a State, target: &state::Target) -> Self {
+    fn new(row: &ListingRow<'a>, peering: &'a atlas::Peering, state: &'a State, target: &state::ListingKey) -> Self {
         let group = state.groups.get(&target.group);
         let container = group.and_then(|group| group.containers.get(&peering.container_id));
         let waits = target.provider == Provider::Aws && peering.status == "PENDING_ACCEPTANCE";

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
-use crate::state::{AccountState, DiscoveryState, Poll};
+use crate::state::{AccountState, DiscoveryState, PollResult};
 use atlas::Reason;
 
 struct Fixture {
@@ -17,10 +17,10 @@ impl Fixture {
             ..AccountState::default()
         };
         let accounts = [("a".to_owned(), discovers()), ("b".to_owned(), discovers())];
-        let groups = BTreeMap::from([(id(0), Group::listed("a", "mine"))]);
-        let targets = [Target { group: id(0), provider: Provider::Aws }];
+        let groups = BTreeMap::from([(id(0), GroupState::listed("a", "mine"))]);
+        let listings = [ListingKey { group: id(0), provider: Provider::Aws }];
         let (minute, now) = (Duration::from_secs(60), SystemTime::UNIX_EPOCH);
-        let state = State::new(minute, minute * 15, now, accounts.into(), groups, targets);
+        let state = State::new(minute, minute * 15, now, accounts.into(), groups, listings);
         Self { state, seconds: 0 }
     }
 
@@ -55,11 +55,11 @@ fn found(n: u8) -> atlas::Group {
 }
 
 fn failure(reason: Reason) -> Failure {
-    Failure { reason, message: String::new(), advice: reason.advice(), is_of_the_account: false }
+    Failure { reason, message: String::new(), advice: reason.advice(), is_account_wide: false }
 }
 
 fn left(n: u8) -> DiscoveryEvent {
-    DiscoveryEvent::Left { group: id(n), name: format!("g{n}") }
+    DiscoveryEvent::GroupRemoved { group: id(n), name: format!("g{n}") }
 }
 
 #[test]
@@ -68,9 +68,9 @@ fn what_is_found_is_watched_with_its_name_and_organization() {
     assert_eq!(fixture.find([1, 2]), [1, 2].map(|n| DiscoveryEvent::Appeared(id(n))));
     let group = &fixture.state.groups[&id(1)];
     assert_eq!((group.account.as_str(), group.name.as_str(), group.org_id.as_str()), ("a", "g1", "5f0"));
-    let targets: Vec<_> = fixture.state.targets_of("a").cloned().collect();
-    assert_eq!(targets.len(), 3);
-    assert!(targets.contains(&Target { group: id(1), provider: Provider::Gcp }));
+    let listings: Vec<_> = fixture.state.targets_of("a").cloned().collect();
+    assert_eq!(listings.len(), 3);
+    assert!(listings.contains(&ListingKey { group: id(1), provider: Provider::Gcp }));
     assert_eq!(fixture.find([1, 2]), []);
     assert_eq!(fixture.discovery().last_success, Some(at(2)));
 }
@@ -150,7 +150,7 @@ fn a_group_of_the_config_stays_and_keeps_its_name() {
     fixture.find([0, 1]);
     let group = &fixture.state.groups[&id(0)];
     assert_eq!((group.name.as_str(), group.org_id.as_str()), ("mine", "5f0"));
-    assert!(fixture.state.targets_of("a").any(|target| target.provider == Provider::Aws), "and its providers");
+    assert!(fixture.state.targets_of("a").any(|key| key.provider == Provider::Aws), "and its providers");
     for _ in 0..3 {
         fixture.find([1]);
     }
@@ -180,7 +180,7 @@ fn a_group_of_two_accounts_stays_with_the_first_that_has_it() {
 #[test]
 fn an_account_without_any_group_is_told_once() {
     let mut fixture = Fixture::new();
-    assert_eq!(fixture.discover("b", Ok(Vec::new())), [DiscoveryEvent::Nothing]);
+    assert_eq!(fixture.discover("b", Ok(Vec::new())), [DiscoveryEvent::NoGroups]);
     assert_eq!(fixture.discover("b", Ok(Vec::new())), []);
     assert_eq!(fixture.find([]), [], "this one has a group of the config");
 }
@@ -196,10 +196,10 @@ fn ready_is_when_every_account_was_asked_and_every_target_polled_and_it_stays() 
     fixture.find([1]);
     assert_eq!(fixture.state.pending(), (0, 2));
     assert!(!fixture.state.is_ready());
-    for target in fixture.state.targets_of("a").cloned().collect::<Vec<_>>() {
+    for key in fixture.state.targets_of("a").cloned().collect::<Vec<_>>() {
         let outcome = Err(failure(Reason::Dns));
         let (ended, duration) = (std::time::Instant::now(), Duration::ZERO);
-        fixture.state.record(&target, Poll { ended, due: ended, ended_at: at(9), duration, outcome });
+        fixture.state.record(&key, PollResult { ended, due: ended, ended_at: at(9), duration, outcome });
     }
     assert!(fixture.state.is_ready());
     fixture.find([1, 2]);
@@ -210,21 +210,21 @@ fn ready_is_when_every_account_was_asked_and_every_target_polled_and_it_stays() 
 fn reload(fixture: Fixture, heirs: &[&str]) -> Fixture {
     let mut after = Fixture::new();
     after.state.groups.clear();
-    after.state.targets.clear();
+    after.state.listings.clear();
     let heirs: Vec<_> = heirs.iter().map(|account| ((*account).to_owned(), vec![Provider::Aws])).collect();
     after.state.inherit(fixture.state, |_, _, _| heirs.clone());
     Fixture { seconds: fixture.seconds, ..after }
 }
 
 fn unlisted(n: u8) -> DiscoveryEvent {
-    DiscoveryEvent::Unlisted { group: id(n), name: "mine".to_owned() }
+    DiscoveryEvent::GroupUnlisted { group: id(n), name: "mine".to_owned() }
 }
 
 #[test]
 fn a_group_that_is_listed_no_more_stays_until_the_discovery_told() {
     let mut fixture = reload(Fixture::new(), &["a"]);
-    let aws = Target { group: id(0), provider: Provider::Aws };
-    assert!(fixture.state.targets.contains_key(&aws) && !fixture.state.is_settled("a"));
+    let aws = ListingKey { group: id(0), provider: Provider::Aws };
+    assert!(fixture.state.listings.contains_key(&aws) && !fixture.state.is_settled("a"));
     assert_eq!(fixture.find([0]), []);
     assert_eq!((fixture.watched(), fixture.state.is_settled("a")), (vec![0], true));
     assert_eq!(fixture.state.groups[&id(0)].name, "g0", "the config names it no more");
@@ -245,7 +245,7 @@ fn an_empty_list_after_the_config_lists_nothing_more_is_held_back() {
     let mut fixture = reload(Fixture::new(), &["a"]);
     assert_eq!(fixture.find([]), [DiscoveryEvent::HeldBack { missing: 1, known: 1 }]);
     assert_eq!(fixture.watched(), [0]);
-    assert_eq!(fixture.find([]), [unlisted(0), DiscoveryEvent::Nothing]);
+    assert_eq!(fixture.find([]), [unlisted(0), DiscoveryEvent::NoGroups]);
 }
 
 #[test]
@@ -268,8 +268,8 @@ fn a_group_waits_for_every_account_that_may_discover_it() {
     assert_eq!((fixture.watched(), fixture.state.is_settled("b")), (vec![0, 1, 2], false));
     assert_eq!(fixture.discover("b", Ok(vec![found(0)])), []);
     assert_eq!((fixture.state.account_of(&id(0)), fixture.state.is_settled("b")), (Some("b"), true));
-    let targets: Vec<_> = fixture.state.targets_of("b").map(|target| target.provider).collect();
-    assert_eq!(targets, [Provider::Gcp], "what that account asks for");
+    let listings: Vec<_> = fixture.state.targets_of("b").map(|key| key.provider).collect();
+    assert_eq!(listings, [Provider::Gcp], "what that account asks for");
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn a_name_of_atlas_outlives_a_move_between_accounts() {
     fixture.find([1]);
     for _ in 0..2 {
         let mut after = Fixture::new();
-        after.state.groups = BTreeMap::from([(id(1), Group::listed("b", ""))]);
+        after.state.groups = BTreeMap::from([(id(1), GroupState::listed("b", ""))]);
         after.state.inherit(fixture.state, |_, _, _| Vec::new());
         fixture = after;
         assert_eq!(fixture.state.groups[&id(1)].name, "g1");
@@ -288,5 +288,5 @@ fn a_name_of_atlas_outlives_a_move_between_accounts() {
 #[test]
 fn a_group_that_nobody_discovers_leaves_at_once() {
     let fixture = reload(Fixture::new(), &[]);
-    assert!(fixture.watched().is_empty() && fixture.state.targets.is_empty());
+    assert!(fixture.watched().is_empty() && fixture.state.listings.is_empty());
 }

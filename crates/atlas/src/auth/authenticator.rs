@@ -9,7 +9,7 @@ use reqwest::RequestBuilder;
 use tokio::{task::spawn_blocking, time::Instant};
 
 use crate::{
-    ErrorKind, Reason, Report, Resource, Secret, SecretError,
+    ClientEvent, ErrorKind, Reason, Resource, Secret, SecretError,
     auth::breaker::{Gate, Verdict},
     auth::digest::Sessions,
     auth::token::Tokens,
@@ -25,7 +25,7 @@ pub struct Credential {
     /// How it is proven.
     pub kind: CredentialKind,
     /// Its two halves.
-    pub pair: Pair,
+    pub pair: KeyPair,
 }
 
 /// How a credential is proven.
@@ -39,14 +39,14 @@ pub enum CredentialKind {
 
 /// The two halves of a credential.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Pair {
+pub struct KeyPair {
     /// The public key, or the client id.
     pub id: Secret,
     /// The private key, or the client secret.
     pub secret: Secret,
 }
 
-impl Pair {
+impl KeyPair {
     fn is_from_files(&self) -> bool {
         self.id.is_from_file() || self.secret.is_from_file()
     }
@@ -76,7 +76,7 @@ enum Login {
 
 /// The credential as it was last read.
 struct Files {
-    pair: Pair,
+    pair: KeyPair,
     looked: Instant,
     /// Rises with each change.
     version: u64,
@@ -90,7 +90,7 @@ impl Asker {
         credential: Credential,
         gate: Gate,
         reporter: Reporter,
-        tokens: impl FnOnce(Pair) -> Tokens,
+        tokens: impl FnOnce(KeyPair) -> Tokens,
     ) -> Self {
         let Credential { kind, pair } = credential;
         let login = match kind {
@@ -118,7 +118,7 @@ impl Asker {
         }
         match self.gate.judge(resource.group(), &outcome) {
             Verdict::Nothing => {}
-            Verdict::Accepted => (self.reporter)(Report::Accepted),
+            Verdict::Accepted => (self.reporter)(ClientEvent::Accepted),
             Verdict::Refused => self.tell_refused(&outcome),
         }
         drop(turn);
@@ -134,8 +134,8 @@ impl Asker {
 
     fn tell_refused<T>(&self, outcome: &Result<T, ErrorKind>) {
         if let Err(error) = outcome {
-            let sentence = format!("{}; {}", error.sentence(), error.advice());
-            (self.reporter)(Report::Refused { sentence });
+            let message = format!("{}; {}", error.error_chain(), error.advice());
+            (self.reporter)(ClientEvent::Refused { message });
         }
     }
 
@@ -158,7 +158,7 @@ impl Asker {
         }
     }
 
-    fn take(&self, pair: Pair) {
+    fn take(&self, pair: KeyPair) {
         let mut files = self.files();
         let is_readable_again = files.unreadable.take().is_some();
         let is_another = !files.pair.is_same(&pair);
@@ -173,17 +173,17 @@ impl Asker {
         }
         drop(files);
         if is_readable_again {
-            (self.reporter)(Report::SecretReadable);
+            (self.reporter)(ClientEvent::SecretReadable);
         }
         if is_another {
-            (self.reporter)(Report::SecretChanged);
+            (self.reporter)(ClientEvent::SecretChanged);
         }
     }
 
-    fn tell_unreadable(&self, sentence: String) {
-        let before = self.files().unreadable.replace(sentence.clone());
-        if before.as_ref() != Some(&sentence) {
-            (self.reporter)(Report::SecretUnreadable { sentence });
+    fn tell_unreadable(&self, message: String) {
+        let before = self.files().unreadable.replace(message.clone());
+        if before.as_ref() != Some(&message) {
+            (self.reporter)(ClientEvent::SecretUnreadable { message });
         }
     }
 

@@ -85,12 +85,14 @@ impl Gate {
             Err(ErrorKind::Token(_)) => Verdict::Nothing,
             Err(error) if error.reason() == Reason::Unauthorized => self.refused(group, error),
             // Whoever answered so may not have looked at the credential.
-            Err(ErrorKind::Answer(answer)) if [Reason::Server, Reason::RateLimited].contains(&answer.reason()) => {
+            Err(ErrorKind::ErrorResponse(answer))
+                if [Reason::Server, Reason::RateLimited].contains(&answer.reason()) =>
+            {
                 Verdict::Nothing
             }
             Ok(_) => self.accepted(),
             // Something in between has no such words.
-            Err(ErrorKind::Answer(answer)) if answer.code.is_some() => self.accepted(),
+            Err(ErrorKind::ErrorResponse(answer)) if answer.code.is_some() => self.accepted(),
             Err(_) => Verdict::Nothing,
         }
     }
@@ -165,7 +167,7 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
-    use crate::Answer;
+    use crate::ErrorResponse;
 
     const INTERVAL: Duration = Duration::from_secs(60);
     const TRIAL: Duration = Duration::from_secs(1);
@@ -180,7 +182,7 @@ mod tests {
 
     fn answer(status: u16, code: &str) -> Result<(), ErrorKind> {
         let body = format!(r#"{{"errorCode":"{code}"}}"#);
-        Err(ErrorKind::Answer(Answer::new(status, body.as_bytes(), None)))
+        Err(ErrorKind::ErrorResponse(ErrorResponse::new(status, body.as_bytes(), None)))
     }
 
     fn refusal() -> Result<(), ErrorKind> {

@@ -19,25 +19,25 @@ use reqwest::{
 
 use crate::{
     ErrorKind, Resource,
-    auth::authenticator::Pair,
+    auth::authenticator::KeyPair,
     error_response,
     request::{Reporter, UnderWay},
 };
 
 /// An API key, and the nonces that Atlas gave out for it.
 pub(crate) struct Sessions {
-    key: Mutex<Arc<Pair>>,
+    key: Mutex<Arc<KeyPair>>,
     idle: Mutex<Vec<Session>>,
     reporter: Reporter,
 }
 
 impl Sessions {
-    pub(crate) fn new(key: Pair, reporter: Reporter) -> Self {
+    pub(crate) fn new(key: KeyPair, reporter: Reporter) -> Self {
         Self { key: Mutex::new(Arc::new(key)), idle: Mutex::default(), reporter }
     }
 
     /// From now on it is another key.
-    pub(crate) fn rekey(&self, key: Pair) {
+    pub(crate) fn rekey(&self, key: KeyPair) {
         *lock(&self.key) = Arc::new(key);
         lock(&self.idle).clear();
     }
@@ -98,7 +98,7 @@ impl Default for Session {
 
 /// One call of diqwest, which asks this for all it needs to know.
 struct Call<'a> {
-    key: &'a Pair,
+    key: &'a KeyPair,
     challenge: &'a Mutex<Option<WwwAuthenticateHeader>>,
     presence: &'a DigestAuthSession,
     under_way: &'a UnderWay<'a>,

@@ -129,12 +129,12 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
-    use crate::Answer;
+    use crate::ErrorResponse;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     fn answer(status: u16, retry_after: Option<u64>) -> ErrorKind {
-        ErrorKind::Answer(Answer::new(status, b"", retry_after.map(Duration::from_secs)))
+        ErrorKind::ErrorResponse(ErrorResponse::new(status, b"", retry_after.map(Duration::from_secs)))
     }
 
     /// Tries every second, and says when it was allowed.

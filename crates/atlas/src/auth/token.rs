@@ -24,8 +24,8 @@ use tokio::{
 use url::{Url, form_urlencoded};
 
 use crate::{
-    ErrorKind, GroupId, Place, Reason, Report, Resource,
-    auth::authenticator::Pair,
+    ClientEvent, ErrorKind, GroupId, JsonPosition, Reason, Resource,
+    auth::authenticator::KeyPair,
     auth::mint_limiter::Brake,
     error_response,
     request::{Reporter, UnderWay},
@@ -52,7 +52,7 @@ pub(crate) struct Tokens {
     way: Arc<str>,
     interval: Duration,
     reporter: Reporter,
-    pair: Mutex<Pair>,
+    pair: Mutex<KeyPair>,
     current: Mutex<Option<Arc<Token>>>,
     brake: Mutex<Brake>,
     /// One at a time.
@@ -83,7 +83,7 @@ impl Tokens {
         http: reqwest::Client,
         base: Url,
         way: Arc<str>,
-        pair: Pair,
+        pair: KeyPair,
         interval: Duration,
         reporter: Reporter,
     ) -> Self {
@@ -103,7 +103,7 @@ impl Tokens {
     }
 
     /// The secret is another one now. The token stays good, but the next request renews it.
-    pub(crate) fn rekey(&self, pair: Pair) {
+    pub(crate) fn rekey(&self, pair: KeyPair) {
         *lock(&self.pair) = pair;
         self.version.fetch_add(1, Ordering::Relaxed);
         lock(&self.brake).release();
@@ -149,7 +149,7 @@ impl Tokens {
             .append_pair("token_type_hint", "access_token")
             .finish();
         if self.post("revoke", body).await.is_ok() {
-            (self.reporter)(Report::Revoked);
+            (self.reporter)(ClientEvent::Revoked);
         }
     }
 
@@ -244,15 +244,15 @@ impl Tokens {
                 }
                 let token = Arc::new(token);
                 *lock(&self.current) = Some(token.clone());
-                (self.reporter)(Report::Minted { ends: SystemTime::now() + lifetime });
+                (self.reporter)(ClientEvent::Minted { ends: SystemTime::now() + lifetime });
                 Ok(token)
             }
             // The secret is another one by now, and nothing is known of that.
             Err(error) if is_old => Err(Arc::new(error)),
             Err(error) => {
                 let error = lock(&self.brake).failed(error, self.interval);
-                let sentence = format!("{}; {}", error.sentence(), ErrorKind::Token(error.clone()).advice());
-                (self.reporter)(Report::MintFailed { reason: error.reason(), sentence });
+                let message = format!("{}; {}", error.error_chain(), ErrorKind::Token(error.clone()).advice());
+                (self.reporter)(ClientEvent::MintFailed { reason: error.reason(), message });
                 Err(error)
             }
         }
@@ -284,7 +284,7 @@ impl Tokens {
 impl Token {
     /// Reads it and how long it lives.
     fn read(body: &[u8]) -> Result<(Self, Duration), ErrorKind> {
-        let minted: Minted = serde_json::from_slice(body).map_err(|error| ErrorKind::Json(Place::of(&error)))?;
+        let minted: Minted = serde_json::from_slice(body).map_err(|error| ErrorKind::Json(JsonPosition::of(&error)))?;
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", minted.access_token))
             .map_err(|_| ErrorKind::Content("the access token has characters that no header may have".to_owned()))?;
         authorization.set_sensitive(true);

@@ -12,7 +12,7 @@ const MAX_WORD: usize = 100;
 
 /// What Atlas says to a credential that it accepts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Root {
+pub struct CredentialInfo {
     /// The roles of an API key, such as `ORG_READ_ONLY`, each once. Atlas tells none of a service account.
     pub roles: Vec<String>,
 }
@@ -22,14 +22,14 @@ impl Client {
     ///
     /// # Errors
     /// It is not accepted, or Atlas cannot be asked.
-    pub async fn root(&self) -> Result<Root, ErrorKind> {
+    pub async fn root(&self) -> Result<CredentialInfo, ErrorKind> {
         let wire: WireRoot = self.whole(&Resource::Root).await?;
         let roles = wire.api_key.and_then(|key| key.roles).unwrap_or_default();
         let words = roles.into_iter().filter_map(|role| role.role_name);
         let mut roles: Vec<String> = words.take(MAX_ROLES).map(|word| word.chars().take(MAX_WORD).collect()).collect();
         roles.sort_unstable();
         roles.dedup();
-        Ok(Root { roles })
+        Ok(CredentialInfo { roles })
     }
 }
 

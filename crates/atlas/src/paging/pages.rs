@@ -6,7 +6,7 @@ use backon::{ExponentialBuilder, Retryable};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use crate::{Client, ErrorKind, ListError, Passing, Resource, paging::page::Page};
+use crate::{Client, ErrorKind, ListError, Resource, TransientError, paging::page::Page};
 
 /// A longer listing is an error: Atlas allows 50 peerings a group and 250 groups an organization, so a hundred pages
 /// mean a loop.
@@ -92,7 +92,7 @@ struct Reading<T> {
     page: u32,
     seen: HashSet<String>,
     unidentified: u32,
-    last: Option<Passing>,
+    last: Option<TransientError>,
 }
 
 impl<T> Default for Reading<T> {

@@ -18,7 +18,7 @@ use crate::tls::pem::Authorities;
 
 /// `client_auth_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Demand {
+pub(crate) enum ClientAuth {
     /// It is not asked for.
     Nothing,
     /// It is asked for. Whether there is one, and whose, is all the same.
@@ -31,7 +31,7 @@ pub(crate) enum Demand {
     RequireAndVerify,
 }
 
-impl Demand {
+impl ClientAuth {
     /// `None` for a name that does not exist.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         match name {
@@ -57,7 +57,7 @@ impl Demand {
 /// Looks at clients' certificates.
 #[derive(Debug)]
 pub(crate) struct Verifier {
-    demand: Demand,
+    demand: ClientAuth,
     /// Names of which a certificate must have one.
     sans: Option<Vec<String>>,
     provider: Arc<CryptoProvider>,
@@ -69,7 +69,7 @@ pub(crate) struct Verifier {
 
 impl Verifier {
     pub(crate) fn new(
-        demand: Demand,
+        demand: ClientAuth,
         sans: Option<Vec<String>>,
         authorities: Authorities,
         provider: Arc<CryptoProvider>,

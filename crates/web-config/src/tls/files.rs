@@ -9,7 +9,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use crate::go_yaml;
-use yaml_reader::{Fault, Faults, Section};
+use yaml_reader::{ConfigFault, ConfigFaults, Section};
 
 /// More is no chain of certificates.
 const MAX_SIZE: u64 = 1 << 20;
@@ -34,7 +34,7 @@ pub(crate) struct Sources {
 }
 
 /// What they held at one time.
-pub(crate) struct Material {
+pub(crate) struct TlsFiles {
     pub(crate) certificate: Vec<u8>,
     pub(crate) key: Vec<u8>,
     pub(crate) authorities: Option<Vec<u8>>,
@@ -46,7 +46,7 @@ impl Source {
         section: &mut Section<'_>,
         [file_key, text_key]: [&'static str; 2],
         folder: &Path,
-        warnings: &Faults,
+        warnings: &ConfigFaults,
     ) -> Option<Self> {
         let file = go_yaml::text(section, file_key);
         let text = go_yaml::text(section, text_key);
@@ -62,7 +62,7 @@ impl Source {
         }
     }
 
-    fn read(&self) -> Result<Vec<u8>, Fault> {
+    fn read(&self) -> Result<Vec<u8>, ConfigFault> {
         let path = match &self.origin {
             Origin::Inline(text) => return Ok(text.clone().into_bytes()),
             Origin::File(path) => path,
@@ -76,17 +76,17 @@ impl Source {
         }
     }
 
-    pub(crate) fn fault(&self, message: impl Into<String>) -> Fault {
-        Fault { path: self.path.clone(), message: message.into() }
+    pub(crate) fn fault(&self, message: impl Into<String>) -> ConfigFault {
+        ConfigFault { path: self.path.clone(), message: message.into() }
     }
 }
 
 impl Sources {
     /// Reads all of them; this may block.
-    pub(crate) fn read(&self) -> Result<Material, Vec<Fault>> {
+    pub(crate) fn read(&self) -> Result<TlsFiles, Vec<ConfigFault>> {
         let authorities = self.authorities.as_ref().map(Source::read).transpose();
         match (self.certificate.read(), self.key.read(), authorities) {
-            (Ok(certificate), Ok(key), Ok(authorities)) => Ok(Material { certificate, key, authorities }),
+            (Ok(certificate), Ok(key), Ok(authorities)) => Ok(TlsFiles { certificate, key, authorities }),
             (certificate, key, authorities) => {
                 Err([certificate.err(), key.err(), authorities.err()].into_iter().flatten().collect())
             }
@@ -94,7 +94,7 @@ impl Sources {
     }
 }
 
-impl Material {
+impl TlsFiles {
     /// The same for the same contents; it does not hold the key.
     pub(crate) fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new();

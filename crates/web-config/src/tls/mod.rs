@@ -17,13 +17,13 @@ use rustls::{
 
 use crate::{
     go_yaml,
-    tls::client_auth::{Demand, Verifier},
-    tls::files::{Material, Source, Sources},
+    tls::client_auth::{ClientAuth, Verifier},
+    tls::files::{Source, Sources, TlsFiles},
     tls::names::Names,
     tls::pem::{Authorities, Unusable},
-    tls::reload::Renewal,
+    tls::reload::CertReloader,
 };
-use yaml_reader::{Fault, Faults, Section};
+use yaml_reader::{ConfigFault, ConfigFaults, Section};
 
 /// What stays while certificates come and go.
 pub(crate) struct Settings {
@@ -31,7 +31,7 @@ pub(crate) struct Settings {
     provider: Arc<CryptoProvider>,
     versions: Vec<&'static rustls::SupportedProtocolVersion>,
     prefer_own_order: bool,
-    demand: Demand,
+    demand: ClientAuth,
     sans: Option<Vec<String>>,
     protocols: Vec<Vec<u8>>,
 }
@@ -48,7 +48,12 @@ struct Said {
 }
 
 /// Parses the section. `None` means that TLS is off, or that there are faults.
-pub(crate) fn parse(mut section: Section<'_>, folder: &Path, http2: bool, warnings: &Faults) -> Option<Renewal> {
+pub(crate) fn parse(
+    mut section: Section<'_>,
+    folder: &Path,
+    http2: bool,
+    warnings: &ConfigFaults,
+) -> Option<CertReloader> {
     let is_empty = section.is_empty();
     let said = Said::take(&mut section, folder, warnings);
     section.end();
@@ -56,7 +61,7 @@ pub(crate) fn parse(mut section: Section<'_>, folder: &Path, http2: bool, warnin
         let settings = said.settle(&section, http2, warnings)?;
         let renewal = settings.sources.read().and_then(|material| {
             settings.warn(&material, warnings);
-            Renewal::new(settings, &material)
+            CertReloader::new(settings, &material)
         });
         return section.take_over(renewal);
     }
@@ -68,7 +73,7 @@ pub(crate) fn parse(mut section: Section<'_>, folder: &Path, http2: bool, warnin
 }
 
 impl Said {
-    fn take(section: &mut Section<'_>, folder: &Path, warnings: &Faults) -> Self {
+    fn take(section: &mut Section<'_>, folder: &Path, warnings: &ConfigFaults) -> Self {
         Self {
             certificate: Source::take(section, ["cert_file", "cert"], folder, warnings),
             key: Source::take(section, ["key_file", "key"], folder, warnings),
@@ -85,7 +90,7 @@ impl Said {
         self.certificate.is_some() || self.key.is_some() || self.authorities.is_some() || self.auth_type.is_some()
     }
 
-    fn settle(self, section: &Section<'_>, http2: bool, warnings: &Faults) -> Option<Settings> {
+    fn settle(self, section: &Section<'_>, http2: bool, warnings: &ConfigFaults) -> Option<Settings> {
         let demand = demand(section, self.auth_type.as_deref().unwrap_or_default(), self.authorities.is_some());
         if let Some(sans) = &self.sans {
             warn_of_sans(section, sans, demand, warnings);
@@ -109,26 +114,28 @@ impl Said {
     }
 }
 
-fn demand(section: &Section<'_>, name: &str, has_authorities: bool) -> Demand {
-    let Some(demand) = Demand::parse(name) else {
+fn demand(section: &Section<'_>, name: &str, has_authorities: bool) -> ClientAuth {
+    let Some(demand) = ClientAuth::parse(name) else {
         section.fault(
             "client_auth_type",
             "must be `NoClientCert`, `RequestClientCert`, `RequireAnyClientCert`, `VerifyClientCertIfGiven` or \
              `RequireAndVerifyClientCert`",
         );
-        return Demand::Nothing;
+        return ClientAuth::Nothing;
     };
-    if demand == Demand::Nothing && has_authorities {
+    if demand == ClientAuth::Nothing && has_authorities {
         section.fault("client_auth_type", "must demand a certificate of clients where there is a client CA");
     }
     demand
 }
 
-fn warn_of_sans(section: &Section<'_>, sans: &[String], demand: Demand, warnings: &Faults) {
+fn warn_of_sans(section: &Section<'_>, sans: &[String], demand: ClientAuth, warnings: &ConfigFaults) {
     let path = section.path_of("client_allowed_sans");
     match demand {
-        Demand::Nothing => warnings.note(path, "has no effect: `client_auth_type` demands no certificate of clients"),
-        Demand::Request | Demand::RequireAny => {
+        ClientAuth::Nothing => {
+            warnings.note(path, "has no effect: `client_auth_type` demands no certificate of clients")
+        }
+        ClientAuth::Request | ClientAuth::RequireAny => {
             warnings.note(path, "proves nothing: `client_auth_type` lets clients sign their certificates themselves");
         }
         _ if sans.is_empty() => warnings.note(path, "is empty, so every client is refused, as with the toolkit"),
@@ -138,7 +145,7 @@ fn warn_of_sans(section: &Section<'_>, sans: &[String], demand: Demand, warnings
 
 impl Settings {
     /// A server with what the files hold.
-    pub(crate) fn server(&self, material: &Material) -> Result<ServerConfig, Fault> {
+    pub(crate) fn server(&self, material: &TlsFiles) -> Result<ServerConfig, ConfigFault> {
         let keys = self.provider.key_provider;
         let certified = pem::certified(&material.certificate, &material.key, keys).map_err(|error| match error {
             Unusable::Certificate(message) => self.sources.certificate.fault(message),
@@ -148,7 +155,7 @@ impl Settings {
         let builder = builder.with_protocol_versions(&self.versions);
         let builder = builder.map_err(|error| self.sources.certificate.fault(error.to_string()))?;
         let verifier = match self.demand {
-            Demand::Nothing => WebPkiClientVerifier::no_client_auth(),
+            ClientAuth::Nothing => WebPkiClientVerifier::no_client_auth(),
             _ => Arc::new(self.verifier(material)),
         };
         let builder = builder.with_client_cert_verifier(verifier);
@@ -161,12 +168,12 @@ impl Settings {
         Ok(server)
     }
 
-    fn verifier(&self, material: &Material) -> Verifier {
+    fn verifier(&self, material: &TlsFiles) -> Verifier {
         let (authorities, _) = self.authorities(material);
         Verifier::new(self.demand, self.sans.clone(), authorities, self.provider.clone())
     }
 
-    fn authorities(&self, material: &Material) -> (Authorities, usize) {
+    fn authorities(&self, material: &TlsFiles) -> (Authorities, usize) {
         match &material.authorities {
             Some(pem) => pem::authorities(pem),
             None if self.demand.verifies() => (pem::of_the_system(), 0),
@@ -175,7 +182,7 @@ impl Settings {
     }
 
     /// What the toolkit says nothing about.
-    fn warn(&self, material: &Material, warnings: &Faults) {
+    fn warn(&self, material: &TlsFiles, warnings: &ConfigFaults) {
         let (authorities, unusable) = self.authorities(material);
         let path =
             self.sources.authorities.as_ref().map_or("tls_server_config.client_auth_type", |source| &source.path);

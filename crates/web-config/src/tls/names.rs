@@ -7,7 +7,7 @@ use rustls::{
 };
 
 use crate::go_yaml;
-use yaml_reader::{Faults, Section};
+use yaml_reader::{ConfigFaults, Section};
 
 /// What Go calls secure.
 const CIPHERS: [(&str, CipherSuite); 13] = [
@@ -63,7 +63,7 @@ impl Names {
     }
 
     /// What rustls can do of it.
-    pub(crate) fn speech(&self, section: &Section<'_>, http2: bool, warnings: &Faults) -> Speech {
+    pub(crate) fn speech(&self, section: &Section<'_>, http2: bool, warnings: &ConfigFaults) -> Speech {
         let versions = self.versions(section, warnings);
         let mut provider = aws_lc_rs::default_provider();
         if http2 && self.min < 3 && !self.ciphers.is_empty() && !HTTP2_CIPHERS.iter().any(|name| self.names(name)) {
@@ -93,7 +93,7 @@ impl Names {
         Speech { provider, versions }
     }
 
-    fn versions(&self, section: &Section<'_>, warnings: &Faults) -> Vec<&'static SupportedProtocolVersion> {
+    fn versions(&self, section: &Section<'_>, warnings: &ConfigFaults) -> Vec<&'static SupportedProtocolVersion> {
         if self.max < 2 {
             section.fault("max_version", "nothing older than TLS 1.2 is spoken here; must be `TLS12` or `TLS13`");
         } else if self.max < self.min {
@@ -107,7 +107,12 @@ impl Names {
     }
 
     /// A list that names no cipher of TLS 1.3 leaves all of them, as with Go, where they cannot be chosen at all.
-    fn suites(&self, section: &Section<'_>, provider: &CryptoProvider, warnings: &Faults) -> Vec<SupportedCipherSuite> {
+    fn suites(
+        &self,
+        section: &Section<'_>,
+        provider: &CryptoProvider,
+        warnings: &ConfigFaults,
+    ) -> Vec<SupportedCipherSuite> {
         let have = |id: &CipherSuite| provider.cipher_suites.iter().find(|suite| suite.suite() == *id).copied();
         let mut suites = left(section, "cipher_suites", &self.ciphers, &CIPHERS, have, warnings);
         if suites.is_empty() {
@@ -157,7 +162,7 @@ fn left<I, T>(
     names: &[String],
     table: &[(&str, I)],
     have: impl Fn(&I) -> Option<T>,
-    warnings: &Faults,
+    warnings: &ConfigFaults,
 ) -> Vec<T> {
     let mut left = Vec::new();
     for name in names {

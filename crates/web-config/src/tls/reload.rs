@@ -13,8 +13,8 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::{tls::Settings, tls::files::Material};
-use yaml_reader::Fault;
+use crate::{tls::Settings, tls::files::TlsFiles};
+use yaml_reader::ConfigFault;
 
 /// A flood of handshakes must not become a flood of reads.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What to shake hands with.
-pub(crate) struct Renewal {
+pub(crate) struct CertReloader {
     settings: Arc<Settings>,
     current: Arc<watch::Sender<Arc<ServerConfig>>>,
     look: Arc<Mutex<Look>>,
@@ -33,11 +33,11 @@ pub(crate) struct Renewal {
 struct Look {
     at: Instant,
     digest: [u8; 32],
-    complaints: Vec<Fault>,
+    complaints: Vec<ConfigFault>,
 }
 
-impl Renewal {
-    pub(crate) fn new(settings: Settings, material: &Material) -> Result<Self, Vec<Fault>> {
+impl CertReloader {
+    pub(crate) fn new(settings: Settings, material: &TlsFiles) -> Result<Self, Vec<ConfigFault>> {
         let server = settings.server(material).map_err(|fault| vec![fault])?;
         let look = Look { at: Instant::now(), digest: material.digest(), complaints: Vec::new() };
         Ok(Self {

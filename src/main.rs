@@ -12,7 +12,7 @@ use anyhow::Context;
 use atlas_simulator::{Scenario, ScenarioError, Simulator};
 use clap::Parser;
 use mongodbatlas_peering_exporter::{
-    ReadConfigs, Reload, Reloads,
+    ReadConfigs, ReloadRequest, Reloads,
     cli::{Args, Command},
     commands::demo,
     commands::doctor,
@@ -200,7 +200,7 @@ async fn listen_for_simulator(args: &Args) -> anyhow::Result<TcpListener> {
 }
 
 /// Cancelled when the system or a person asks for the end. SIGHUP wishes the config to be read again, where there is one.
-fn signals(wish: Option<mpsc::Sender<Reload>>) -> anyhow::Result<CancellationToken> {
+fn signals(wish: Option<mpsc::Sender<ReloadRequest>>) -> anyhow::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
     let mut hangup = signal(SignalKind::hangup()).context("watch for SIGHUP")?;

@@ -5,6 +5,7 @@ mod api;
 mod carry_over;
 mod discovery;
 mod group;
+mod health;
 mod listing;
 mod poll;
 
@@ -19,6 +20,7 @@ pub use self::{
     carry_over::Candidate,
     discovery::DiscoveryEvent,
     group::GroupState,
+    health::{not_ready_reason, stall_reason},
     listing::ListingState,
     poll::{Cause, Failure, ListingEvent, PollResult},
 };

@@ -14,7 +14,7 @@ use atlas::{
 };
 use atlas_simulator::{Request, Scenario, Simulator};
 use mongodbatlas_peering_exporter::{
-    Reload, Reloads,
+    ReloadRequest, Reloads,
     config::{Config, PollConfig, USER_AGENT},
     run,
     shard::Shard,
@@ -196,7 +196,7 @@ pub struct Rig {
 
 /// Gives a running exporter another config.
 pub struct Reloader {
-    wish: mpsc::Sender<Reload>,
+    wish: mpsc::Sender<ReloadRequest>,
     next: Arc<Mutex<Result<Config, String>>>,
 }
 

@@ -1,20 +1,17 @@
 # syntax=docker/dockerfile:1
 FROM rust:1-bookworm AS build
 WORKDIR /src
-
-# The dependencies in a layer of their own: they are compiled anew only when the lock file changes.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src benches \
-    && echo 'fn main() {}' > src/main.rs && touch src/lib.rs && echo 'fn main() {}' > benches/load.rs \
-    && cargo build --release --locked
-
+COPY benches ./benches
+COPY crates ./crates
 COPY src ./src
-# cargo goes by the time of a file, and the files above may be newer.
-RUN touch src/main.rs src/lib.rs && cargo build --release --locked
+# The caches keep downloaded and compiled dependencies between builds.
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
+    cargo build --release --locked && cp target/release/mongodbatlas-peering-exporter /usr/local/bin/
 
-# Has the CA certificates and no shell.
+# The base image has CA certificates and no shell.
 FROM gcr.io/distroless/cc-debian12:nonroot
-COPY --from=build /src/target/release/mongodbatlas-peering-exporter /usr/local/bin/
+COPY --from=build /usr/local/bin/mongodbatlas-peering-exporter /usr/local/bin/
 COPY LICENSE /usr/share/doc/mongodbatlas-peering-exporter/
 USER 65532:65532
 EXPOSE 10917

@@ -1,28 +1,30 @@
-# Every way to build, run and check the exporter. Needs Rust, as https://rustup.rs installs it, and a C compiler.
+# Build, run and check the exporter. Needs Rust (https://rustup.rs), make and a C compiler.
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo drill test tools check-web-config bench image
+.PHONY: demo drill test lint setup check-msrv check-dependencies check-web-config bench image
 
-# The exporter on top of a simulated Atlas, without any credential.
+# The exporter on top of a simulated Atlas; needs no credential.
 demo:
 	cargo run --release --locked -- demo
 
-# A peering of the demo breaks, and the page for it arrives: with Debian's Prometheus and Alertmanager, and faster rules.
-drill: tools
+# Breaks a peering in the demo and follows the alert through Debian's Prometheus and Alertmanager, with shorter times.
+drill: setup
 	cargo test --locked --test alerts -- --nocapture drill
 
-# Format, lints and every test; installs the programs that the tests run.
-test: tools
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
-	cargo test --locked
+# Format, lints, documentation and every test.
+test: setup lint
+	cargo test --workspace --locked
 
-# rustfmt and clippy, where Rust was installed without them, and what Debian has that the tests run: prometheus and
-# alertmanager with their tools, curl, systemd-socket-activate, and a browser with its driver.
-tools:
-	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || \
-		rustup component add rustfmt clippy
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --locked --no-deps --document-private-items
+
+# Installs what `make test` runs: the toolchain of rust-toolchain.toml, and from Debian prometheus, alertmanager, curl,
+# systemd-socket-activate and chromium with its driver.
+setup:
+	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup toolchain install
 	@command -v prometheus >/dev/null && command -v promtool >/dev/null && command -v curl >/dev/null && \
 		command -v prometheus-alertmanager >/dev/null && command -v amtool >/dev/null && \
 		command -v systemd-socket-activate >/dev/null && \
@@ -30,21 +32,40 @@ tools:
 		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends \
 			prometheus prometheus-alertmanager curl systemd chromium chromium-driver; }
 
-# Whether Prometheus's exporter-toolkit itself accepts and refuses the web configs that the tests say; needs Go.
+# The oldest Rust that Cargo.toml states.
+MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+
+# Whether that Rust compiles the workspace. Needs rustup, which downloads it.
+check-msrv:
+	rustup run $(MSRV) cargo --version >/dev/null 2>&1 || rustup toolchain install --profile minimal $(MSRV)
+	cargo +$(MSRV) check --workspace --locked --target-dir target/msrv
+
+CARGO_DENY := target/cargo-deny-0.20.2/bin/cargo-deny
+DENY := bans licenses sources
+
+# Licences and sources of the dependencies, and banned crates; see deny.toml. With DENY=advisories it fetches
+# RustSec's database from GitHub.
+check-dependencies: $(CARGO_DENY)
+	$(CARGO_DENY) --locked check $(DENY)
+
+$(CARGO_DENY):
+	cargo install --locked --debug --no-default-features --root target/cargo-deny-0.20.2 cargo-deny@0.20.2
+
+# The web configs of the tests, read by Prometheus's exporter-toolkit itself. Needs Go 1.25.
 check-web-config:
 	cd tests/toolkit && go run .
 
-# The oldest Helm that the chart is for: newer ones take what it takes, and Debian's Go can build it.
+# The oldest Helm that the chart supports; Debian's Go can build it.
 HELM := target/helm-v3.12.3/helm
-# Newer ones need a newer Go than Debian's.
+# The newest that Debian's Go can build.
 ACTIONLINT := target/actionlint-v1.7.7/actionlint
 CHART_READER := target/chart-reader/chart
 CARGO_DEB := target/cargo-deb-3.8.0/bin/cargo-deb
 
 .PHONY: check-deploy deb
 
-# What deploy/ and .github/ hold, by the programs that read it. Needs Go, for Helm and actionlint.
-check-deploy: tools $(HELM) $(ACTIONLINT) $(CHART_READER) $(CARGO_DEB)
+# The units, package, chart and workflows, checked by the programs that read them. Needs Go, for Helm and actionlint.
+check-deploy: setup $(HELM) $(ACTIONLINT) $(CHART_READER) $(CARGO_DEB)
 	@/usr/bin/python3 -c 'import yaml' 2>/dev/null && command -v systemd-analyze >/dev/null && \
 		command -v dpkg-shlibdeps >/dev/null && command -v shellcheck >/dev/null || \
 		{ $(SUDO) apt-get update -q && \
@@ -64,21 +85,21 @@ $(ACTIONLINT):
 $(CHART_READER): $(wildcard tests/chart/*)
 	cd tests/chart && go build -o $(abspath $@) .
 
-# Without optimization and liblzma: seconds in place of minutes, and it calls xz.
+# Without optimization and liblzma it builds in seconds, and calls xz.
 $(CARGO_DEB):
 	cargo install --locked --debug --no-default-features --root target/cargo-deb-3.8.0 cargo-deb@3.8.0
 
-# A Debian package in dist/; TARGET is what to build for, such as x86_64-unknown-linux-musl.
+# A Debian package in dist/. TARGET is the platform, such as x86_64-unknown-linux-musl.
 deb: $(CARGO_DEB)
 	cargo build --release --locked $(if $(TARGET),--target $(TARGET))
 	$(CARGO_DEB) --no-build $(if $(TARGET),--target $(TARGET)) --output dist/
 
-# Grafana's schema of the oldest version that the dashboards are for, and the newest there is.
+# Grafana's SDK for the oldest supported version of Grafana, and the newest SDK.
 GRAFANA_SDKS := 1769699998!10.1.0 0.0.21
 
 .PHONY: check-grafana
 
-# Whether the dashboards are as Grafana's own SDK says; it comes from PyPI. Needs Python 3.11.
+# The dashboards, checked against the types of Grafana's SDK from PyPI. Needs Python 3.11.
 check-grafana:
 	@/usr/bin/python3 -m pip --version >/dev/null 2>&1 || \
 		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends python3-pip; }
@@ -89,7 +110,7 @@ check-grafana:
 		PYTHONPATH="$$folder" /usr/bin/python3 -B grafana/check.py || exit 1; \
 	done
 
-# What a scrape and a poll cost at 12,500 peerings; prints the machine and the spread.
+# The cost of a scrape and of a poll at 12,500 peerings, with the machine and the spread.
 bench:
 	cargo bench --locked --bench load
 

@@ -22,7 +22,7 @@ fn promtool(check: &str, text: &str) -> Result<(), String> {
     let path = folder.path().join("docs.yaml");
     fs::write(&path, text).unwrap();
     let output = Command::new("promtool").args(["check", check]).arg(&path).output();
-    let output = output.unwrap_or_else(|error| panic!("promtool: {error}; `make tools` installs it"));
+    let output = output.unwrap_or_else(|error| panic!("promtool: {error}; `make setup` installs it"));
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
 }
 

@@ -57,7 +57,7 @@ impl Running {
         command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let program = command.get_program().to_string_lossy().into_owned();
         let mut child = command.spawn().unwrap_or_else(|error| match error.kind() {
-            ErrorKind::NotFound => panic!("`{program}` is missing; `make tools` installs it"),
+            ErrorKind::NotFound => panic!("`{program}` is missing; `make setup` installs it"),
             _ => panic!("start `{program}`: {error}"),
         });
         let stdout = Output::of(child.stdout.take().unwrap());

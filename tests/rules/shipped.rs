@@ -66,5 +66,5 @@ pub(crate) fn run(command: &mut Command) -> Output {
 
 /// Fails with the command that installs the program.
 pub(crate) fn missing(name: &str, error: &std::io::Error) -> ! {
-    panic!("start {name}: {error}; `make tools` installs it")
+    panic!("start {name}: {error}; `make setup` installs it")
 }

@@ -1,7 +1,7 @@
-"""Holds dashboards/ to Grafana's schema, as the grafana-foundation-sdk that is installed has it for one version.
+"""Validates dashboards/ against the Grafana schema of the installed version of grafana-foundation-sdk.
 
-A field that the schema does not know, a value of another type and a word that is not one of its list are faults.
-A field that is missing is none: Grafana fills in its default.
+Unknown fields, values of the wrong type and unknown enum values are errors. Missing fields are not: Grafana fills in
+its defaults.
 """
 
 import copy
@@ -20,10 +20,10 @@ from grafana_foundation_sdk.models import dashboard
 FOLDER = pathlib.Path(__file__).resolve().parent / "dashboards"
 
 
-def faults(written):
-    # The SDK reads what it knows and drops the rest, so what does not come out again is unknown.
-    read = dashboard.Dashboard.from_json(copy.deepcopy(written))
-    yield from lost(written, json.loads(JSONEncoder(sort_keys=True).encode(read)), "")
+def errors(source):
+    # The SDK drops fields that it does not know, so a field that is lost in a round trip is unknown.
+    read = dashboard.Dashboard.from_json(copy.deepcopy(source))
+    yield from lost(source, json.loads(JSONEncoder(sort_keys=True).encode(read)), "")
     yield from mistyped(read, object, "")
 
 
@@ -45,9 +45,9 @@ def mistyped(value, hint, path):
         for name, field in vars(value).items():
             yield from mistyped(field, hints.get(name, object), f"{path}.{name}")
     elif isinstance(value, list):
-        of = typing.get_args(hint) if typing.get_origin(hint) is list else (object,)
+        hints = typing.get_args(hint) if typing.get_origin(hint) is list else (object,)
         for index, item in enumerate(value):
-            yield from mistyped(item, of[0], f"{path}[{index}]")
+            yield from mistyped(item, hints[0], f"{path}[{index}]")
     if not fits(value, hint):
         yield f"{path} is {value!r}, but should be {hint}"
 
@@ -55,25 +55,25 @@ def mistyped(value, hint, path):
 def fits(value, hint):
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        return any(fits(value, one) for one in typing.get_args(hint))
+        return any(fits(value, option) for option in typing.get_args(hint))
     if origin is typing.Literal:
         return value in typing.get_args(hint)
     if origin is not None:
         return isinstance(value, origin)
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return value in [one.value for one in hint]
+        return value in [member.value for member in hint]
     if hint is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if getattr(hint, "__module__", "").startswith("grafana_foundation_sdk."):
-        # The SDK leaves some as they are written, and has no class for each that it allows.
+        # The SDK keeps some values as plain mappings, because it has no class for them.
         return isinstance(value, dict) or type(value).__module__.startswith("grafana_foundation_sdk.")
     return not isinstance(hint, type) or isinstance(value, hint)
 
 
-def must_object(written):
-    """Ends the program if a fault of each kind passes."""
+def self_test(source):
+    """Exits if the check accepts a dashboard with a known error."""
     for change in (
         lambda it: it.update(titel=""),
         lambda it: it.update(title=1),
@@ -83,20 +83,20 @@ def must_object(written):
         lambda it: it["panels"][1]["options"].update(graphMode="nothing"),
         lambda it: it["panels"][1]["targets"][0].update(instant="yes"),
     ):
-        broken = copy.deepcopy(written)
+        broken = copy.deepcopy(source)
         change(broken)
-        if not list(faults(broken)):
-            sys.exit("a fault passes, so this check is worth nothing")
+        if not list(errors(broken)):
+            sys.exit("the check accepts a dashboard with an error")
 
 
 def main():
     plugins.register_default_plugins()
     files = sorted(FOLDER.glob("*.json"))
-    found = [f"{file.name}: {fault}" for file in files for fault in faults(json.loads(file.read_text()))]
+    found = [f"{file.name}: {error}" for file in files for error in errors(json.loads(file.read_text()))]
     if found or not files:
-        sys.exit("\n".join(found) or f"no dashboards in {FOLDER}")
-    must_object(json.loads((FOLDER / "overview.json").read_text()))
-    print(f"{len(files)} dashboards are as the SDK {importlib.metadata.version('grafana-foundation-sdk')} says")
+        sys.exit("\n".join(found) or f"{FOLDER}: no dashboards found")
+    self_test(json.loads((FOLDER / "overview.json").read_text()))
+    print(f"{len(files)} dashboards are valid for the schema of SDK {importlib.metadata.version('grafana-foundation-sdk')}")
 
 
 main()

@@ -1,4 +1,4 @@
-"""The programs that check, and what every check does with them."""
+"""The programs that the checks run, and helpers for all checks."""
 
 import pathlib
 import re
@@ -11,7 +11,7 @@ HELM, CHART_READER, CARGO_DEB, EXPORTER = (pathlib.Path(arg).resolve() for arg i
 
 
 def run(*command, ok=True, warnings=False, text=None):
-    """What a command writes; it must succeed, or fail, as told."""
+    """Runs a command and returns its output. Exits if it does not succeed, or with `ok=False` if it does not fail."""
     done = subprocess.run([str(part) for part in command], input=text, capture_output=True, text=True, check=False)
     output = done.stdout + done.stderr
     if (done.returncode == 0) != ok:
@@ -21,11 +21,11 @@ def run(*command, ok=True, warnings=False, text=None):
 
 def same(what, found, expected):
     if found != expected:
-        sys.exit(f"{what}: {found!r} instead of {expected!r}")
+        sys.exit(f"{what}: expected {expected!r}, found {found!r}")
 
 
 def check_config(folder, config, args):
-    """The exporter accepts a config with these flags, where every file that the config names is there."""
+    """The exporter must accept the config with these flags. Creates every file that the config names."""
     (folder / "config.yaml").write_text(config)
     for name in re.findall(r"_file: (\S+)", config):
         (folder / name).write_text("x\n")

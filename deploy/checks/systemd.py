@@ -1,4 +1,4 @@
-"""The unit, its socket and its drop-ins."""
+"""Checks the unit, its socket and its drop-ins."""
 
 import re
 import shlex
@@ -9,7 +9,7 @@ UNIT = HERE / "systemd" / "mongodbatlas-peering-exporter.service"
 
 
 def drop_in(folder, name):
-    """A drop-in beside the unit, for the exporter that is here."""
+    """Copies a drop-in next to the unit, with the path of the built exporter, and returns the original text."""
     text = (HERE / "systemd" / name).read_text()
     path = folder / f"{UNIT.name}.d" / name
     path.parent.mkdir(exist_ok=True)
@@ -18,7 +18,7 @@ def drop_in(folder, name):
 
 
 def flags(unit):
-    """What the unit starts the exporter with; operators add to it in ARGS."""
+    """Returns the flags of ExecStart; operators add more in ARGS."""
     (start,) = re.findall(r"^ExecStart=/usr/bin/mongodbatlas-peering-exporter (.*) \$ARGS$", unit, re.M)
     return shlex.split(start)
 
@@ -28,25 +28,25 @@ def systemd(folder):
     start = flags(text)
     copy = folder / UNIT.name
     copy.write_text(text.replace("ExecStart=/usr/bin/mongodbatlas-peering-exporter", f"ExecStart={EXPORTER}"))
-    # It tells what it does not know, and still succeeds; other units of this machine are not ours.
+    # It succeeds even if it warns about unknown settings. Ignore warnings about other units of this machine.
     warnings = run("systemd-analyze", "verify", copy, warnings=True).splitlines()
     same("warnings", [line for line in warnings if UNIT.name in line], [])
     run("systemd-analyze", "security", "--offline=true", "--threshold=15", copy)
 
-    # With the socket, and both drop-ins.
+    # The unit with the socket and both drop-ins.
     socket = folder / UNIT.with_suffix(".socket").name
     socket.write_text(UNIT.with_suffix(".socket").read_text())
-    same("flags on the socket", flags(drop_in(folder, "socket.conf")), [*start, "--web.systemd-socket"])
-    guard = drop_in(folder, "web.conf")
+    same("flags with the socket", flags(drop_in(folder, "socket.conf")), [*start, "--web.systemd-socket"])
+    web = drop_in(folder, "web.conf")
     warnings = run("systemd-analyze", "verify", socket, copy, warnings=True).splitlines()
     same("warnings", [line for line in warnings if UNIT.stem in line], [])
-    credentials = re.findall(r"^LoadCredential=([^:]+):", guard, re.M)
+    credentials = re.findall(r"^LoadCredential=([^:]+):", web, re.M)
     same("credentials", credentials, ["web.yaml", "server.crt", "server.key"])
 
-    # The file that systemd reads more flags from has none as it is shipped.
+    # The file for additional flags is shipped without flags.
     (defaults,) = re.findall(r"^EnvironmentFile=-(.*)$", text, re.M)
-    same("file of flags", defaults, f"/etc/default/{UNIT.stem}")
-    same("more flags", re.findall(r"^[^#].*$", (HERE / "systemd" / "default").read_text(), re.M), ['ARGS=""'])
+    same("file for additional flags", defaults, f"/etc/default/{UNIT.stem}")
+    same("additional flags", re.findall(r"^[^#].*$", (HERE / "systemd" / "default").read_text(), re.M), ['ARGS=""'])
 
     config = (HERE / "systemd" / "config.yaml").read_text()
     (credential,) = re.findall(r"^LoadCredential=([^:]+):", text, re.M)

@@ -1,12 +1,12 @@
-"""Values of the chart: every mode, and what is refused."""
+"""Values of the chart: every mode, and invalid values."""
 
-LEAST = {
+MINIMAL = {
     "existingSecret": "atlas",
     "config": {"accounts": [{"client_id": "mdb_sa_id_0123456789abcdef01234567", "client_secret_file": "client-secret"}]},
 }
-SHARDS = {**LEAST, "shards": {"count": 3}}
+SHARDS = {**MINIMAL, "shards": {"count": 3}}
 ALL = {
-    **LEAST,
+    **MINIMAL,
     "config": {
         "poll": {"interval": "2m", "concurrency": 4, "containers": False},
         "accounts": [
@@ -26,7 +26,7 @@ ALL = {
                 "api_version": "v1.0",
                 "public_key": "abcdefgh",
                 "private_key_file": "private-key",
-                # Digits only, and one that YAML would take for a number: they must stay texts.
+                # Strings that YAML would read as numbers must stay strings.
                 "groups": [{"id": "535682379478703713217012", "name": "1e3"}, {"id": "5356823794e9999999999990"}],
             },
         ],
@@ -53,8 +53,8 @@ ALL = {
     "networkPolicy": {"enabled": True, "from": [{"namespaceSelector": {}}], "egressPorts": [443, 3128]},
 }
 ALL_SHARDS = {**ALL, "replicas": 1, "shards": {"count": 3}}
-GUARDED = {
-    **LEAST,
+SECURED = {
+    **MINIMAL,
     "webConfig": {"existingSecret": "atlas-web"},
     "serviceMonitor": {
         "enabled": True,
@@ -74,50 +74,50 @@ GUARDED = {
 PASSWORDS = {
     **SHARDS,
     "webConfig": {"existingSecret": "atlas-web"},
-    "serviceMonitor": {"enabled": True, "basicAuth": GUARDED["serviceMonitor"]["basicAuth"]},
+    "serviceMonitor": {"enabled": True, "basicAuth": SECURED["serviceMonitor"]["basicAuth"]},
 }
 OPTIONAL = ["NetworkPolicy", "PrometheusRule", "ServiceMonitor"]
 MODES = {
-    "plain": (LEAST, ["ConfigMap", "Deployment", "Service"]),
+    "minimal": (MINIMAL, ["ConfigMap", "Deployment", "Service"]),
     "shards": (SHARDS, ["ConfigMap", "Service", "StatefulSet"]),
     "all": (ALL, ["ConfigMap", "Deployment", "Service", *OPTIONAL]),
     "all with shards": (ALL_SHARDS, ["ConfigMap", "Service", "StatefulSet", *OPTIONAL]),
-    "guarded": (GUARDED, ["ConfigMap", "Deployment", "Service", "ServiceMonitor"]),
-    "passwords and shards": (PASSWORDS, ["ConfigMap", "Service", "ServiceMonitor", "StatefulSet"]),
+    "with TLS and passwords": (SECURED, ["ConfigMap", "Deployment", "Service", "ServiceMonitor"]),
+    "with passwords and shards": (PASSWORDS, ["ConfigMap", "Service", "ServiceMonitor", "StatefulSet"]),
 }
 
 
 def account(**changes):
-    return {**LEAST, "config": {"accounts": [{**LEAST["config"]["accounts"][0], **changes}]}}
+    return {**MINIMAL, "config": {"accounts": [{**MINIMAL["config"]["accounts"][0], **changes}]}}
 
 
 def monitor(**changes):
-    return {**GUARDED, "serviceMonitor": {**GUARDED["serviceMonitor"], **changes}}
+    return {**SECURED, "serviceMonitor": {**SECURED["serviceMonitor"], **changes}}
 
 
-# What is refused, and a word of the reason.
-BAD = {
+# Invalid values, with a word that the error must contain.
+INVALID = {
     "nothing": ({}, "existingSecret"),
-    "no Secret": ({"config": LEAST["config"]}, "existingSecret"),
+    "no Secret": ({"config": MINIMAL["config"]}, "existingSecret"),
     "no account": ({"existingSecret": "atlas"}, "accounts"),
     "a secret": (account(client_secret="x"), "client_secret"),
-    "a variable that nobody sets": (account(client_secret_env="X"), "client_secret_env"),
+    "a variable that cannot be set": (account(client_secret_env="X"), "client_secret_env"),
     "both kinds of credential": (account(private_key_file="x"), "oneOf|one and only one"),
-    "an unknown key": ({**LEAST, "replicaCount": 2}, "replicaCount"),
-    "an unknown key of the config": ({**LEAST, "config": {**LEAST["config"], "polls": {}}}, "polls"),
-    "no shard": ({**LEAST, "shards": {"count": 0}}, "count"),
-    "shards in replicas": ({**SHARDS, "replicas": 2}, "replicas"),
-    "too many replicas": ({**LEAST, "replicas": 4}, "replicas"),
-    "a label that selects": ({**LEAST, "podLabels": {"app.kubernetes.io/name": "x"}}, "podLabels"),
-    "an unknown level": ({**LEAST, "log": {"level": "trace"}}, "level"),
-    "a path that hides the probes": ({**LEAST, "telemetryPath": "/-/healthy"}, "telemetryPath"),
-    "too little time for the end": ({**LEAST, "terminationGracePeriodSeconds": 5}, "terminationGracePeriod"),
-    "TLS without a web config": ({**GUARDED, "webConfig": {"existingSecret": ""}}, "webConfig.existingSecret"),
+    "an unknown key": ({**MINIMAL, "replicaCount": 2}, "replicaCount"),
+    "an unknown key of the config": ({**MINIMAL, "config": {**MINIMAL["config"], "polls": {}}}, "polls"),
+    "no shards": ({**MINIMAL, "shards": {"count": 0}}, "count"),
+    "shards with replicas": ({**SHARDS, "replicas": 2}, "replicas"),
+    "too many replicas": ({**MINIMAL, "replicas": 4}, "replicas"),
+    "a label of the selector": ({**MINIMAL, "podLabels": {"app.kubernetes.io/name": "x"}}, "podLabels"),
+    "an unknown log level": ({**MINIMAL, "log": {"level": "trace"}}, "level"),
+    "a metrics path that hides a probe": ({**MINIMAL, "telemetryPath": "/-/healthy"}, "telemetryPath"),
+    "too short a grace period": ({**MINIMAL, "terminationGracePeriodSeconds": 5}, "terminationGracePeriod"),
+    "TLS without a web config": ({**SECURED, "webConfig": {"existingSecret": ""}}, "webConfig.existingSecret"),
     "passwords without a web config": ({**PASSWORDS, "webConfig": {"existingSecret": ""}}, "webConfig.existingSecret"),
-    "a client's certificate without TLS": (monitor(scheme="http"), "serviceMonitor.scheme"),
+    "a client certificate without TLS": (monitor(scheme="http"), "serviceMonitor.scheme"),
     "an unknown scheme": (monitor(scheme="tls"), "serviceMonitor.scheme"),
     "a user without a password": (monitor(basicAuth={"username": {"name": "a", "key": "b"}}), "password"),
     "a password in the values": (monitor(basicAuth={"username": "a", "password": "b"}), "basicAuth.password"),
-    "a web config in the values": ({**LEAST, "webConfig": {"basic_auth_users": {}}}, "basic_auth_users"),
-    "a port that is none": ({**LEAST, "service": {"port": 0}}, "port"),
+    "a web config in the values": ({**MINIMAL, "webConfig": {"basic_auth_users": {}}}, "basic_auth_users"),
+    "an invalid port": ({**MINIMAL, "service": {"port": 0}}, "port"),
 }

@@ -105,8 +105,8 @@ fn every_panel_says_what_its_numbers_are_and_what_it_means_if_there_are_none() {
 fn the_variables_narrow_every_panel_about_peerings_targets_and_accounts() {
     let of_targets = ["account=~\"$account\"", "group_id=~\"$group", "provider=~\"$provider\""];
     for (name, row, matchers) in [
-        ("overview", "State of the peerings", &of_targets[..]),
-        ("overview", "What is not AVAILABLE", &of_targets),
+        ("overview", "Peering status", &of_targets[..]),
+        ("overview", "Unavailable peerings", &of_targets),
         ("exporter", "Polls", &of_targets),
         ("exporter", "Atlas API", &of_targets[..1]),
         ("exporter", "Accounts", &of_targets[..1]),

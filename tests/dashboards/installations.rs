@@ -47,21 +47,21 @@ fn each_installation_is_judged_by_its_own_interval_shards_and_accounts() {
     let intervals = [group("e", "14"), group("w", "0.125")].join(", ");
     let (account, replica) = (r#", account="x""#, r#", instance="a""#);
     let expected = [
-        answers("overview", "Targets without fresh data", 'A', &number("1")),
-        answers("exporter", "Targets without fresh data", 'A', &number("1")),
-        answers("exporter", "Freshness of every target", 'B', &intervals),
+        answers("overview", "Listings without fresh data", 'A', &number("1")),
+        answers("exporter", "Listings without fresh data", 'A', &number("1")),
+        answers("exporter", "Listing freshness", 'B', &intervals),
         answers("exporter", "Slowest poll", 'B', &both("", "60", "3600")),
-        answers("exporter", "Shards missing", 'A', &number("1")),
+        answers("exporter", "Missing shards", 'A', &number("1")),
         answers("exporter", "Exporters down", 'A', &number("1")),
         answers("exporter", "Replicas and shards", 'A', &both(replica, "1", "0")),
         answers("exporter", "Replicas and shards", 'G', &both(replica, "2", "1")),
-        answers("exporter", "Credentials in trouble", 'A', &number("2")),
+        answers("exporter", "Credential problems", 'A', &number("2")),
         answers("exporter", "Credentials", 'B', &both(account, "0", "1")),
-        answers("exporter", "Discoveries that fail", 'A', &number("1")),
+        answers("exporter", "Failing discoveries", 'A', &number("1")),
         answers("exporter", "Discovery", 'A', &both(account, "1", "1")),
         answers("exporter", "Discovery", 'B', &both(account, "0", "1")),
         answers("exporter", "Discovery", 'D', &both(account, "14", "0.125")),
-        answers("exporter", "Groups that are watched", 'A', &both(account, "1", "1")),
+        answers("exporter", "Polled projects", 'A', &both(account, "1", "1")),
     ]
     .concat();
     check("installations", SIDE_BY_SIDE.trim_start_matches('\n'), &expected);

@@ -12,28 +12,28 @@ use crate::{
 const EMPTY_IF_ALL_IS_WELL: [(&str, &str, &str); 13] = [
     ("overview", "Peerings that are not AVAILABLE A", "lists what is wrong"),
     ("overview", "Peerings that are not AVAILABLE B", "lists what is wrong"),
-    ("overview", "AWS requests that wait for acceptance A", "nothing waits"),
+    ("overview", "AWS requests awaiting acceptance A", "nothing waits"),
     ("peering", "Error A", "Atlas reports none"),
-    ("peering", "Why polls fail A", "they do not"),
+    ("peering", "Poll failure reasons A", "they do not"),
     ("peering", "Alerts A", "none is pending or fires"),
     ("peering", "Alerts B", "none is pending or fires"),
-    ("exporter", "Freshness of every target F", "the reasons of polls that fail"),
+    ("exporter", "Listing freshness F", "the reasons of polls that fail"),
     ("exporter", "Failed polls by reason A", "a reason appears with its first failure"),
     ("exporter", "Discovery E", "the reasons of discoveries that fail"),
     ("exporter", "Failed discoveries by reason A", "a reason appears with its first failure"),
-    ("exporter", "End of the API version A", "Atlas announces no end"),
-    ("exporter", "End of the API version B", "Atlas announces no end"),
+    ("exporter", "API version sunset A", "Atlas announces no end"),
+    ("exporter", "API version sunset B", "Atlas announces no end"),
 ];
 
 /// What has no answer in the demo, and why.
 const EMPTY_IN_THE_DEMO: [(&str, &str, &str); 7] = [
-    ("exporter", "Freshness of every target F", "no poll fails"),
+    ("exporter", "Listing freshness F", "no poll fails"),
     ("exporter", "Failed polls by reason A", "no poll fails"),
     ("exporter", "Discovery E", "no discovery fails"),
     ("exporter", "Failed discoveries by reason A", "no discovery fails"),
-    ("exporter", "End of the API version A", "the simulated Atlas announces no end"),
-    ("exporter", "End of the API version B", "the simulated Atlas announces no end"),
-    ("peering", "Why polls fail A", "no poll fails"),
+    ("exporter", "API version sunset A", "the simulated Atlas announces no end"),
+    ("exporter", "API version sunset B", "the simulated Atlas announces no end"),
+    ("peering", "Poll failure reasons A", "no poll fails"),
 ];
 
 pub(crate) const ALL_IS_WELL: &str = "
@@ -70,15 +70,15 @@ async fn every_query_has_an_answer_while_all_is_well() {
         ("overview", "Available", "1"),
         ("overview", "Not available", "0"),
         ("overview", "Lost in the time range", "0"),
-        ("overview", "Targets without fresh data", "0"),
+        ("overview", "Listings without fresh data", "0"),
         ("peering", "Available", "1"),
         ("peering", "Status changes", "0"),
         ("peering", "Last poll", "1"),
-        ("exporter", "Targets that fail", "0"),
-        ("exporter", "Credentials in trouble", "0"),
-        ("exporter", "Discoveries that fail", "0"),
+        ("exporter", "Failing listings", "0"),
+        ("exporter", "Credential problems", "0"),
+        ("exporter", "Failing discoveries", "0"),
         ("exporter", "Exporters down", "0"),
-        ("exporter", "Shards missing", "0"),
+        ("exporter", "Missing shards", "0"),
     ] {
         assert_eq!(number(&system.ask(&query(dashboard, title, 'A')).await), expected, "{dashboard}: {title}");
     }
@@ -115,7 +115,7 @@ async fn a_second_replica_doubles_no_number() {
     for (dashboard, title, series, expected) in [
         ("overview", "Peerings", 1, "2"),
         // Three providers of one group.
-        ("exporter", "Freshness of every target", 3, ""),
+        ("exporter", "Listing freshness", 3, ""),
         ("exporter", "Polls over time", 3, ""),
         ("overview", "Status over time", 2, ""),
         ("exporter", "Discovery", 1, "1"),

@@ -63,9 +63,9 @@ fn the_second_is_believed(test: &str, series: &str) {
         // Since the twelfth minute replica `b` has been the one that heard last.
         expected("peering", "Status changes", &number("1")),
         expected("peering", "In this status since", &number("719000")),
-        expected("peering", "Age of what is shown", &number("300")),
+        expected("peering", "Data age", &number("300")),
         expected("peering", "Last poll", &number("1")),
-        expected("exporter", "Targets that fail", &number("0")),
+        expected("exporter", "Failing listings", &number("0")),
     ]
     .concat();
     check(test, series, &expected);

@@ -10,7 +10,7 @@ use crate::{
     queries::{ALL_IS_WELL, number},
 };
 
-/// What `Freshness of every target` shows as `never`.
+/// What `Listing freshness` shows as `never`.
 const NEVER: &str = "1000000000";
 /// How `Status over time` codes FAILED.
 const FAILED: &str = "7";
@@ -35,15 +35,15 @@ async fn what_is_lost_or_never_answered_stands_out() {
     }
     the_columns_of_tables_are_labels_of_their_queries(&system).await;
     for (dashboard, title, letter, expected) in [
-        ("exporter", "Targets that fail", 'A', "6"),
-        ("exporter", "Discoveries that fail", 'A', "1"),
+        ("exporter", "Failing listings", 'A', "6"),
+        ("exporter", "Failing discoveries", 'A', "1"),
         ("peering", "Last poll", 'A', "0"),
     ] {
         system.wait_for(&query(dashboard, title, letter), |answer| number(answer) == expected).await;
     }
     // The peerings of one group are those of an earlier poll, of the other none were ever known.
-    system.wait_for(&query("exporter", "Targets by their last poll", 'B'), |answer| last(answer) == "3").await;
-    assert_eq!(last(&system.ask(&query("exporter", "Targets by their last poll", 'C')).await), "3");
+    system.wait_for(&query("exporter", "Listings by last poll result", 'B'), |answer| last(answer) == "3").await;
+    assert_eq!(last(&system.ask(&query("exporter", "Listings by last poll result", 'C')).await), "3");
 
     system.end_exporter();
     system.wait_for(&query("exporter", "Exporters down", 'A'), |answer| number(answer) == "2").await;
@@ -56,10 +56,10 @@ async fn a_group_that_never_answers(system: &System) {
     system.simulate("groups", r#"{"id": "5e57d85c854180642f784402", "name": "not-ours"}"#).await;
     let is_never =
         |series: &Value| text(series, "/value/1") == NEVER && text(series, "/metric/group_name") == "not-ours";
-    let ages = system.wait_for(&query("exporter", "Freshness of every target", 'A'), |answer| answer.len() == 6).await;
+    let ages = system.wait_for(&query("exporter", "Listing freshness", 'A'), |answer| answer.len() == 6).await;
     assert_eq!(ages.iter().filter(|series| is_never(series)).count(), 3, "{ages:#?}");
     assert_eq!(number(&system.ask(&query("overview", "Oldest data", 'A')).await), NEVER);
-    assert_eq!(number(&system.ask(&query("overview", "Targets without fresh data", 'A')).await), "3");
+    assert_eq!(number(&system.ask(&query("overview", "Listings without fresh data", 'A')).await), "3");
 }
 
 async fn a_peering_that_fails_and_one_that_waits(system: &System) {
@@ -81,7 +81,7 @@ async fn a_peering_that_fails_and_one_that_waits(system: &System) {
     let request = r#"{"provider": "AWS", "status": "PENDING_ACCEPTANCE", "age": "6d", "vpcId": "vpc-0f1e2d3c4b5a69788",
         "awsAccountId": "358363220050", "connectionId": "pcx-0e3c7b5d1a9f86240"}"#;
     system.simulate("groups/5e57d85c854180642f784401/peers", request).await;
-    let waiting = query("overview", "AWS requests that wait for acceptance", 'A');
+    let waiting = query("overview", "AWS requests awaiting acceptance", 'A');
     let left = system.wait_for(&waiting, |answer| answer.len() == 1).await;
     let left: f64 = number(&left).parse().unwrap();
     assert!((86_000.0..=86_400.0).contains(&left), "{left}");

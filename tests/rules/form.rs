@@ -79,7 +79,7 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
 #[test]
 fn the_documentation_counts_the_alerts_and_lists_those_that_wake_somebody() {
     let count = alerts().len();
-    assert!(read("prometheus/README.md").contains(&format!("nine records, and {count} alerts")));
+    assert!(read("prometheus/README.md").contains(&format!("nine recording rules and {count} alerts")));
     assert_eq!(rules().len(), count + 9);
     let readme = read("README.md");
     assert!(readme.contains(&format!("has {count} alerts")));
@@ -89,7 +89,7 @@ fn the_documentation_counts_the_alerts_and_lists_those_that_wake_somebody() {
     let mut listed: Vec<_> = rows.map(|row| format!("Atlas{}", row.split(']').next().unwrap())).collect();
     listed.sort_by_key(|name| critical.iter().position(|other| other == name));
     assert_eq!(listed, critical);
-    assert!(readme.contains("Five of them wake somebody") && critical.len() == 5);
+    assert!(readme.contains("Five alerts are `critical`") && critical.len() == 5);
     for row in read("docs/runbooks/README.md").lines().filter(|line| line.starts_with("| [")) {
         let alert = alerts().into_iter().find(|alert| row.contains(&format!("[{}]", alert.name()))).unwrap();
         assert!(row.contains(&format!("| {} |", alert.text("labels", "severity"))), "{row}");

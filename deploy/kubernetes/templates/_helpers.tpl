@@ -1,4 +1,4 @@
-{{/* At most 52 characters: a StatefulSet adds eleven in a label that may have 63. */}}
+{{/* At most 52 characters: a StatefulSet appends 11 for a label, which is limited to 63. */}}
 {{- define "exporter.name" -}}
 {{- if contains .Chart.Name .Release.Name -}}
 {{ .Release.Name | trunc 52 | trimSuffix "-" }}

@@ -8,7 +8,7 @@ use super::{
     credential::{Sources, credential},
 };
 use atlas::{ApiVersion, GroupId, Provider};
-use yaml_reader::Section;
+use yaml_reader::{Presence::Absent, Section};
 
 /// Names that must not come twice in the whole config.
 #[derive(Default)]
@@ -43,12 +43,12 @@ fn parse(mut section: Section<'_>, sources: &Sources<'_>, seen: &mut Seen) -> Op
     let credential_expires = section.day("credential_expires");
     let proxy = proxy(&mut section, sources);
     let authorities = authorities(&mut section, sources);
-    let discover = section.switched_section("discover").map(Discover::parse);
+    let discover = section.optional_section("discover").map(Discover::parse);
     // A credential and nothing else means everything that it may see.
-    let discover =
-        discover.or_else(|| (!section.was_there("discover") && !section.names("groups")).then(Discover::default));
+    let discover = discover
+        .or_else(|| (!section.is_set("discover") && section.presence("groups") == Absent).then(Discover::default));
     let groups = groups(&mut section, discover.is_some(), seen);
-    section.end();
+    section.finish();
     Some(AccountConfig {
         name,
         base_url: base_url?,
@@ -74,7 +74,7 @@ fn api_version(section: &mut Section<'_>) -> Option<ApiVersion> {
 }
 
 fn groups(section: &mut Section<'_>, discovers: bool, seen: &mut Seen) -> Vec<GroupConfig> {
-    let is_there = section.names("groups");
+    let is_there = section.presence("groups") != Absent;
     let sections = section.sections("groups");
     if sections.is_empty() && (is_there || !discovers) {
         section.fault("groups", "at least one group is needed; `discover: true` finds all that the credential may see");
@@ -83,22 +83,22 @@ fn groups(section: &mut Section<'_>, discovers: bool, seen: &mut Seen) -> Vec<Gr
 }
 
 fn group(mut section: Section<'_>, seen: &mut Seen) -> Option<GroupConfig> {
-    if !section.has("id") {
+    if !section.is_set("id") {
         section.fault("id", "is needed");
     }
-    section.demand(&["providers"]);
+    section.require_value(&["providers"]);
     let id: Option<GroupId> = section.parsed("id");
     let name = section.text("name").unwrap_or_default();
     let providers = providers(&mut section);
     if id.as_ref().is_some_and(|id| !seen.groups.insert(id.clone())) {
         section.fault("id", "the group is in the config already; its series would collide");
     }
-    section.end();
+    section.finish();
     Some(GroupConfig { id: id?, name, providers })
 }
 
 pub(super) fn providers(section: &mut Section<'_>) -> Vec<Provider> {
-    let is_there = section.has("providers");
+    let is_there = section.is_set("providers");
     let items = section.items("providers");
     if !is_there {
         return Provider::ALL.to_vec();

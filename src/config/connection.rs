@@ -46,13 +46,13 @@ pub(super) fn base_url(section: &mut Section<'_>) -> Option<Url> {
 #[allow(clippy::option_option, reason = "the outer one is a fault, as everywhere here")]
 pub(super) fn proxy(section: &mut Section<'_>, sources: &Sources<'_>) -> Option<Option<ProxyUrl>> {
     const KEYS: [&str; 3] = ["proxy_url", "proxy_url_file", "proxy_url_env"];
-    section.know(&KEYS);
-    if !KEYS.iter().any(|key| section.has(key)) {
+    section.declare(&KEYS);
+    if !KEYS.iter().any(|key| section.is_set(key)) {
         return Some(None);
     }
-    let is_inline = section.has(KEYS[0]);
+    let is_inline = section.is_set(KEYS[0]);
     let text = secret(section, sources, &KEYS[1..], Some(KEYS[0]))?;
-    let key = KEYS.into_iter().find(|key| section.was_there(key)).unwrap_or(KEYS[0]);
+    let key = KEYS.into_iter().find(|key| section.is_set(key)).unwrap_or(KEYS[0]);
     match text.expose().parse::<ProxyUrl>() {
         Ok(proxy) if is_inline && proxy.has_password() => {
             section.fault(key, "must hold no password; put the address into proxy_url_file or proxy_url_env");

@@ -18,9 +18,9 @@ const SERVICE_ACCOUNT: [&str; 5] =
 
 /// An API key or a service account, whichever the keys speak of.
 pub(super) fn credential(section: &mut Section<'_>, sources: &Sources<'_>) -> Option<Credential> {
-    section.know(&API_KEY);
-    section.know(&SERVICE_ACCOUNT);
-    let has = |section: &Section<'_>, keys: &[&str]| keys.iter().any(|key| section.has(key));
+    section.declare(&API_KEY);
+    section.declare(&SERVICE_ACCOUNT);
+    let has = |section: &Section<'_>, keys: &[&str]| keys.iter().any(|key| section.is_set(key));
     let (kind, id, secrets) = match (has(section, &API_KEY), has(section, &SERVICE_ACCOUNT)) {
         (true, false) => (CredentialKind::ApiKey, &API_KEY[..3], &API_KEY[3..]),
         (false, true) => (CredentialKind::ServiceAccount, &SERVICE_ACCOUNT[..3], &SERVICE_ACCOUNT[3..]),

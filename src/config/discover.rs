@@ -6,7 +6,7 @@ use regex::{Regex, RegexBuilder};
 
 use super::account::providers;
 use atlas::{self, GroupId, OrgId, Provider};
-use yaml_reader::Section;
+use yaml_reader::{Presence, Section};
 
 /// Groups come and go rarely, and all of them cost one request.
 const INTERVAL: Duration = Duration::from_secs(10 * 60);
@@ -55,7 +55,7 @@ impl Default for Discover {
 
 impl Discover {
     pub(super) fn parse(mut section: Section<'_>) -> Self {
-        section.demand(&["organization", "providers"]);
+        section.require_value(&["organization", "providers"]);
         let range = Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60);
         let discover = Self {
             organization: section.parsed("organization"),
@@ -64,7 +64,7 @@ impl Discover {
             include: selectors(&mut section, "include"),
             exclude: selectors(&mut section, "exclude"),
         };
-        section.end();
+        section.finish();
         discover
     }
 
@@ -110,25 +110,25 @@ fn last_line(text: &str) -> String {
 }
 
 fn selectors(section: &mut Section<'_>, key: &'static str) -> Vec<Selector> {
-    let is_there = section.names(key);
+    let is_there = section.presence(key) != Presence::Absent;
     let sections = section.sections(key);
     if is_there && sections.is_empty() {
-        section.fault(key, "must name at least one; leave it out where nothing is to be said");
+        section.fault(key, "must have at least one entry; otherwise remove it");
     }
     sections.into_iter().map(selector).collect()
 }
 
 fn selector(mut section: Section<'_>) -> Selector {
-    section.demand(&["id", "name", "tags"]);
+    section.require_value(&["id", "name", "tags"]);
     let id = section.parsed("id");
     let name = section.text("name").and_then(|text| pattern(&section, "name", &text));
     let tags = section.texts("tags").into_iter();
     let tags: Vec<_> =
         tags.filter_map(|(key, text)| Some((key.clone(), pattern(&section, &format!("tags.{key}"), &text)?))).collect();
-    if !["id", "name", "tags"].iter().any(|key| section.was_there(key)) {
+    if !["id", "name", "tags"].iter().any(|key| section.is_set(key)) {
         section.fault_here("must have an `id`, a `name` or `tags`");
     }
-    section.end();
+    section.finish();
     Selector { id, name, tags }
 }
 
@@ -151,8 +151,8 @@ mod tests {
 
     fn selects(yaml: &str, group: &atlas::Group) -> bool {
         let faults = yaml_reader::ConfigFaults::default();
-        let value = serde_yaml::from_str(yaml).unwrap();
-        let discover = Discover::parse(Section::new(value, String::new(), &faults));
+        let value: serde_yaml::Value = serde_yaml::from_str(yaml).unwrap();
+        let discover = Discover::parse(Section::new(&value, String::new(), &faults));
         assert_eq!(faults.into_inner(), []);
         discover.selects(group)
     }

@@ -124,11 +124,11 @@ impl Config {
     pub fn parse(text: &str, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let value: Value = serde_yaml::from_str(text).map_err(|error| ConfigError::whole(syntax(&error)))?;
         let faults = ConfigFaults::default();
-        let mut top = Section::new(value, String::new(), &faults);
+        let mut top = Section::new(&value, String::new(), &faults);
         let poll = PollConfig::parse(top.section("poll"));
         let accounts = account::parse_all(&mut top, folder, env);
-        top.end();
-        faults.none_or_error()?;
+        top.finish();
+        faults.into_result()?;
         Ok(Self { poll, accounts })
     }
 }
@@ -162,7 +162,7 @@ impl PollConfig {
         let concurrency = section.integer("concurrency", default.concurrency, 1..=64);
         let items_per_page = section.integer("items_per_page", default.items_per_page, 1..=500);
         let containers = section.boolean("containers", default.containers);
-        section.end();
+        section.finish();
         Self { interval, timeout, deadline, max_staleness, concurrency, items_per_page, containers }
     }
 }

@@ -174,21 +174,21 @@ fn a_discovery_with_faults_is_told() {
     accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
     accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
     found unexpected ':' at line 1 column 67, while scanning a plain scalar at line 1 column 61
-    accounts[0].discover.include: must name at least one; leave it out where nothing is to be said
-    accounts[0].discover.organization: has nothing behind it; leave it out where nothing is to be said
-    accounts[0].discover.providers: has nothing behind it; leave it out where nothing is to be said
-    accounts[0].discover.include[0].tags: has nothing behind it; leave it out where nothing is to be said
-    accounts[0].groups[0].providers: has nothing behind it; leave it out where nothing is to be said
+    accounts[0].discover.include: must have at least one entry; otherwise remove it
+    accounts[0].discover.organization: is empty; give it a value or remove it
+    accounts[0].discover.providers: is empty; give it a value or remove it
+    accounts[0].discover.include[0].tags: is empty; give it a value or remove it
+    accounts[0].groups[0].providers: is empty; give it a value or remove it
     accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
     accounts[0].discover.organization: `acme`: an id is 24 hexadecimal digits, as in the address of the page in Atlas
     accounts[0].discover.interval: must be a duration such as `60s` or `5m`, from 1s to 1day
     accounts[0].discover.providers: must name at least one; leave it out for all three
-    accounts[0].discover.include: must name at least one; leave it out where nothing is to be said
+    accounts[0].discover.include: must have at least one entry; otherwise remove it
     accounts[0].discover.exclude[0]: must have an `id`, a `name` or `tags`
-    accounts[0].discover.exclude[1].tags: must name at least one
+    accounts[0].discover.exclude[1].tags: must have at least one entry
     accounts[0].discover.exclude[2].name: `[` is no pattern: unclosed character class
     accounts[0].discover.exclude[3].tags.env: `a{9999}{9999}{9999}` is no pattern: Compiled regex exceeds size limit of 1048576 bytes
-    accounts[0].discover.exclude[4].tags.env: must be a text; put it in quotes
+    accounts[0].discover.exclude[4].tags.env: must be a string; put it in quotes
     accounts[0].discover.include[0].id: `x`: an id is 24 hexadecimal digits, as in the address of the page in Atlas
     accounts[0].discover.include[0].color: unknown key; known here: id, name, tags
     accounts[0].discover.groups: unknown key; known here: organization, interval, providers, include, exclude
@@ -384,7 +384,7 @@ fn a_credential_may_say_on_which_day_it_ends() {
     assert_eq!(parse(&account("")).unwrap().accounts[0].credential_expires, None);
     for bad in ["2027-02-30", "2027-1-31", "31.01.2027", "'2027-01-31 12:00'", "2027-01-31T00:00:00Z", "soon"] {
         let said = faults(&account(&format!("credential_expires: {bad}")));
-        assert!(said.contains("accounts[0].credential_expires") && said.contains("must be a day such as"), "{said}");
+        assert!(said.contains("accounts[0].credential_expires") && said.contains("must be a date such as"), "{said}");
     }
-    assert!(faults(&account("credential_expires: 20270131")).contains("must be a text, not a number"));
+    assert!(faults(&account("credential_expires: 20270131")).contains("must be a string, not a number"));
 }

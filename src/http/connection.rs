@@ -90,7 +90,7 @@ impl Shared {
             return Err("it spoke HTTP instead of TLS".into());
         }
         // It was there a moment ago, and what has TLS does not lose it.
-        let config = web.tls().await.ok_or("TLS is off")?;
+        let config = web.server_config().await.ok_or("TLS is off")?;
         match TlsAcceptor::from(config).accept(self.bounded(stream)).into_fallible().await {
             Ok(stream) => Ok(stream),
             Err((error, stream)) => {
@@ -156,13 +156,12 @@ impl Shared {
 
     async fn respond(self, request: Request<Incoming>) -> Result<Answer, Infallible> {
         let web = self.web.borrow().clone();
-        let guard = web.guard();
-        let authorization = guard.authorization(request.headers());
-        let mut response = match guard.admit(authorization).await {
+        let access = web.access();
+        let mut response = match access.authorize(request.headers()).await {
             Ok(()) => self.routes.answer(&request).await,
             Err(status) => self.routes.refuse(&request, status),
         };
-        guard.dress(response.status(), response.headers_mut());
+        access.apply_headers(&mut response);
         Ok(response)
     }
 }

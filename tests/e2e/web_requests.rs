@@ -113,7 +113,7 @@ fn a_faulty_web_config_is_told_and_nothing_starts() {
             ended.stderr.lines().filter_map(|line| line.split_once("ERROR ")).map(|(_, told)| told).collect();
         assert_eq!(lines.len(), 4, "{}", ended.stderr);
         assert!(lines[0].starts_with("web.yml: tls_server_config.color: unknown key; known here: "), "{}", lines[0]);
-        assert_eq!(lines[3], "web.yml: basic_auth_users.alice: is no bcrypt hash: it is shorter than 59 bytes");
+        assert_eq!(lines[3], "web.yml: basic_auth_users.alice: is not a bcrypt hash: it is shorter than 59 bytes");
     }
 }
 

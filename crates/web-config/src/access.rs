@@ -1,51 +1,46 @@
-//! Whether a request is answered at all, and what every answer carries.
+//! Which requests are let in, and the headers of every response.
 
 use std::time::Instant;
 
-use hyper::{
-    HeaderMap, StatusCode,
+use http::{
+    HeaderMap, Response, StatusCode,
     header::{AUTHORIZATION, HeaderName, HeaderValue, WWW_AUTHENTICATE},
 };
 
 use crate::{basic_auth::Users, rate_limit::RateLimiter};
 
-/// What every request must pass.
+/// The rate limit, the users and the response headers of a [`WebConfig`](crate::WebConfig).
 #[derive(Default)]
 pub struct AccessControl {
-    pub(crate) bucket: Option<RateLimiter>,
+    pub(crate) rate_limiter: Option<RateLimiter>,
     pub(crate) users: Option<Users>,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl AccessControl {
-    /// Whether a request with these headers may pass; if not, the status of the answer.
+    /// Whether a request with these headers may be handled. Call it once per request: it takes a token of the rate
+    /// limit. Passwords are compared off the async threads.
     ///
     /// # Errors
-    /// There were too many requests, or nobody is known by that password.
-    pub async fn admit(&self, authorization: Option<HeaderValue>) -> Result<(), StatusCode> {
-        if self.bucket.as_ref().is_some_and(|bucket| !bucket.allows(Instant::now())) {
+    /// The status to respond with: 429 above the rate limit, 401 without the name and password of a user.
+    pub async fn authorize(&self, headers: &HeaderMap) -> Result<(), StatusCode> {
+        if self.rate_limiter.as_ref().is_some_and(|limiter| !limiter.try_acquire(Instant::now())) {
             return Err(StatusCode::TOO_MANY_REQUESTS);
         }
         let Some(users) = &self.users else { return Ok(()) };
-        match authorization {
-            Some(value) if users.know(value.as_bytes()).await => Ok(()),
+        match headers.get(AUTHORIZATION) {
+            Some(value) if users.verify(value.as_bytes()).await => Ok(()),
             _ => Err(StatusCode::UNAUTHORIZED),
         }
     }
 
-    /// What a request says about who asks.
-    #[must_use]
-    pub fn authorization(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        self.users.as_ref().and_then(|_| headers.get(AUTHORIZATION).cloned())
-    }
-
-    /// Sets what every answer carries.
-    pub fn dress(&self, status: StatusCode, headers: &mut HeaderMap) {
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+    /// Sets the configured headers, and on a response with status 401 the request for a password.
+    pub fn apply_headers<B>(&self, response: &mut Response<B>) {
+        if response.status() == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
         }
         for (name, value) in &self.headers {
-            headers.insert(name, value.clone());
+            response.headers_mut().insert(name, value.clone());
         }
     }
 }

@@ -1,11 +1,9 @@
-//! Who may ask, and whether a password is theirs.
+//! `basic_auth_users`: the users, and whether a password is theirs.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
@@ -15,11 +13,11 @@ use crate::{
 };
 use yaml_reader::{ConfigFaults, Section};
 
-/// How many comparisons run at once. Each takes a processor for as long as it runs.
-const COMPARISONS: usize = 2;
+/// Comparisons at once. Each occupies a processor.
+const MAX_COMPARISONS: usize = 2;
 
-/// So many wrong passwords are remembered; one that is tried again and again costs nothing.
-const WRONG: usize = 100;
+/// Wrong passwords that are remembered, so that a client that keeps sending one does not cost a comparison each time.
+const MAX_REJECTED: usize = 100;
 
 /// Users and the hashes of their passwords; at least one.
 pub(crate) struct Users {
@@ -27,19 +25,19 @@ pub(crate) struct Users {
     /// The highest cost of all hashes.
     cost: u32,
     comparisons: Arc<Semaphore>,
-    known: Arc<Mutex<Known>>,
+    cache: Arc<Mutex<AuthCache>>,
 }
 
-/// What was compared before. A password is kept as a digest only.
+/// The results of earlier comparisons.
 #[derive(Default)]
-struct Known {
-    /// One for each user at most, so a flood of wrong ones cannot push it out.
-    right: HashMap<String, Proof>,
-    wrong: Vec<Proof>,
+struct AuthCache {
+    /// At most one for each user, so a flood of wrong passwords cannot evict it.
+    accepted: HashMap<String, CacheKey>,
+    rejected: Vec<CacheKey>,
 }
 
-/// Stands for a user and a password.
-type Proof = [u8; 32];
+/// A digest of a user and a password. The password itself is not kept.
+type CacheKey = [u8; 32];
 
 impl Users {
     pub(crate) fn parse(top: &mut Section<'_>, warnings: &ConfigFaults) -> Option<Self> {
@@ -48,70 +46,66 @@ impl Users {
             let key = format!("basic_auth_users.{user}");
             match Hash::parse(&text) {
                 Ok(hash) => {
-                    if !hash.is_whole() {
+                    if !hash.is_intact() {
                         warnings.note(top.path_of(&key), "is a damaged bcrypt hash: no password matches it");
                     }
                     hashes.insert(user, hash);
                 }
-                Err(message) => top.fault(&key, message),
+                Err(error) => top.fault(&key, error.to_string()),
             }
         }
         let cost = hashes.values().map(Hash::cost).max()?;
-        let comparisons = Arc::new(Semaphore::new(COMPARISONS));
-        Some(Self { hashes: Arc::new(hashes), cost, comparisons, known: Arc::default() })
+        let comparisons = Arc::new(Semaphore::new(MAX_COMPARISONS));
+        Some(Self { hashes: Arc::new(hashes), cost, comparisons, cache: Arc::default() })
     }
 
     /// Whether the value of `Authorization` names a user and their password.
-    pub(crate) async fn know(&self, authorization: &[u8]) -> bool {
-        let Some((user, password)) = basic(authorization) else { return false };
-        let proof = proof(&user, &password);
-        if let Some(answer) = locked(&self.known).answer(&user, &proof) {
-            return answer;
+    pub(crate) async fn verify(&self, authorization: &[u8]) -> bool {
+        let Some((user, password)) = credentials(authorization) else { return false };
+        let key = cache_key(&user, &password);
+        if let Some(accepted) = self.cache.lock().get(&user, &key) {
+            return accepted;
         }
-        let Ok(place) = self.comparisons.clone().acquire_owned().await else { return false };
-        // Whoever waited may find that another asked the same.
-        if let Some(answer) = locked(&self.known).answer(&user, &proof) {
-            return answer;
+        let Ok(permit) = self.comparisons.clone().acquire_owned().await else { return false };
+        // Another request with the same password may have been compared meanwhile.
+        if let Some(accepted) = self.cache.lock().get(&user, &key) {
+            return accepted;
         }
-        let (hashes, cost, known) = (self.hashes.clone(), self.cost, self.known.clone());
-        let compared = spawn_blocking(move || {
-            let answer = compare(hashes.get(&user), &password, cost);
-            // Here, so that it is not lost with a client that did not wait for a dear hash.
-            locked(&known).learn(user, proof, answer);
-            drop(place);
-            answer
+        let (hashes, cost, cache) = (self.hashes.clone(), self.cost, self.cache.clone());
+        let comparison = spawn_blocking(move || {
+            let accepted = compare(hashes.get(&user), &password, cost);
+            // In this thread, so that the result is kept even if the client no longer waits for it.
+            cache.lock().insert(user, key, accepted);
+            drop(permit);
+            accepted
         });
-        // It panics for no input; if it did, nobody would be let in.
-        compared.await.unwrap_or(false)
+        // A panic, which no input causes, lets nobody in.
+        comparison.await.unwrap_or(false)
     }
 }
 
-fn locked(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
-    known.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Known {
-    fn answer(&self, user: &str, proof: &Proof) -> Option<bool> {
-        if self.right.get(user) == Some(proof) {
+impl AuthCache {
+    fn get(&self, user: &str, key: &CacheKey) -> Option<bool> {
+        if self.accepted.get(user) == Some(key) {
             return Some(true);
         }
-        self.wrong.contains(proof).then_some(false)
+        self.rejected.contains(key).then_some(false)
     }
 
-    fn learn(&mut self, user: String, proof: Proof, is_right: bool) {
-        if is_right {
-            self.right.insert(user, proof);
+    fn insert(&mut self, user: String, key: CacheKey, accepted: bool) {
+        if accepted {
+            self.accepted.insert(user, key);
             return;
         }
-        if self.wrong.len() >= WRONG {
-            self.wrong.swap_remove(fastrand::usize(..self.wrong.len()));
+        if self.rejected.len() >= MAX_REJECTED {
+            self.rejected.swap_remove(fastrand::usize(..self.rejected.len()));
         }
-        self.wrong.push(proof);
+        self.rejected.push(key);
     }
 }
 
-/// The user and the password of basic authentication (RFC 7617). The scheme may be in any case.
-fn basic(authorization: &[u8]) -> Option<(String, Vec<u8>)> {
+/// The user and the password of basic authentication (RFC 7617). The scheme is not case-sensitive.
+fn credentials(authorization: &[u8]) -> Option<(String, Vec<u8>)> {
     let (scheme, encoded) = authorization.split_at_checked(6)?;
     if !scheme.eq_ignore_ascii_case(b"basic ") {
         return None;
@@ -120,13 +114,13 @@ fn basic(authorization: &[u8]) -> Option<(String, Vec<u8>)> {
     let colon = decoded.iter().position(|byte| *byte == b':')?;
     let password = decoded.split_off(colon + 1);
     decoded.pop();
-    // A user whose name is no text is none of ours, but must cost as much.
+    // A name that is not UTF-8 belongs to no user, but must take as long to refuse.
     Some((String::from_utf8_lossy(&decoded).into_owned(), password))
 }
 
-fn proof(user: &str, password: &[u8]) -> Proof {
+fn cache_key(user: &str, password: &[u8]) -> CacheKey {
     let mut digest = Sha256::new();
-    // Without the length, `a` and `bc` would be `ab` and `c`.
+    // The length tells `a` and `bc` from `ab` and `c`.
     digest.update((user.len() as u64).to_le_bytes());
     digest.update(user);
     digest.update(password);
@@ -146,7 +140,8 @@ mod tests {
         let lines = list.iter().map(|(user, password, cost)| format!("'{user}': '{}'", hashed(password, *cost)));
         let text = format!("basic_auth_users: {{{}}}", lines.collect::<Vec<_>>().join(", "));
         let (faults, warnings) = (ConfigFaults::default(), ConfigFaults::default());
-        let mut top = Section::new(serde_yaml::from_str(&text).unwrap(), String::new(), &faults);
+        let value = serde_yaml::from_str(&text).unwrap();
+        let mut top = Section::new(&value, String::new(), &faults);
         Users::parse(&mut top, &warnings).unwrap()
     }
 
@@ -155,65 +150,67 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_user_with_their_password_is_known_and_nobody_else() {
+    async fn only_a_user_with_their_password_is_accepted() {
         let users = users(&[("alice", "a:b", 4), ("", "nameless", 4)]);
         for _ in 0..2 {
-            assert!(users.know(&header("alice", "a:b")).await);
-            assert!(users.know(&header("", "nameless")).await);
+            assert!(users.verify(&header("alice", "a:b")).await);
+            assert!(users.verify(&header("", "nameless")).await);
             for (user, password) in [("alice", "a:c"), ("alice", ""), ("bob", "a:b"), ("", "a:b"), ("Alice", "a:b")] {
-                assert!(!users.know(&header(user, password)).await, "{user}:{password}");
+                assert!(!users.verify(&header(user, password)).await, "{user}:{password}");
             }
         }
         let lower = String::from_utf8(header("alice", "a:b")).unwrap().replace("Basic", "bAsIc");
-        assert!(users.know(lower.as_bytes()).await);
-        for odd in ["", "Basic", "Basic ", "Basic !!!!", "Basic YWxpY2U=", "Bearer YWxpY2U6YTpi", "Basic\u{e9}YQ=="] {
-            assert!(!users.know(odd.as_bytes()).await, "{odd}");
+        assert!(users.verify(lower.as_bytes()).await);
+        for malformed in
+            ["", "Basic", "Basic ", "Basic !!!!", "Basic YWxpY2U=", "Bearer YWxpY2U6YTpi", "Basic\u{e9}YQ=="]
+        {
+            assert!(!users.verify(malformed.as_bytes()).await, "{malformed}");
         }
     }
 
     #[tokio::test]
-    async fn what_was_compared_once_is_known_and_wrong_ones_push_no_right_one_out() {
+    async fn results_are_cached_and_wrong_passwords_do_not_evict_a_right_one() {
         let users = users(&[("alice", "secret", 4)]);
-        assert!(users.know(&header("alice", "secret")).await);
-        for number in 0..3 * WRONG {
-            assert!(!users.know(&header("alice", &number.to_string())).await);
+        assert!(users.verify(&header("alice", "secret")).await);
+        for number in 0..3 * MAX_REJECTED {
+            assert!(!users.verify(&header("alice", &number.to_string())).await);
         }
-        assert_eq!(locked(&users.known).wrong.len(), WRONG);
-        assert_eq!(locked(&users.known).answer("alice", &proof("alice", b"secret")), Some(true));
+        assert_eq!(users.cache.lock().rejected.len(), MAX_REJECTED);
+        assert_eq!(users.cache.lock().get("alice", &cache_key("alice", b"secret")), Some(true));
         users.comparisons.close();
-        assert!(users.know(&header("alice", "secret")).await, "without another comparison");
+        assert!(users.verify(&header("alice", "secret")).await, "no other comparison is needed");
     }
 
     #[tokio::test]
-    async fn a_client_that_does_not_wait_finds_its_password_known_later() {
+    async fn a_comparison_is_cached_even_if_the_client_leaves() {
         let users = users(&[("alice", "secret", 10)]);
         let header = header("alice", "secret");
-        assert!(timeout(Duration::from_millis(5), users.know(&header)).await.is_err());
+        assert!(timeout(Duration::from_millis(5), users.verify(&header)).await.is_err());
         let deadline = Instant::now() + Duration::from_secs(20);
-        while locked(&users.known).answer("alice", &proof("alice", b"secret")).is_none() {
+        while users.cache.lock().get("alice", &cache_key("alice", b"secret")).is_none() {
             assert!(Instant::now() < deadline);
             sleep(Duration::from_millis(5)).await;
         }
     }
 
-    /// Of three, so that other work on the machine does not count.
-    async fn shortest(users: &Users, user: &str) -> Duration {
+    /// The shortest of three, so that other work on the machine does not count.
+    async fn shortest_refusal(users: &Users, user: &str) -> Duration {
         let mut shortest = Duration::MAX;
         for number in 0..3 {
             let start = Instant::now();
-            assert!(!users.know(&header(user, &format!("wrong {number}"))).await);
+            assert!(!users.verify(&header(user, &format!("wrong {number}"))).await);
             shortest = shortest.min(start.elapsed());
         }
         shortest
     }
 
     #[tokio::test]
-    async fn a_check_takes_as_long_for_a_cheap_hash_a_dear_one_and_nobody() {
-        let users = users(&[("cheap", "x", 4), ("dear", "x", 9)]);
-        let dear = shortest(&users, "dear").await;
+    async fn a_refusal_takes_as_long_for_any_hash_and_for_an_unknown_user() {
+        let users = users(&[("cheap", "x", 4), ("costly", "x", 9)]);
+        let costly = shortest_refusal(&users, "costly").await;
         for user in ["cheap", "nobody"] {
-            let took = shortest(&users, user).await;
-            assert!(took > dear / 4 && took < dear * 4, "{user}: {took:?}, not {dear:?}");
+            let took = shortest_refusal(&users, user).await;
+            assert!(took > costly / 4 && took < costly * 4, "{user}: {took:?}, not {costly:?}");
         }
     }
 }

@@ -1,28 +1,20 @@
-//! Values as the toolkit's YAML library reads them, which takes more for a text, a truth or a duration than ours.
+//! Reads values as the toolkit's YAML library does, which accepts more spellings of strings, booleans and durations.
 
-use serde_yaml::{Mapping, Value};
+use serde_yaml::Value;
 
-use yaml_reader::{Section, kind};
+use yaml_reader::{Presence, Section, kind};
 
-/// A text that is not empty; the toolkit takes an empty one for none.
+/// A string. The toolkit treats an empty one like a missing key.
 pub(crate) fn text(section: &mut Section<'_>, key: &'static str) -> Option<String> {
     let value = section.take(key)?;
-    let Some(text) = scalar(&value) else {
-        section.fault(key, format!("must be a text, not {}", kind(&value)));
-        return None;
-    };
-    Some(text).filter(|text| !text.is_empty())
+    string(section, key, value).filter(|text| !text.is_empty())
 }
 
-/// True or false, in the words of YAML 1.1. Nothing behind the key means false, whatever the default.
-pub(crate) fn flag(section: &mut Section<'_>, key: &'static str, default: bool) -> bool {
-    if section.is_null(key) {
-        section.take(key);
-        return false;
-    }
-    let Some(value) = section.take(key) else { return default };
-    match &value {
-        Value::Bool(flag) => return *flag,
+/// A boolean in the words of YAML 1.1. An empty value means false, whatever the default.
+pub(crate) fn boolean(section: &mut Section<'_>, key: &'static str, default: bool) -> bool {
+    let Some(value) = section.take(key) else { return default && section.presence(key) == Presence::Absent };
+    match value {
+        Value::Bool(value) => return *value,
         Value::String(word) => match word.as_str() {
             "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return true,
             "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => return false,
@@ -30,84 +22,77 @@ pub(crate) fn flag(section: &mut Section<'_>, key: &'static str, default: bool) 
         },
         _ => {}
     }
-    section.fault(key, format!("must be true or false, not {}", kind(&value)));
+    section.fault(key, format!("must be true or false, not {}", kind(value)));
     default
 }
 
-/// A whole number; what a number has behind its point is cut off. Zero if there is none.
+/// A whole number; zero if there is no value. A fraction is cut off.
 pub(crate) fn number(section: &mut Section<'_>, key: &'static str) -> i64 {
     let Some(value) = section.take(key) else { return 0 };
-    integer(&value).unwrap_or_else(|| {
-        section.fault(key, format!("must be a number, not {}", kind(&value)));
+    integer(value).unwrap_or_else(|| {
+        section.fault(key, format!("must be a number, not {}", kind(value)));
         0
     })
 }
 
-/// A duration in nanoseconds, from a text such as `1m30s` or the number itself. Zero if there is none.
+/// A duration such as `1m30s`, or a number of nanoseconds; zero if there is no value. In nanoseconds.
 pub(crate) fn nanoseconds(section: &mut Section<'_>, key: &'static str) -> i64 {
     let Some(value) = section.take(key) else { return 0 };
-    let parsed = value.as_str().map_or_else(|| integer(&value), duration);
+    let parsed = value.as_str().map_or_else(|| integer(value), duration);
     parsed.unwrap_or_else(|| {
         section.fault(key, "must be a duration such as `1s`, `500ms` or `1m30s`");
         0
     })
 }
 
-/// A list of texts, if it is there.
+/// A list of strings, if there is one.
 pub(crate) fn list(section: &mut Section<'_>, key: &'static str) -> Option<Vec<String>> {
-    let is_there = section.has(key);
     let items = section.items(key).into_iter();
-    let items = items.filter_map(|(_, item)| noted(section, key, &item)).collect();
-    is_there.then_some(items)
+    let items = items.filter_map(|(_, item)| string(section, key, item)).collect();
+    section.is_set(key).then_some(items)
 }
 
-/// A mapping of texts to texts; empty if it is not there.
+/// A mapping of strings to strings; empty if there is no value.
 pub(crate) fn pairs(section: &mut Section<'_>, key: &'static str) -> Vec<(String, String)> {
     let mapping = match section.take(key) {
-        None => Mapping::new(),
+        None => return Vec::new(),
         Some(Value::Mapping(mapping)) => mapping,
         Some(other) => {
-            section.fault(key, format!("must be a mapping of keys to values, not {}", kind(&other)));
-            Mapping::new()
+            section.fault(key, format!("must be a mapping of keys to values, not {}", kind(other)));
+            return Vec::new();
         }
     };
-    mapping
-        .iter()
-        .filter_map(|(name, value)| {
-            let name = noted(section, key, name)?;
-            let value = noted(section, &format!("{key}.{name}"), value)?;
-            Some((name, value))
-        })
-        .collect()
+    let pair = |(name, value): (&Value, &Value)| {
+        let name = string(section, key, name)?;
+        let value = string(section, &format!("{key}.{name}"), value)?;
+        Some((name, value))
+    };
+    mapping.iter().filter_map(pair).collect()
 }
 
-fn noted(section: &Section<'_>, key: &str, value: &Value) -> Option<String> {
-    let text = scalar(value);
-    if text.is_none() {
-        section.fault(key, format!("must be a text, not {}", kind(value)));
-    }
-    text
-}
-
-fn scalar(value: &Value) -> Option<String> {
+/// A scalar of any type is a string to the toolkit.
+fn string(section: &Section<'_>, key: &str, value: &Value) -> Option<String> {
     match value {
         Value::Null => Some(String::new()),
-        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Bool(value) => Some(value.to_string()),
         Value::Number(number) => Some(number.to_string()),
         Value::String(text) => Some(text.clone()),
-        Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_) => None,
+        Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_) => {
+            section.fault(key, format!("must be a string, not {}", kind(value)));
+            None
+        }
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "the toolkit cuts off what is behind the point, too")]
+#[allow(clippy::cast_possible_truncation, reason = "the toolkit cuts off the fraction, too")]
 fn integer(value: &Value) -> Option<i64> {
-    /// Above it are no `i64`; the number itself can be written as an `f64`.
+    /// One more than the largest `i64`; an `f64` holds it exactly.
     const END: f64 = 9_223_372_036_854_775_808.0;
     let cut = || value.as_f64().filter(|number| number.abs() < END).map(|number| number as i64);
     value.as_i64().or_else(cut)
 }
 
-/// Go's durations: numbers with units, without spaces, with a sign before all of them.
+/// A duration in Go's format, in nanoseconds: numbers with units, without spaces, behind an optional sign.
 fn duration(text: &str) -> Option<i64> {
     let (sign, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
@@ -128,7 +113,7 @@ fn duration(text: &str) -> Option<i64> {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "of less than a unit")]
+#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "the fraction is less than a unit")]
 fn part(number: &str, unit: &str) -> Option<i64> {
     let unit: i64 = match unit {
         "ns" => 1,
@@ -153,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_those_of_go() {
+    fn durations_are_parsed_as_in_go() {
         const SECOND: i64 = 1_000_000_000;
         for (text, expected) in [
             ("0", 0),

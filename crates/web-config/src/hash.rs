@@ -1,41 +1,50 @@
-//! One bcrypt hash as the toolkit reads it, and what it costs to compare with it.
+//! A bcrypt hash as the toolkit reads it, and the comparison of a password with it that takes as long for every user.
 
 use bcrypt::{HashParts, hash_with_salt, verify};
 
-/// What bcrypt allows. Each step doubles the work; 10 takes about 50 ms.
+/// The costs that bcrypt allows. Each step doubles the work; 10 takes about 50 ms.
 const COSTS: std::ops::RangeInclusive<u32> = 4..=31;
 
-/// As short as a hash without a minor version may be.
+/// The length of a hash without a minor version.
 const MIN_LENGTH: usize = 59;
 
-/// Cost, salt and hash with their `$`. The toolkit passes over what comes behind, such as the end of a line.
+/// The length of cost, salt and hash with their `$`. The toolkit ignores the rest, such as a line feed.
 const LENGTH_AFTER_VERSION: usize = 56;
 
-/// The salt of comparisons that nobody can win.
-const NO_SALT: [u8; 16] = *b"nobody has this ";
+/// The salt of hashes that only cost time.
+const DUMMY_SALT: [u8; 16] = *b"nobody has this ";
 
-/// A hash.
+/// The hash of a user's password.
 pub(crate) struct Hash {
     cost: u32,
-    /// With the version that the library knows; the algorithm is the same for all. None if no password can match.
+    /// With the version that the library knows; the algorithm is the same for all. `None` if no password can match.
     text: Option<String>,
 }
 
+/// Why a text is not a hash. Does not repeat it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HashError {
+    #[error("is not a bcrypt hash: it is shorter than {MIN_LENGTH} bytes")]
+    Length,
+    #[error("is not a bcrypt hash: it does not start with `$2b$`")]
+    Version,
+    #[error("is not a bcrypt hash: its cost is not from {} to {}", COSTS.start(), COSTS.end())]
+    Cost,
+}
+
 impl Hash {
-    /// Refuses what the toolkit refuses. The hash is not repeated in a message.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    /// Refuses what the toolkit refuses.
+    pub(crate) fn parse(text: &str) -> Result<Self, HashError> {
         let bytes = text.as_bytes();
         if bytes.len() < MIN_LENGTH {
-            return Err(format!("is no bcrypt hash: it is shorter than {MIN_LENGTH} bytes"));
+            return Err(HashError::Length);
         }
         if bytes[0] != b'$' || bytes[1] > b'2' {
-            return Err("is no bcrypt hash: it begins with another word than `$2b$`".to_owned());
+            return Err(HashError::Version);
         }
         let rest = if bytes[2] == b'$' { text.get(3..) } else { text.get(4..) }.unwrap_or_default();
         let cost = rest.get(..2).and_then(|digits| digits.parse().ok());
-        let Some(cost) = cost.filter(|cost| COSTS.contains(cost)) else {
-            return Err(format!("is no bcrypt hash: its cost is not from {} to {}", COSTS.start(), COSTS.end()));
-        };
+        let cost = cost.filter(|cost| COSTS.contains(cost)).ok_or(HashError::Cost)?;
         let text = format!("$2b${}", rest.get(..LENGTH_AFTER_VERSION).unwrap_or_default());
         Ok(Self { cost, text: text.parse::<HashParts>().is_ok().then_some(text) })
     }
@@ -44,31 +53,31 @@ impl Hash {
         self.cost
     }
 
-    /// Whether any password can match.
-    pub(crate) fn is_whole(&self) -> bool {
+    /// Whether a password can match.
+    pub(crate) fn is_intact(&self) -> bool {
         self.text.is_some()
     }
 }
 
-/// Compares a password with the hash of a user, if there is such a user. What is wrong costs the same for all: as
-/// much work as for a hash of `cost`, which is the highest.
+/// Compares a password with the hash of a user, if there is such a user. A failure takes as much work for every user,
+/// known or not, as for a hash of `cost`, which is the highest.
 pub(crate) fn compare(hash: Option<&Hash>, password: &[u8], cost: u32) -> bool {
-    let whole = hash.and_then(|hash| Some((hash.cost, hash.text.as_ref()?)));
-    let Some((own, text)) = whole else {
-        waste(password, cost);
+    let intact = hash.and_then(|hash| Some((hash.cost, hash.text.as_ref()?)));
+    let Some((own, text)) = intact else {
+        dummy_hash(password, cost);
         return false;
     };
     if verify(password, text).unwrap_or(false) {
         return true;
     }
-    // Twice the work of cost n is that of n + 1, so these fill it up.
-    (own..cost).for_each(|cost| waste(password, cost));
+    // Cost n + 1 is twice the work of cost n, so these add up to the highest.
+    (own..cost).for_each(|cost| dummy_hash(password, cost));
     false
 }
 
-fn waste(password: &[u8], cost: u32) {
-    // It fails for no cost that was parsed, and nobody wants the hash.
-    drop(std::hint::black_box(hash_with_salt(password, cost, NO_SALT)));
+fn dummy_hash(password: &[u8], cost: u32) {
+    // It fails for no cost that was parsed, and the hash is not needed.
+    drop(std::hint::black_box(hash_with_salt(password, cost, DUMMY_SALT)));
 }
 
 /// The hash of a password, for tests.
@@ -90,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn every_version_of_a_hash_is_the_same() {
+    fn every_version_of_a_hash_is_accepted() {
         for version in ["$2a$", "$2b$", "$2x$", "$2y$", "$2$"] {
             let text = hash().replace("$2b$", version);
             assert!(matches(&text, "secret"), "{version}");
@@ -100,37 +109,36 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_of_a_lower_cost_is_compared_all_the_same() {
+    fn a_hash_of_a_lower_cost_is_compared() {
         assert!(compare(Some(&Hash::parse(&hash()).unwrap()), b"secret", 6));
         assert!(!compare(None, b"secret", 6));
     }
 
     #[test]
-    fn what_only_looks_like_a_hash_matches_nothing() {
+    fn a_damaged_hash_matches_no_password() {
         let text = hash();
         for odd in [text.replace(&text[10..12], "!!"), text.replace("$04$", "$04!"), text.replace(&text[50..51], "é")]
         {
             let hash = Hash::parse(&odd).unwrap();
-            assert!(!hash.is_whole() && !compare(Some(&hash), b"secret", 4), "{odd}");
+            assert!(!hash.is_intact() && !compare(Some(&hash), b"secret", 4), "{odd}");
         }
     }
 
     #[test]
-    fn what_is_no_hash_is_refused() {
+    fn a_text_that_is_not_a_hash_is_refused() {
         let text = hash();
-        for (odd, word) in [
-            (String::new(), "shorter"),
-            ("secret".to_owned(), "shorter"),
-            (text.replace("$2b$", "$3b$"), "begins"),
-            (text.replace("$2b$", "x2b$"), "begins"),
-            (text.replace("$04$", "$03$"), "cost"),
-            (text.replace("$04$", "$32$"), "cost"),
-            (text.replace("$04$", "$xx$"), "cost"),
-            ("é".repeat(40), "begins"),
-            (format!("$2é{text}"), "cost"),
+        for (odd, error) in [
+            (String::new(), HashError::Length),
+            ("secret".to_owned(), HashError::Length),
+            (text.replace("$2b$", "$3b$"), HashError::Version),
+            (text.replace("$2b$", "x2b$"), HashError::Version),
+            (text.replace("$04$", "$03$"), HashError::Cost),
+            (text.replace("$04$", "$32$"), HashError::Cost),
+            (text.replace("$04$", "$xx$"), HashError::Cost),
+            ("é".repeat(40), HashError::Version),
+            (format!("$2é{text}"), HashError::Cost),
         ] {
-            let told = Hash::parse(&odd).err().unwrap();
-            assert!(told.contains(word) && !told.contains("secret"), "{odd}: {told}");
+            assert_eq!(Hash::parse(&odd).err(), Some(error), "{odd}");
         }
     }
 }

@@ -1,12 +1,12 @@
-//! The headers that are set on every answer. Which there may be is the toolkit's choice.
+//! `headers` of `http_server_config`: the response headers that the toolkit allows.
 
-use hyper::header::{HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 
 use crate::go_yaml;
 use yaml_reader::Section;
 
-/// What may be set, and to what where that is a closed list.
-const KNOWN: [(&str, &[&str]); 5] = [
+/// The headers that may be set, each with its allowed values; without any, every value is allowed.
+const ALLOWED: [(&str, &[&str]); 5] = [
     ("Strict-Transport-Security", &[]),
     ("X-Content-Type-Options", &["nosniff"]),
     ("X-Frame-Options", &["deny", "sameorigin"]),
@@ -24,18 +24,18 @@ fn header(section: &Section<'_>, name: &str, value: &str) -> Option<(HeaderName,
         section.fault(&format!("headers.{name}"), message);
         None
     };
-    let Some((known, values)) = KNOWN.iter().find(|(known, _)| *known == name) else {
-        let known = KNOWN.map(|(known, _)| known).join(", ");
-        return fault(format!("cannot be set; what can, in this spelling: {known}"));
+    let Some((known, values)) = ALLOWED.iter().find(|(known, _)| *known == name) else {
+        let allowed = ALLOWED.map(|(name, _)| name).join(", ");
+        return fault(format!("cannot be set; allowed, in this spelling: {allowed}"));
     };
     if !values.is_empty() && !values.contains(&value) {
         let values: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
         return fault(format!("must be {}", values.join(" or ")));
     }
-    // A text over several lines is one line in a header, as with the toolkit.
+    // Line breaks become spaces, as in the toolkit.
     let line = value.replace(['\r', '\n'], " ");
     match (known.parse(), HeaderValue::from_bytes(line.trim().as_bytes())) {
         (Ok(name), Ok(value)) => Some((name, value)),
-        _ => fault("must have no control characters".to_owned()),
+        _ => fault("must not contain control characters".to_owned()),
     }
 }

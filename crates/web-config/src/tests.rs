@@ -1,3 +1,4 @@
+use http::HeaderMap;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use rcgen::{CertificateParams, KeyPair};
@@ -5,10 +6,10 @@ use tempfile::TempDir;
 
 use crate::*;
 
-/// What the toolkit itself does with each is checked by `make check-web-config`.
+/// Web configs, each with what the toolkit does; `make check-web-config` runs the toolkit itself on them.
 const CASES: &str = include_str!("../../../tests/toolkit/cases.txt");
 
-/// A folder with `server.crt`, its key, and the key of another.
+/// A folder with `server.crt`, its key, and the key of another certificate.
 fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
     let [key, other] = [KeyPair::generate().unwrap(), KeyPair::generate().unwrap()];
@@ -26,16 +27,16 @@ fn parse(text: &str, folder: &TempDir) -> Result<(WebConfig, Vec<ConfigFault>), 
 }
 
 /// Every fault, or every warning.
-fn told(text: &str, folder: &TempDir) -> String {
-    let told = match parse(text, folder) {
+fn outcome(text: &str, folder: &TempDir) -> String {
+    let text = match parse(text, folder) {
         Ok((_, warnings)) => ConfigError { faults: warnings }.to_string(),
         Err(error) => format!("refused:\n{error}"),
     };
-    told.replace(folder.path().to_str().unwrap(), "FOLDER")
+    text.replace(folder.path().to_str().unwrap(), "FOLDER")
 }
 
 #[test]
-fn what_the_toolkit_accepts_is_accepted_and_what_it_refuses_is_refused() {
+fn a_web_config_is_accepted_if_and_only_if_the_toolkit_accepts_it() {
     let folder = folder();
     let cases: Vec<_> = format!("\n{CASES}").split("\n=== ").skip(1).map(str::to_owned).collect();
     assert!(cases.len() > 100, "cases were lost");
@@ -51,7 +52,7 @@ fn what_the_toolkit_accepts_is_accepted_and_what_it_refuses_is_refused() {
 }
 
 #[test]
-fn all_faults_are_told_at_once_with_their_places() {
+fn all_faults_are_reported_at_once_with_their_paths() {
     let text = "
 tls_server_config:
   cert_file: missing.crt
@@ -73,40 +74,40 @@ basic_auth_users: {alice: secret, bob: $2y$99$0123456789012345678901uD6LR2m9Sk1E
 rate_limit: {interval: soon, burst: many, per: client}
 reload: true
 ";
-    let told = told(text, &folder());
-    assert_snapshot!(told, @"
+    let faults = outcome(text, &folder());
+    assert_snapshot!(faults, @"
     refused:
     http_server_config.http2: must be true or false, not a number
     http_server_config.headers.X-Frame-Options: must be `deny` or `sameorigin`
-    http_server_config.headers.Server: cannot be set; what can, in this spelling: Strict-Transport-Security, X-Content-Type-Options, X-Frame-Options, X-XSS-Protection, Content-Security-Policy
-    http_server_config.headers.Content-Security-Policy: must have no control characters
+    http_server_config.headers.Server: cannot be set; allowed, in this spelling: Strict-Transport-Security, X-Content-Type-Options, X-Frame-Options, X-XSS-Protection, Content-Security-Policy
+    http_server_config.headers.Content-Security-Policy: must not contain control characters
     http_server_config.trailers: unknown key; known here: http2, headers
     tls_server_config.min_version: must be `TLS10`, `TLS11`, `TLS12` or `TLS13`
     tls_server_config.max_version: must be `TLS10`, `TLS11`, `TLS12` or `TLS13`
     tls_server_config.cipher_suites: `TLS_NULL` is unknown; known here: TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256, TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
     tls_server_config.cipher_suites: `TLS_ECDHE_RSA_WITH_RC4_128_SHA` is unknown; known here: TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256, TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
-    tls_server_config.curve_preferences: must be a list, not a text
-    tls_server_config.prefer_server_cipher_suites: must be true or false, not a text
+    tls_server_config.curve_preferences: must be a list, not a string
+    tls_server_config.prefer_server_cipher_suites: must be true or false, not a string
     tls_server_config.client_allowed_sans: must be a list, not a mapping
     tls_server_config.certificate: unknown key; known here: cert_file, cert, key_file, key, client_ca_file, client_ca, client_auth_type, min_version, max_version, cipher_suites, curve_preferences, prefer_server_cipher_suites, client_allowed_sans
     tls_server_config.client_auth_type: must be `NoClientCert`, `RequestClientCert`, `RequireAnyClientCert`, `VerifyClientCertIfGiven` or `RequireAndVerifyClientCert`
     tls_server_config.cert_file: the file `FOLDER/missing.crt` cannot be read: No such file or directory (os error 2)
     tls_server_config.client_ca_file: the file `FOLDER/missing-ca.crt` cannot be read: No such file or directory (os error 2)
-    basic_auth_users.alice: is no bcrypt hash: it is shorter than 59 bytes
-    basic_auth_users.bob: is no bcrypt hash: its cost is not from 4 to 31
+    basic_auth_users.alice: is not a bcrypt hash: it is shorter than 59 bytes
+    basic_auth_users.bob: is not a bcrypt hash: its cost is not from 4 to 31
     rate_limit.interval: must be a duration such as `1s`, `500ms` or `1m30s`
-    rate_limit.burst: must be a number, not a text
+    rate_limit.burst: must be a number, not a string
     rate_limit.per: unknown key; known here: interval, burst
     reload: unknown key; known here: tls_server_config, http_server_config, basic_auth_users, rate_limit
     ");
-    assert!(!told.contains("secret") && !told.contains("uD6LR2m9"), "no hash and no password");
+    assert!(!faults.contains("secret") && !faults.contains("uD6LR2m9"), "no hash and no password is repeated");
 }
 
 #[test]
-fn what_has_no_effect_or_another_one_is_warned_of() {
+fn a_setting_without_effect_or_with_another_one_is_a_warning() {
     let folder = folder();
     let ca = "client_ca_file: server.crt";
-    let told = [
+    let outcomes = [
         "tls_server_config: {min_version: TLS13}".to_owned(),
         "tls_server_config: {TLS, cert: x, min_version: TLS10, curve_preferences: [CurveP521, X25519]}".to_owned(),
         "tls_server_config: {TLS, cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]}"
@@ -121,27 +122,27 @@ fn what_has_no_effect_or_another_one_is_warned_of() {
         "rate_limit: {interval: -1s}".to_owned(),
         "rate_limit: {burst: 5}".to_owned(),
     ]
-    .map(|text| told(&text, &folder));
-    assert_snapshot!(told.join("\n"), @"
-    tls_server_config: has no effect: no certificate and no key is named, so TLS is off, as with the toolkit
-    tls_server_config.cert: is not used: `cert_file` is there too
-    tls_server_config.min_version: TLS 1.0 and 1.1 are left out: nothing older than TLS 1.2 is spoken here
-    tls_server_config.curve_preferences: `CurveP521` is left out: rustls does not have it
-    tls_server_config.cipher_suites: `TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA` is left out: rustls does not have it
-    tls_server_config.client_allowed_sans: has no effect: `client_auth_type` demands no certificate of clients
-    tls_server_config.client_allowed_sans: proves nothing: `client_auth_type` lets clients sign their certificates themselves
-    tls_server_config.client_allowed_sans: is empty, so every client is refused, as with the toolkit
-    tls_server_config.client_ca: there is no authority, so no certificate of a client is accepted
+    .map(|text| outcome(&text, &folder));
+    assert_snapshot!(outcomes.join("\n"), @"
+    tls_server_config: has no effect: TLS is off without a certificate and a key, as in the toolkit
+    tls_server_config.cert: is not used: `cert_file` is set too
+    tls_server_config.min_version: TLS 1.0 and 1.1 are not supported; the oldest version in use is TLS 1.2
+    tls_server_config.curve_preferences: `CurveP521` is ignored: rustls does not support it
+    tls_server_config.cipher_suites: `TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA` is ignored: rustls does not support it
+    tls_server_config.client_allowed_sans: has no effect: `client_auth_type` requests no client certificate
+    tls_server_config.client_allowed_sans: proves nothing: `client_auth_type` accepts self-signed client certificates
+    tls_server_config.client_allowed_sans: is empty, so every client is refused, as in the toolkit
+    tls_server_config.client_ca: no CA certificate was found, so every client certificate is refused
     basic_auth_users.bob: is a damaged bcrypt hash: no password matches it
-    rate_limit.burst: is not above zero, so every request is refused, as with the toolkit
-    rate_limit.interval: is below a millisecond: a number without a unit is nanoseconds
-    rate_limit.interval: is below zero, so there is no limit, as with the toolkit
-    rate_limit.interval: is zero or missing, so there is no limit, as with the toolkit
+    rate_limit.burst: is not above zero, so every request is refused, as in the toolkit
+    rate_limit.interval: is below a millisecond; a number without a unit means nanoseconds
+    rate_limit.interval: is below zero, so there is no limit, as in the toolkit
+    rate_limit.interval: is zero or missing, so there is no limit, as in the toolkit
     ");
 }
 
 #[test]
-fn nothing_is_warned_of_where_all_is_plain() {
+fn a_plain_web_config_has_no_warnings() {
     let folder = folder();
     for text in [
         "",
@@ -150,14 +151,14 @@ fn nothing_is_warned_of_where_all_is_plain() {
         "rate_limit: {interval: 1s, burst: 10}",
         "rate_limit: {interval: 0, burst: 0}",
     ] {
-        assert_eq!(told(text, &folder), "", "{text}");
+        assert_eq!(outcome(text, &folder), "", "{text}");
     }
 }
 
 #[test]
-fn what_rustls_cannot_do_is_told() {
+fn a_setting_that_rustls_does_not_support_is_a_fault() {
     let folder = folder();
-    let told = [
+    let outcomes = [
         "max_version: TLS11",
         "min_version: TLS13, max_version: TLS12",
         "curve_preferences: [CurveP521]",
@@ -165,67 +166,67 @@ fn what_rustls_cannot_do_is_told() {
         "cipher_suites: [TLS_AES_128_GCM_SHA256], max_version: TLS12",
     ]
     .map(|text| {
-        told(&format!("{{tls_server_config: {{TLS, {text}}}, http_server_config: {{http2: false}}}}"), &folder)
+        outcome(&format!("{{tls_server_config: {{TLS, {text}}}, http_server_config: {{http2: false}}}}"), &folder)
     });
-    assert_snapshot!(told.join("\n"), @"
+    assert_snapshot!(outcomes.join("\n"), @"
     refused:
-    tls_server_config.max_version: nothing older than TLS 1.2 is spoken here; must be `TLS12` or `TLS13`
+    tls_server_config.max_version: must be `TLS12` or `TLS13`; older versions are not supported
     refused:
     tls_server_config.max_version: must not be below `min_version`
     refused:
-    tls_server_config.curve_preferences: nothing is left: rustls has none of CurveP521
+    tls_server_config.curve_preferences: rustls supports none of CurveP521
     refused:
-    tls_server_config.cipher_suites: nothing is left: rustls has none of TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA for the versions of TLS that are spoken
+    tls_server_config.cipher_suites: rustls supports none of TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA in the enabled versions of TLS
     refused:
-    tls_server_config.cipher_suites: nothing is left: rustls has none of TLS_AES_128_GCM_SHA256 for the versions of TLS that are spoken
+    tls_server_config.cipher_suites: rustls supports none of TLS_AES_128_GCM_SHA256 in the enabled versions of TLS
     ");
 }
 
 #[test]
-fn a_key_and_a_certificate_that_do_not_belong_together_are_told() {
+fn a_key_that_does_not_belong_to_the_certificate_is_a_fault() {
     let folder = folder();
-    let told = ["other.key", "server.crt", "empty"].map(|key| {
+    let outcomes = ["other.key", "server.crt", "empty"].map(|key| {
         fs::write(folder.path().join("empty"), "").unwrap();
         let pair = |certificate: &str| {
-            told(&format!("tls_server_config: {{cert_file: {certificate}, key_file: {key}}}"), &folder)
+            outcome(&format!("tls_server_config: {{cert_file: {certificate}, key_file: {key}}}"), &folder)
         };
         format!("{}\n{}", pair("server.crt"), pair("empty"))
     });
-    assert_snapshot!(told.join("\n"), @"
+    assert_snapshot!(outcomes.join("\n"), @"
     refused:
-    tls_server_config.key_file: is not the key of the certificate
+    tls_server_config.key_file: does not belong to the certificate
     refused:
-    tls_server_config.cert_file: holds no certificate
+    tls_server_config.cert_file: contains no certificate
     refused:
-    tls_server_config.key_file: holds no private key
+    tls_server_config.key_file: contains no private key
     refused:
-    tls_server_config.cert_file: holds no certificate
+    tls_server_config.cert_file: contains no certificate
     refused:
-    tls_server_config.key_file: holds no private key
+    tls_server_config.key_file: contains no private key
     refused:
-    tls_server_config.cert_file: holds no certificate
+    tls_server_config.cert_file: contains no certificate
     ");
 }
 
 #[tokio::test]
-async fn without_a_file_nothing_is_guarded() {
+async fn the_default_has_no_tls_and_lets_everyone_in() {
     let web = WebConfig::default();
-    assert!(!web.has_tls() && web.tls().await.is_none());
-    assert!(web.guard().admit(None).await.is_ok());
+    assert!(!web.has_tls() && web.server_config().await.is_none());
+    assert!(web.access().authorize(&HeaderMap::new()).await.is_ok());
 }
 
 #[tokio::test]
-async fn http_2_is_offered_unless_it_is_off() {
+async fn http2_is_offered_unless_it_is_off() {
     let folder = folder();
     for (text, offered) in [("", 2), ("\nhttp_server_config:", 1), ("\nhttp_server_config: {http2: no}", 1)] {
         let (web, _) = parse(&format!("tls_server_config: {{TLS}}{text}"), &folder).unwrap();
-        assert_eq!(web.tls().await.unwrap().alpn_protocols.len(), offered, "{text}");
+        assert_eq!(web.server_config().await.unwrap().alpn_protocols.len(), offered, "{text}");
     }
 }
 
 proptest! {
     #[test]
-    fn no_text_makes_the_parser_panic(
+    fn no_text_causes_a_panic(
         key in prop::sample::select(vec![
             "tls_server_config", "http_server_config", "basic_auth_users", "rate_limit", "cert", "key", "client_ca",
             "client_auth_type", "min_version", "cipher_suites", "client_allowed_sans", "http2", "headers", "interval",

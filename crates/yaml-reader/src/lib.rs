@@ -1,4 +1,22 @@
-//! One mapping of a YAML file, taken key by key. What is wrong is noted, and reading goes on.
+//! Reads a mapping of a YAML file key by key. A fault does not end the reading: it is noted with its path, and a
+//! default stands in, so that the author of the file sees every fault at once.
+//!
+//! ```
+//! use yaml_reader::{ConfigFaults, Section};
+//!
+//! let value = serde_yaml::from_str("{name: [shop], retries: 3, color: red}")?;
+//! let faults = ConfigFaults::default();
+//! let mut top = Section::new(&value, String::new(), &faults);
+//! assert_eq!(top.text("name"), None);
+//! assert_eq!(top.integer("retries", 1, 0..=5), 3);
+//! top.finish();
+//! let error = faults.into_result().unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     "name: must be a string, not a list; put it in quotes\ncolor: unknown key; known here: name, retries"
+//! );
+//! # Ok::<(), serde_yaml::Error>(())
+//! ```
 
 mod fault;
 
@@ -11,133 +29,159 @@ use std::{
 
 use serde_yaml::{Mapping, Value};
 
-pub use self::fault::ConfigFaults;
-pub use self::fault::{ConfigError, ConfigFault};
+pub use self::fault::{ConfigError, ConfigFault, ConfigFaults};
 
-/// Longer texts are no names, addresses or paths.
-const MAX_TEXT: usize = 4096;
+/// Longer strings are not names, addresses or paths.
+const MAX_TEXT_BYTES: usize = 4096;
 
-/// A mapping whose keys are yet to be taken.
+/// Whether a mapping has a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// The key is not in the mapping.
+    Absent,
+    /// The key has no value, as in `key:`. A list whose items are all commented out looks like this.
+    Empty,
+    /// The key has a value.
+    Set,
+}
+
+/// A mapping that is read key by key.
 pub struct Section<'a> {
     path: String,
-    mapping: Mapping,
+    mapping: Option<&'a Mapping>,
     known: Vec<&'static str>,
-    taken: Vec<&'static str>,
     faults: &'a ConfigFaults,
 }
 
 impl<'a> Section<'a> {
-    /// Nothing in place of a mapping is one without keys, as YAML has it.
-    pub fn new(value: Value, path: String, faults: &'a ConfigFaults) -> Self {
-        let mut section = Self { path, mapping: Mapping::new(), known: Vec::new(), taken: Vec::new(), faults };
+    /// The mapping at `path`. An empty value is a mapping without keys; any other value is a fault.
+    pub fn new(value: &'a Value, path: String, faults: &'a ConfigFaults) -> Self {
+        let mut section = Self { path, mapping: None, known: Vec::new(), faults };
         match value {
-            Value::Mapping(mapping) => section.mapping = mapping,
+            Value::Mapping(mapping) => section.mapping = Some(mapping),
             Value::Null => {}
-            other => section.fault_here(format!("must be a mapping of keys to values, not {}", kind(&other))),
+            other => section.fault_here(format!("must be a mapping of keys to values, not {}", kind(other))),
         }
         section
     }
 
-    /// Whether the key is there, with or without something behind it. A list whose items are all commented out is no
-    /// list that was left out.
-    pub fn names(&self, key: &str) -> bool {
-        self.mapping.contains_key(key)
-    }
-
-    /// Notes a fault of each key that has nothing behind it, where that would silently mean more than was meant.
-    pub fn demand(&self, keys: &[&str]) {
-        for key in keys.iter().filter(|key| self.names(key) && !self.has(key)) {
-            self.fault(key, "has nothing behind it; leave it out where nothing is to be said");
+    /// Whether the mapping has the key.
+    #[must_use]
+    pub fn presence(&self, key: &str) -> Presence {
+        match self.mapping.and_then(|mapping| mapping.get(key)) {
+            None => Presence::Absent,
+            Some(value) if value.is_null() => Presence::Empty,
+            Some(_) => Presence::Set,
         }
     }
 
-    /// Whether the key is there, and not null.
-    pub fn has(&self, key: &str) -> bool {
-        self.mapping.get(key).is_some_and(|value| !value.is_null())
+    /// Whether the key has a value.
+    #[must_use]
+    pub fn is_set(&self, key: &str) -> bool {
+        self.presence(key) == Presence::Set
     }
 
-    /// Whether no key is left.
+    /// Whether the mapping has no keys.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.mapping.is_empty()
+        self.mapping.is_none_or(Mapping::is_empty)
     }
 
-    /// Whether the key is there with nothing behind it.
-    pub fn is_null(&self, key: &str) -> bool {
-        self.mapping.get(key).is_some_and(Value::is_null)
+    /// Notes a fault for each key that is there without a value. For keys whose default means more than the author
+    /// may have meant.
+    pub fn require_value(&self, keys: &[&str]) {
+        for key in keys.iter().filter(|key| self.presence(key) == Presence::Empty) {
+            self.fault(key, "is empty; give it a value or remove it");
+        }
     }
 
+    /// Makes keys known that may not be read.
+    pub fn declare(&mut self, keys: &[&'static str]) {
+        for key in keys {
+            if !self.known.contains(key) {
+                self.known.push(key);
+            }
+        }
+    }
+
+    /// The value of a key, unless it is empty. The key is known from now on.
+    pub fn take(&mut self, key: &'static str) -> Option<&'a Value> {
+        self.declare(&[key]);
+        self.mapping?.get(key).filter(|value| !value.is_null())
+    }
+
+    /// A mapping; one without keys if the key has no value.
     pub fn section(&mut self, key: &'static str) -> Section<'a> {
-        let value = self.take(key).unwrap_or(Value::Null);
+        let value = self.take(key).unwrap_or(&Value::Null);
         Section::new(value, self.path_of(key), self.faults)
     }
 
-    /// A section that may be switched on with `true`, or with nothing behind its key, where no setting is needed.
-    pub fn switched_section(&mut self, key: &'static str) -> Option<Section<'a>> {
-        let is_there = self.mapping.contains_key(key);
-        match self.take(key) {
-            None | Some(Value::Bool(true)) if is_there => Some(Value::Null),
-            None | Some(Value::Bool(false)) => None,
-            Some(value) => Some(value),
-        }
-        .map(|value| Section::new(value, self.path_of(key), self.faults))
+    /// A mapping that `true` or an empty value turn on with its defaults, and `false` turns off.
+    pub fn optional_section(&mut self, key: &'static str) -> Option<Section<'a>> {
+        let value = match (self.take(key), self.presence(key)) {
+            (None, Presence::Absent) | (Some(Value::Bool(false)), _) => return None,
+            (None | Some(Value::Bool(true)), _) => &Value::Null,
+            (Some(value), _) => value,
+        };
+        Some(Section::new(value, self.path_of(key), self.faults))
     }
 
-    /// The items of a list of mappings; none if it is not there.
+    /// The items of a list of mappings; none if the key has no value.
     pub fn sections(&mut self, key: &'static str) -> Vec<Section<'a>> {
-        let faults = self.faults;
-        self.items(key).into_iter().map(|(path, item)| Section::new(item, path, faults)).collect()
+        self.items(key).into_iter().map(|(path, item)| Section::new(item, path, self.faults)).collect()
     }
 
-    /// The items of a list with their places; none if it is not there.
-    pub fn items(&mut self, key: &'static str) -> Vec<(String, Value)> {
+    /// The items of a list, each with its path; none if the key has no value.
+    pub fn items(&mut self, key: &'static str) -> Vec<(String, &'a Value)> {
         let path = self.path_of(key);
         match self.take(key) {
             Some(Value::Sequence(items)) => {
-                items.into_iter().enumerate().map(|(number, item)| (format!("{path}[{number}]"), item)).collect()
+                items.iter().enumerate().map(|(number, item)| (format!("{path}[{number}]"), item)).collect()
             }
-            Some(other) => {
-                self.fault(key, format!("must be a list, not {}", kind(&other)));
-                Vec::new()
-            }
+            Some(other) => self.refuse(key, format!("must be a list, not {}", kind(other))).unwrap_or_default(),
             None => Vec::new(),
         }
     }
 
+    /// A string of 1 to 4096 bytes.
     pub fn text(&mut self, key: &'static str) -> Option<String> {
         match self.take(key)? {
-            Value::String(text) if text.len() <= MAX_TEXT && !text.is_empty() => Some(text),
-            Value::String(_) => self.refuse(key, format!("must have from 1 to {MAX_TEXT} bytes")),
-            other => self.refuse(key, format!("must be a text, not {}; put it in quotes", kind(&other))),
+            Value::String(text) if (1..=MAX_TEXT_BYTES).contains(&text.len()) => Some(text.clone()),
+            Value::String(_) => self.refuse(key, format!("must be 1 to {MAX_TEXT_BYTES} bytes long")),
+            other => self.refuse(key, format!("must be a string, not {}; put it in quotes", kind(other))),
         }
     }
 
-    /// A text that stands for something else.
+    /// A string that is parsed as another type. The fault repeats the string, so it must not be a secret.
     pub fn parsed<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Option<T> {
         let text = self.text(key)?;
         text.parse().map_err(|error| self.fault(key, format!("`{text}`: {error}"))).ok()
     }
 
-    /// A mapping of names to texts.
+    /// A mapping of strings to strings, with at least one entry if the key has a value.
     pub fn texts(&mut self, key: &'static str) -> Vec<(String, String)> {
         let section = self.section(key);
-        if self.was_there(key) && section.mapping.is_empty() {
-            self.fault(key, "must name at least one");
+        if self.is_set(key) && section.is_empty() {
+            self.fault(key, "must have at least one entry");
         }
         let pair = |(name, value): (&Value, &Value)| match (name.as_str(), value.as_str()) {
             (Some(name), Some(value)) => Some((name.to_owned(), value.to_owned())),
-            _ => section.refuse(name.as_str().unwrap_or_default(), "must be a text; put it in quotes".to_owned()),
+            _ => section.refuse(name.as_str().unwrap_or_default(), "must be a string; put it in quotes".to_owned()),
         };
-        section.mapping.iter().filter_map(pair).collect()
+        section.mapping.into_iter().flatten().filter_map(pair).collect()
     }
 
+    /// `true` or `false`.
     pub fn boolean(&mut self, key: &'static str, default: bool) -> bool {
-        match self.take(key) {
-            Some(Value::Bool(value)) => value,
-            Some(other) => self.refuse(key, format!("must be true or false, not {}", kind(&other))).unwrap_or(default),
-            None => default,
-        }
+        let value = match self.take(key) {
+            Some(Value::Bool(value)) => Some(*value),
+            Some(other) => self.refuse(key, format!("must be true or false, not {}", kind(other))),
+            None => None,
+        };
+        value.unwrap_or(default)
     }
 
+    /// A whole number within `range`.
     pub fn integer<T>(&mut self, key: &'static str, default: T, range: RangeInclusive<T>) -> T
     where
         T: TryFrom<u64> + PartialOrd + Display + Copy,
@@ -150,6 +194,7 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// A duration within `range`, such as `60s` or `1h 30m`.
     pub fn duration(&mut self, key: &'static str, default: Duration, range: RangeInclusive<Duration>) -> Duration {
         let Some(value) = self.take(key) else { return default };
         let duration = value.as_str().and_then(|text| humantime::parse_duration(text).ok());
@@ -160,14 +205,11 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// A day, as its first second in UTC.
+    /// A date such as `2027-01-31`, as its first second in UTC.
     pub fn day(&mut self, key: &'static str) -> Option<SystemTime> {
         let text = self.text(key)?;
         let day = humantime::parse_rfc3339(&format!("{text}T00:00:00Z")).ok();
-        if day.is_none() {
-            self.fault(key, format!("`{text}`: must be a day such as `2027-01-31`"));
-        }
-        day
+        day.or_else(|| self.refuse(key, format!("`{text}`: must be a date such as `2027-01-31`")))
     }
 
     /// Notes a fault of a key.
@@ -180,66 +222,48 @@ impl<'a> Section<'a> {
         self.faults.note(self.path.clone(), message);
     }
 
-    /// Notes faults that were found elsewhere.
-    pub fn take_over<T>(&self, found: Result<T, Vec<ConfigFault>>) -> Option<T> {
-        found.map_err(|faults| faults.into_iter().for_each(|fault| self.faults.note(fault.path, fault.message))).ok()
+    /// The value of a result; its faults, with their own paths, become faults of the file.
+    pub fn absorb<T>(&self, result: Result<T, Vec<ConfigFault>>) -> Option<T> {
+        result.map_err(|faults| faults.into_iter().for_each(|fault| self.faults.note(fault.path, fault.message))).ok()
     }
 
-    /// Every key that was not taken is unknown.
-    pub fn end(&self) {
-        let mut known: Vec<&str> = Vec::new();
-        for key in &self.known {
-            if !known.contains(key) {
-                known.push(key);
+    /// Notes a fault for each key that was neither read nor declared.
+    pub fn finish(&self) {
+        for key in self.mapping.into_iter().flat_map(Mapping::keys) {
+            if key.as_str().is_some_and(|key| self.known.contains(&key)) {
+                continue;
             }
-        }
-        for key in self.mapping.keys() {
             let key = key.as_str().map_or_else(|| kind(key).to_owned(), |key| key.chars().take(80).collect());
-            self.fault(&key, format!("unknown key; known here: {}", known.join(", ")));
+            self.fault(&key, format!("unknown key; known here: {}", self.known.join(", ")));
         }
     }
 
-    /// Names keys that may be there, whether or not they are taken.
-    pub fn know(&mut self, keys: &[&'static str]) {
-        self.known.extend(keys);
+    /// The path of the section.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
-    /// Whether a key was taken that had a value.
-    pub fn was_there(&self, key: &str) -> bool {
-        self.taken.contains(&key)
-    }
-
-    /// The value of a key as it is, unless it is null.
-    pub fn take(&mut self, key: &'static str) -> Option<Value> {
-        self.known.push(key);
-        let value = self.mapping.remove(key).filter(|value| !value.is_null())?;
-        self.taken.push(key);
-        Some(value)
+    /// The path of a key.
+    #[must_use]
+    pub fn path_of(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
     fn refuse<T>(&self, key: &str, message: String) -> Option<T> {
         self.fault(key, message);
         None
     }
-
-    /// Where the section itself is.
-    pub fn path(&self) -> String {
-        self.path.clone()
-    }
-
-    /// Where a key is.
-    pub fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
-    }
 }
 
-/// What a value is, for a message.
+/// The type of a value, for a message.
+#[must_use]
 pub fn kind(value: &Value) -> &'static str {
     match value {
-        Value::Null => "nothing",
-        Value::Bool(_) => "true or false",
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
-        Value::String(_) => "a text",
+        Value::String(_) => "a string",
         Value::Sequence(_) => "a list",
         Value::Mapping(_) => "a mapping",
         Value::Tagged(_) => "a tagged value",

@@ -1,4 +1,4 @@
-//! What is demanded of a client's certificate.
+//! Checks clients' certificates.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -14,30 +14,30 @@ use rustls::{
 };
 use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate};
 
-use crate::tls::pem::Authorities;
+use super::pem::ClientCas;
 
 /// `client_auth_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClientAuth {
-    /// It is not asked for.
-    Nothing,
-    /// It is asked for. Whether there is one, and whose, is all the same.
+    /// No certificate is requested.
+    Off,
+    /// A certificate is requested, but neither required nor checked.
     Request,
-    /// There must be one, whoever signed it.
+    /// A certificate is required, signed by anyone.
     RequireAny,
-    /// If there is one, it must be signed by an authority.
+    /// A certificate is optional, but must be signed by a CA.
     VerifyIfGiven,
-    /// There must be one, signed by an authority.
+    /// A certificate is required, signed by a CA.
     RequireAndVerify,
 }
 
 impl ClientAuth {
-    /// `None` for a name that does not exist.
+    /// `None` for an unknown name.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         match name {
-            "" | "NoClientCert" => Some(Self::Nothing),
+            "" | "NoClientCert" => Some(Self::Off),
             "RequestClientCert" => Some(Self::Request),
-            // The second is an old name for it.
+            // The second is its former name.
             "RequireAnyClientCert" | "RequireClientCert" => Some(Self::RequireAny),
             "VerifyClientCertIfGiven" => Some(Self::VerifyIfGiven),
             "RequireAndVerifyClientCert" => Some(Self::RequireAndVerify),
@@ -54,31 +54,30 @@ impl ClientAuth {
     }
 }
 
-/// Looks at clients' certificates.
 #[derive(Debug)]
-pub(crate) struct Verifier {
-    demand: ClientAuth,
-    /// Names of which a certificate must have one.
-    sans: Option<Vec<String>>,
+pub(crate) struct ClientVerifier {
+    client_auth: ClientAuth,
+    /// A certificate must have one of these names.
+    allowed_sans: Option<Vec<String>>,
     provider: Arc<CryptoProvider>,
-    /// Checks who signed; none where nobody could have.
-    chains: Option<Arc<dyn ClientCertVerifier>>,
+    /// Checks the signatures; `None` without a CA.
+    chain_verifier: Option<Arc<dyn ClientCertVerifier>>,
     listed: Vec<CertificateDer<'static>>,
     hints: Vec<DistinguishedName>,
 }
 
-impl Verifier {
+impl ClientVerifier {
     pub(crate) fn new(
-        demand: ClientAuth,
-        sans: Option<Vec<String>>,
-        authorities: Authorities,
+        client_auth: ClientAuth,
+        allowed_sans: Option<Vec<String>>,
+        cas: ClientCas,
         provider: Arc<CryptoProvider>,
     ) -> Self {
-        let Authorities { roots, listed } = authorities;
+        let ClientCas { roots, listed } = cas;
         let hints = roots.subjects();
-        // It fails where there are no authorities; then none can have signed.
-        let chains = WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).build().ok();
-        Self { demand, sans, provider, chains, listed, hints }
+        // It fails only without a CA.
+        let chain_verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).build().ok();
+        Self { client_auth, allowed_sans, provider, chain_verifier, listed, hints }
     }
 
     fn verify_chain(
@@ -87,16 +86,16 @@ impl Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), Error> {
-        let Some(chains) = &self.chains else { return Err(CertificateError::UnknownIssuer.into()) };
-        match chains.verify_client_cert(end_entity, intermediates, now) {
+        let Some(verifier) = &self.chain_verifier else { return Err(CertificateError::UnknownIssuer.into()) };
+        match verifier.verify_client_cert(end_entity, intermediates, now) {
             Err(_) if self.listed.contains(end_entity) => verify_listed(end_entity, now),
             verified => verified.map(drop),
         }
     }
 }
 
-/// A certificate that is listed itself, as operators with one client and no authority of their own do, is trusted
-/// while it is valid and for clients. rustls would take it for an authority's, and refuse it.
+/// A client certificate that is itself in the list of client CAs, as in setups without a CA, is trusted while it is
+/// valid and if it is for clients. rustls alone refuses it, because it is not the certificate of a CA.
 fn verify_listed(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
     let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
     let now = i64::try_from(now.as_secs()).ok().and_then(|now| ASN1Time::from_timestamp(now).ok());
@@ -113,7 +112,7 @@ fn verify_listed(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), 
     }
 }
 
-/// Whether a certificate has one of the names: a DNS name, an e-mail address, an IP address or a URI, to the letter.
+/// Whether a certificate has one of the names as a DNS name, an email address, an IP address or a URI. Case matters.
 fn has_one(certificate: &CertificateDer<'_>, allowed: &[String]) -> bool {
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return false };
     let Ok(Some(names)) = parsed.subject_alternative_name() else { return false };
@@ -126,16 +125,16 @@ fn has_one(certificate: &CertificateDer<'_>, allowed: &[String]) -> bool {
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {
-    let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-    let sixteen = || <[u8; 16]>::try_from(bytes).map(IpAddr::from);
-    // As Go writes it, an IPv4 address within an IPv6 one is an IPv4 address.
-    four.or_else(|_| sixteen()).ok().map(|address| address.to_canonical())
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    let v6 = || <[u8; 16]>::try_from(bytes).map(IpAddr::from);
+    // Go writes an IPv4-mapped IPv6 address as an IPv4 address.
+    v4.or_else(|_| v6()).ok().map(|address| address.to_canonical())
 }
 
-impl ClientCertVerifier for Verifier {
-    /// With names that are allowed, there must be a certificate to have one of them.
+impl ClientCertVerifier for ClientVerifier {
+    /// A list of allowed names requires a certificate, whatever the type.
     fn client_auth_mandatory(&self) -> bool {
-        self.demand.requires() || self.sans.is_some()
+        self.client_auth.requires() || self.allowed_sans.is_some()
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
@@ -148,10 +147,10 @@ impl ClientCertVerifier for Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        if self.demand.verifies() {
+        if self.client_auth.verifies() {
             self.verify_chain(end_entity, intermediates, now)?;
         }
-        if self.sans.as_ref().is_some_and(|sans| !has_one(end_entity, sans)) {
+        if self.allowed_sans.as_ref().is_some_and(|sans| !has_one(end_entity, sans)) {
             return Err(CertificateError::ApplicationVerificationFailure.into());
         }
         Ok(ClientCertVerified::assertion())

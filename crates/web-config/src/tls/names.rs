@@ -1,4 +1,4 @@
-//! Go's names of ciphers, curves and versions, and what rustls has of them.
+//! Versions, ciphers and curves of TLS by the names of Go, as far as rustls supports them.
 
 use rustls::{
     ALL_VERSIONS, CipherSuite, NamedGroup, SupportedCipherSuite, SupportedProtocolVersion,
@@ -9,7 +9,7 @@ use rustls::{
 use crate::go_yaml;
 use yaml_reader::{ConfigFaults, Section};
 
-/// What Go calls secure.
+/// The ciphers that Go considers secure. The toolkit accepts no others.
 const CIPHERS: [(&str, CipherSuite); 13] = [
     ("TLS_AES_128_GCM_SHA256", CipherSuite::TLS13_AES_128_GCM_SHA256),
     ("TLS_AES_256_GCM_SHA384", CipherSuite::TLS13_AES_256_GCM_SHA384),
@@ -33,99 +33,92 @@ const CURVES: [(&str, NamedGroup); 4] = [
     ("X25519", NamedGroup::X25519),
 ];
 
-/// The minor versions of TLS 1.
+/// The minor versions of TLS 1.x.
 const VERSIONS: [(&str, u8); 4] = [("TLS10", 0), ("TLS11", 1), ("TLS12", 2), ("TLS13", 3)];
 
-/// Of these, HTTP/2 demands one from whoever chooses the ciphers of TLS 1.2.
+/// HTTP/2 over TLS 1.2 requires one of these.
 const HTTP2_CIPHERS: [&str; 2] = ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"];
 
-/// What is spoken.
-pub(crate) struct Speech {
+/// The versions, ciphers and curves in use.
+pub(crate) struct TlsParameters {
     pub(crate) provider: CryptoProvider,
     pub(crate) versions: Vec<&'static SupportedProtocolVersion>,
 }
 
-/// Takes the keys; what they say only counts where TLS is on.
-pub(crate) struct Names {
+/// The names in the section. They are checked against each other only if TLS is on.
+pub(crate) struct TlsNames {
     min: u8,
     max: u8,
     ciphers: Vec<String>,
     curves: Vec<String>,
 }
 
-impl Names {
+impl TlsNames {
     pub(crate) fn take(section: &mut Section<'_>) -> Self {
         let min = version(section, "min_version").unwrap_or(2);
         let max = version(section, "max_version").unwrap_or(3);
-        let ciphers = known(section, "cipher_suites", &CIPHERS.map(|(name, _)| name));
-        let curves = known(section, "curve_preferences", &CURVES.map(|(name, _)| name));
+        let ciphers = known_names(section, "cipher_suites", &CIPHERS.map(|(name, _)| name));
+        let curves = known_names(section, "curve_preferences", &CURVES.map(|(name, _)| name));
         Self { min, max, ciphers, curves }
     }
 
-    /// What rustls can do of it.
-    pub(crate) fn speech(&self, section: &Section<'_>, http2: bool, warnings: &ConfigFaults) -> Speech {
+    /// What rustls supports of the names. Notes a fault if nothing is left, a warning if something is.
+    pub(crate) fn parameters(&self, section: &Section<'_>, http2: bool, warnings: &ConfigFaults) -> TlsParameters {
         let versions = self.versions(section, warnings);
         let mut provider = aws_lc_rs::default_provider();
-        if http2 && self.min < 3 && !self.ciphers.is_empty() && !HTTP2_CIPHERS.iter().any(|name| self.names(name)) {
+        let has_cipher = |name: &&str| self.ciphers.iter().any(|cipher| cipher == name);
+        if http2 && self.min < 3 && !self.ciphers.is_empty() && !HTTP2_CIPHERS.iter().any(has_cipher) {
             let needed = HTTP2_CIPHERS.join(" or ");
             section.fault("cipher_suites", format!("must have {needed} unless `http_server_config.http2` is false"));
         }
         if !self.ciphers.is_empty() {
             let suites = self.suites(section, &provider, warnings);
-            let fits = |suite: &SupportedCipherSuite| versions.contains(&suite.version());
-            if suites.iter().any(fits) {
+            if suites.iter().any(|suite| versions.contains(&suite.version())) {
                 provider.cipher_suites = suites;
             } else if !versions.is_empty() {
-                section.fault("cipher_suites", nothing(&self.ciphers, " for the versions of TLS that are spoken"));
+                section.fault("cipher_suites", none_supported(&self.ciphers, " in the enabled versions of TLS"));
             }
         }
         if !self.curves.is_empty() {
-            let have = |group: &NamedGroup| aws_lc_rs::ALL_KX_GROUPS.iter().find(|have| have.name() == *group).copied();
-            let groups = left(section, "curve_preferences", &self.curves, &CURVES, have, warnings);
+            let find = |group: &NamedGroup| aws_lc_rs::ALL_KX_GROUPS.iter().find(|have| have.name() == *group).copied();
+            let groups = supported(section, "curve_preferences", &self.curves, &CURVES, find, warnings);
             if groups.is_empty() {
-                section.fault("curve_preferences", nothing(&self.curves, ""));
+                section.fault("curve_preferences", none_supported(&self.curves, ""));
             } else {
                 provider.kx_groups = groups;
             }
         }
-        // With a fault, so that the certificate can be looked at all the same.
+        // After a fault, so that the certificate is checked as well.
         let versions = if versions.is_empty() { ALL_VERSIONS.to_vec() } else { versions };
-        Speech { provider, versions }
+        TlsParameters { provider, versions }
     }
 
     fn versions(&self, section: &Section<'_>, warnings: &ConfigFaults) -> Vec<&'static SupportedProtocolVersion> {
         if self.max < 2 {
-            section.fault("max_version", "nothing older than TLS 1.2 is spoken here; must be `TLS12` or `TLS13`");
+            section.fault("max_version", "must be `TLS12` or `TLS13`; older versions are not supported");
         } else if self.max < self.min {
             section.fault("max_version", "must not be below `min_version`");
         } else if self.min < 2 {
-            let message = "TLS 1.0 and 1.1 are left out: nothing older than TLS 1.2 is spoken here";
+            let message = "TLS 1.0 and 1.1 are not supported; the oldest version in use is TLS 1.2";
             warnings.note(section.path_of("min_version"), message);
         }
-        let spoken = [(2, &TLS12), (3, &TLS13)].into_iter();
-        spoken.filter(|(minor, _)| (self.min..=self.max).contains(minor)).map(|(_, version)| version).collect()
+        let supported = [(2, &TLS12), (3, &TLS13)].into_iter();
+        supported.filter(|(minor, _)| (self.min..=self.max).contains(minor)).map(|(_, version)| version).collect()
     }
 
-    /// A list that names no cipher of TLS 1.3 leaves all of them, as with Go, where they cannot be chosen at all.
+    /// A list without a cipher of TLS 1.3 leaves all of TLS 1.3 in use, as in Go, where these cannot be chosen.
     fn suites(
         &self,
         section: &Section<'_>,
         provider: &CryptoProvider,
         warnings: &ConfigFaults,
     ) -> Vec<SupportedCipherSuite> {
-        let have = |id: &CipherSuite| provider.cipher_suites.iter().find(|suite| suite.suite() == *id).copied();
-        let mut suites = left(section, "cipher_suites", &self.ciphers, &CIPHERS, have, warnings);
-        if suites.is_empty() {
-            return suites;
-        }
-        if !suites.iter().any(|suite| suite.tls13().is_some()) {
+        let find = |id: &CipherSuite| provider.cipher_suites.iter().find(|suite| suite.suite() == *id).copied();
+        let mut suites = supported(section, "cipher_suites", &self.ciphers, &CIPHERS, find, warnings);
+        if !suites.is_empty() && suites.iter().all(|suite| suite.tls13().is_none()) {
             suites.extend(provider.cipher_suites.iter().filter(|suite| suite.tls13().is_some()));
         }
         suites
-    }
-
-    fn names(&self, cipher: &str) -> bool {
-        self.ciphers.iter().any(|name| name == cipher)
     }
 }
 
@@ -138,8 +131,8 @@ fn version(section: &mut Section<'_>, key: &'static str) -> Option<u8> {
     found
 }
 
-/// The names of a list; one that Go does not have is a fault.
-fn known(section: &mut Section<'_>, key: &'static str, names: &[&str]) -> Vec<String> {
+/// The names of a list. A name that Go does not know is a fault.
+fn known_names(section: &mut Section<'_>, key: &'static str, names: &[&str]) -> Vec<String> {
     let mut list = go_yaml::list(section, key).unwrap_or_default();
     list.retain(|name| {
         let is_known = names.contains(&name.as_str());
@@ -151,26 +144,25 @@ fn known(section: &mut Section<'_>, key: &'static str, names: &[&str]) -> Vec<St
     list
 }
 
-fn nothing(names: &[String], whereto: &str) -> String {
-    format!("nothing is left: rustls has none of {}{whereto}", names.join(", "))
+fn none_supported(names: &[String], scope: &str) -> String {
+    format!("rustls supports none of {}{scope}", names.join(", "))
 }
 
-/// What rustls has of a list, in its order. What it does not have is left out with a warning.
-fn left<I, T>(
+/// What rustls supports of a list, in the order of the list. Each other name is a warning.
+fn supported<I, T>(
     section: &Section<'_>,
     key: &str,
     names: &[String],
     table: &[(&str, I)],
-    have: impl Fn(&I) -> Option<T>,
+    find: impl Fn(&I) -> Option<T>,
     warnings: &ConfigFaults,
 ) -> Vec<T> {
-    let mut left = Vec::new();
-    for name in names {
-        let entry = table.iter().find(|(known, _)| known == name);
-        match entry.and_then(|(_, id)| have(id)) {
-            Some(had) => left.push(had),
-            None => warnings.note(section.path_of(key), format!("`{name}` is left out: rustls does not have it")),
+    let known = names.iter().filter_map(|name| {
+        let found = table.iter().find(|(known, _)| known == name).and_then(|(_, id)| find(id));
+        if found.is_none() {
+            warnings.note(section.path_of(key), format!("`{name}` is ignored: rustls does not support it"));
         }
-    }
-    left
+        found
+    });
+    known.collect()
 }

@@ -1,88 +1,92 @@
-//! A server's certificate that is read again when its files change.
+//! Reloads the certificate when its files change.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use parking_lot::RwLock;
 use rustls::ServerConfig;
 use tokio::{
-    sync::{Mutex, OwnedMutexGuard, watch},
+    sync::{Mutex, OwnedMutexGuard},
     task::spawn_blocking,
     time::timeout,
 };
 use tracing::{info, warn};
 
-use crate::{tls::Settings, tls::files::TlsFiles};
+use super::{files::TlsFiles, settings::TlsSettings};
 use yaml_reader::ConfigFault;
 
-/// A flood of handshakes must not become a flood of reads.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The least time between two checks of the files, so that many handshakes do not cause many reads.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A disk that hangs must not hold up a handshake for longer.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The longest that a handshake waits for a check, such as of a disk that hangs.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What to shake hands with.
+/// The rustls config of new connections.
 pub(crate) struct CertReloader {
-    settings: Arc<Settings>,
-    current: Arc<watch::Sender<Arc<ServerConfig>>>,
-    look: Arc<Mutex<Look>>,
+    settings: Arc<TlsSettings>,
+    current: Arc<RwLock<Arc<ServerConfig>>>,
+    last_check: Arc<Mutex<Snapshot>>,
 }
 
-/// What the files held when they were last looked at.
-struct Look {
+/// The files at the last check.
+struct Snapshot {
     at: Instant,
+    /// Of the contents in use.
     digest: [u8; 32],
-    complaints: Vec<ConfigFault>,
+    last_errors: Vec<ConfigFault>,
 }
 
 impl CertReloader {
-    pub(crate) fn new(settings: Settings, material: &TlsFiles) -> Result<Self, Vec<ConfigFault>> {
-        let server = settings.server(material).map_err(|fault| vec![fault])?;
-        let look = Look { at: Instant::now(), digest: material.digest(), complaints: Vec::new() };
+    pub(crate) fn new(settings: TlsSettings, files: &TlsFiles) -> Result<Self, Vec<ConfigFault>> {
+        let server_config = settings.server_config(files).map_err(|fault| vec![fault])?;
+        let snapshot = Snapshot { at: Instant::now(), digest: files.digest(), last_errors: Vec::new() };
         Ok(Self {
             settings: Arc::new(settings),
-            current: Arc::new(watch::Sender::new(Arc::new(server))),
-            look: Arc::new(Mutex::new(look)),
+            current: Arc::new(RwLock::new(Arc::new(server_config))),
+            last_check: Arc::new(Mutex::new(snapshot)),
         })
     }
 
-    /// What the files hold now, if they are good, else what they held before. They are looked at once a second at
-    /// most, by one handshake at a time; the others do not wait for it.
-    pub(crate) async fn server(&self) -> Arc<ServerConfig> {
-        match self.look.clone().try_lock_owned() {
-            Ok(look) if look.at.elapsed() >= PAUSE => {
+    /// The config with the current contents of the files, or with the previous ones if these have faults. One handshake
+    /// at a time checks the files; the others do not wait for it.
+    pub(crate) async fn server_config(&self) -> Arc<ServerConfig> {
+        match self.last_check.clone().try_lock_owned() {
+            Ok(snapshot) if snapshot.at.elapsed() >= CHECK_INTERVAL => {
                 let (settings, current) = (self.settings.clone(), self.current.clone());
-                // The lock goes along, so that a disk that hangs holds one thread and no more.
-                let looking = spawn_blocking(move || look_again(look, &settings, &current));
-                drop(timeout(PATIENCE, looking).await);
+                // The thread keeps the lock, so that a disk that hangs occupies only one.
+                let check = spawn_blocking(move || reload_if_changed(snapshot, &settings, &current));
+                drop(timeout(CHECK_TIMEOUT, check).await);
             }
             _ => {}
         }
-        self.current.borrow().clone()
+        self.current.read().clone()
     }
 }
 
-fn look_again(mut look: OwnedMutexGuard<Look>, settings: &Settings, current: &watch::Sender<Arc<ServerConfig>>) {
-    look.at = Instant::now();
-    let complaints = match settings.sources.read() {
-        Ok(material) if material.digest() == look.digest => Vec::new(),
-        Ok(material) => match settings.server(&material) {
-            Ok(server) => {
-                look.digest = material.digest();
-                current.send_replace(Arc::new(server));
-                info!("a file of the web config changed; new connections get the certificate that it holds now");
-                Vec::new()
-            }
-            Err(fault) => vec![fault],
-        },
-        Err(faults) => faults,
-    };
-    // Once, not at every look.
-    if complaints != look.complaints {
-        for fault in &complaints {
-            warn!("new connections keep the certificate from before: {fault}");
+fn reload_if_changed(
+    mut snapshot: OwnedMutexGuard<Snapshot>,
+    settings: &TlsSettings,
+    current: &RwLock<Arc<ServerConfig>>,
+) {
+    snapshot.at = Instant::now();
+    let loaded = settings.sources.read().and_then(|files| {
+        let digest = files.digest();
+        if digest != snapshot.digest {
+            let server_config = settings.server_config(&files).map_err(|fault| vec![fault])?;
+            *current.write() = Arc::new(server_config);
+            snapshot.digest = digest;
+            info!("the TLS files changed; new connections use the new certificate");
+        }
+        Ok(())
+    });
+    let errors = loaded.err().unwrap_or_default();
+    // Each error is logged once, not at every check.
+    if errors != snapshot.last_errors {
+        for fault in &errors {
+            warn!("the TLS files cannot be used; new connections use the previous certificate: {fault}");
         }
     }
-    look.complaints = complaints;
+    snapshot.last_errors = errors;
 }

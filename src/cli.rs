@@ -7,7 +7,7 @@ use std::{
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::shard::Index;
+use crate::shard::ShardIndex;
 
 /// Exports the state of MongoDB Atlas network peerings to Prometheus.
 #[derive(Debug, Parser)]
@@ -57,7 +57,7 @@ pub struct Args {
 
     /// Which of several exporters this is, from 0; `hostname` takes the number at the end of the host's name.
     #[arg(long = "shard.index", value_name = "INDEX", default_value = "0", global = true)]
-    pub shard_index: Index,
+    pub shard_index: ShardIndex,
 
     /// How many exporters share the groups, each of which watches others.
     #[arg(long = "shard.count", value_name = "COUNT", default_value = "1", global = true)]

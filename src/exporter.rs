@@ -1,4 +1,4 @@
-//! The exporter: everything that runs from the start to the end.
+//! Runs the collector, the renderer and the server until shutdown.
 
 use std::{future::pending, pin::pin, sync::Arc, time::Instant};
 
@@ -25,10 +25,10 @@ use crate::{
     systemd,
 };
 
-/// Polls and serves until `shutdown`; the config is read again as often as `reloads` wish, if there are any.
+/// Polls and serves until `shutdown`. `reloads` brings other configs meanwhile.
 ///
 /// # Errors
-/// What keeps the exporter from its work; that Atlas cannot be reached does not.
+/// A failure that stops the exporter, such as a panic in a task. An unreachable Atlas is not one.
 pub async fn run(
     config: &Config,
     shard: Shard,
@@ -42,29 +42,29 @@ pub async fn run(
     let mut roster = Collector::new(state.clone(), shard);
     roster.follow(config)?;
     let document = watch::Sender::new(render_loop::page(&state.subscribe())?);
-    let (reader, mut fresh) = mpsc::channel(1);
-    let wish = reloads.and_then(|Reloads { wishes, wish, read }| {
-        tokio::spawn(read_configs(wishes, Arc::new(read), reader));
-        wish
+    let (configs_tx, mut configs_rx) = mpsc::channel(1);
+    let http_tx = reloads.and_then(|Reloads { reload_rx, http_tx, read }| {
+        tokio::spawn(read_configs(reload_rx, Arc::new(read), configs_tx));
+        http_tx
     });
-    let routes = routes(telemetry_path, &state, document.subscribe(), wish);
+    let routes = routes(telemetry_path, &state, document.subscribe(), http_tx);
     let listings = state.borrow().listings.len();
     info!(listings, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
-    tokio::spawn(tell_when_ready(state.subscribe()));
-    systemd::ready();
+    tokio::spawn(log_when_ready(state.subscribe()));
+    systemd::notify_ready();
     let mut serving = pin!(http::serve(listeners, routes, web.subscribe(), Limits::default(), shutdown));
-    // In this loop, so that it stands still where the loop does.
-    let mut life = pin!(show_life(state.subscribe(), document.subscribe()));
+    // Part of this loop, so that the watchdog notices when the loop stops.
+    let mut watchdog = pin!(feed_watchdog(state.subscribe(), document.subscribe()));
     let mut rendering = pin!(render_loop::keep_current(state.subscribe(), document));
     let end = loop {
         tokio::select! {
             () = &mut serving => break Ok(()),
             end = &mut rendering => break end,
-            () = &mut life => {}
+            () = &mut watchdog => {}
             error = roster.watch() => break Err(error),
-            Some((read, answer)) = fresh.recv() => {
-                // Whoever asked may not wait for it.
-                let _ = answer.send(reload(&mut roster, &state, &web, read));
+            Some((configs, request)) = configs_rx.recv() => {
+                // The requester may be gone.
+                let _ = request.send(reload(&mut roster, &state, &web, configs));
             }
         }
     };
@@ -76,7 +76,7 @@ fn routes(
     path: &str,
     state: &watch::Sender<State>,
     document: watch::Receiver<Arc<Exposition>>,
-    wish: Option<mpsc::Sender<ReloadRequest>>,
+    reload_tx: Option<mpsc::Sender<ReloadRequest>>,
 ) -> Routes {
     let watch_progress = || -> status::Stuck {
         let (progress, page) = (state.subscribe(), document.clone());
@@ -91,7 +91,7 @@ fn routes(
         telemetry: Box::new(move || (document.borrow().clone(), process::text())),
         missing: Box::new(move || not_ready_reason(&state.borrow())),
         stuck: is_stuck,
-        reload: wish.map(request_reload),
+        reload: reload_tx.map(request_reload),
         pages: Box::new(move |path, query| {
             let (status, path, query) = (status.clone(), path.to_owned(), query.to_owned());
             Box::pin(async move { status.page(&path, &query).await })
@@ -99,25 +99,25 @@ fn routes(
     }
 }
 
-/// The first thing to look for in the log after a start.
-async fn tell_when_ready(mut state: watch::Receiver<State>) {
+/// Logs once how the first round of polls went.
+async fn log_when_ready(mut state: watch::Receiver<State>) {
     if let Ok(state) = state.wait_for(State::is_ready).await {
-        let succeeded = state.listings.values().filter(|key| key.succeeded()).count();
         let listings = state.listings.len();
+        let succeeded = state.listings.values().filter(|listing| listing.succeeded()).count();
         if state.all_succeeded() {
-            info!(listings, "every key was polled once, all well");
+            info!(listings, "first round done: {succeeded} of {listings} polls succeeded");
         } else {
-            warn!(listings, succeeded, "every key that is known was polled once, not all well; see the lines before");
+            warn!(listings, succeeded, "first round done with failures: {succeeded} of {listings} polls succeeded");
         }
     }
 }
 
-/// Shows systemd that the exporter does its work, where it wants to know; never ends.
-async fn show_life(state: watch::Receiver<State>, document: watch::Receiver<Arc<Exposition>>) {
-    let Some(interval) = systemd::watchdog() else { return pending().await };
+/// Notifies systemd's watchdog, if it is on, as long as the exporter does its work. Never returns.
+async fn feed_watchdog(state: watch::Receiver<State>, document: watch::Receiver<Arc<Exposition>>) {
+    let Some(interval) = systemd::watchdog_interval() else { return pending().await };
     loop {
         if stall_reason(&state.borrow(), document.borrow().made, Instant::now()).is_none() {
-            systemd::alive();
+            systemd::notify_watchdog();
         }
         sleep(interval).await;
     }

@@ -1,50 +1,31 @@
-//! Reads every network peering of every group and provider from MongoDB Atlas and serves them to Prometheus.
+//! Exports the state of every network peering in MongoDB Atlas to Prometheus.
 //!
 //! ```text
-//! config     YAML text -> Config, or everything that is wrong with it
-//! section    one mapping of a YAML file, with its faults
-//! scheduler  when to poll which listing
-//! atlas      one poll: every page of a group and provider, or an error
-//! state      what we know now
-//! status     the state -> a page for people, and JSON
-//! metrics    the state -> exposition text
-//! systemd    what systemd hands over and wants to be told
-//! telemetry  renders that text when the state changes
-//! roster     the accounts that are watched, and how another config changes them
-//! process    the families about this process
-//! server     HTTP: routes, limits, the end
-//! shard      which groups are this exporter's, where several share an organization
-//! simulator  a simulated Atlas API for demo, drills and tests
-//! journal    what a client of Atlas tells, into the state and the log
-//! healthcheck asks a running exporter whether it is healthy
-//! doctor     checks every account and group of a config against Atlas
-//! web        the web config: TLS, passwords, headers, a rate limit
-//! demo       the exporter on top of the simulator
 //! cli        commands and flags
-//! logging    what is logged, and how a line looks
+//! commands   what each command does: serve, check-config, once, doctor, simulate, demo, healthcheck
+//! config     YAML text -> Config, or every fault in it
+//! exporter   runs everything below until shutdown
+//! reload     replaces the config of a running exporter
+//! collector  schedules polls, discoveries and container requests
+//! state      what is known now, changed by the collector
+//! metrics    the state -> exposition text
+//! http       serves the exposition, the status page, JSON and probes
+//! shard      which groups belong to this exporter, where several share an organization
+//! logging    the log on standard error
+//! systemd    socket activation, readiness and watchdog
 //! ```
+//!
+//! The API client, the simulated Atlas and the web config are crates of their own.
 
 pub mod cli;
 pub mod collector;
 pub mod commands;
 pub mod config;
-mod exporter;
+pub mod exporter;
 pub mod http;
 pub mod logging;
 pub mod metrics;
-mod reload;
+pub mod reload;
 pub mod shard;
 pub mod state;
 pub mod systemd;
-
-pub use self::{
-    collector::roster::once,
-    exporter::run,
-    reload::{Configs, ReadConfigs, ReloadRequest, Reloads},
-};
-
-/// The metrics of a state as text.
-#[must_use]
-pub fn render(state: &state::State) -> String {
-    metrics::render(state, std::time::Instant::now())
-}

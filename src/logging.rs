@@ -1,4 +1,4 @@
-//! The log: to standard error, one line an event, as text or JSON.
+//! The log on standard error: one line per event, as text or JSON.
 
 use tracing::Level;
 use tracing_appender::non_blocking::WorkerGuard;
@@ -12,11 +12,12 @@ use tracing_subscriber::{
 
 use crate::cli::{Command, LogFormat, LogLevel};
 
-/// Begins to log, until what it returns is dropped. What libraries have to say is logged from `warn` on; what the
-/// simulator was asked is the main thing in `simulate` only.
+/// Starts the log, until the returned guard is dropped. Libraries log from `warn` on. The requests to the simulator are
+/// logged by `simulate` only, or at level `debug`.
 ///
-/// Where something serves, lines go through a queue: if nobody reads the log, lines are lost, and nothing waits.
-pub fn begin(command: Command, level: LogLevel, format: LogFormat) -> Option<WorkerGuard> {
+/// Commands that serve log through a queue: if nobody reads standard error, lines are lost, but nothing blocks.
+#[must_use]
+pub fn init(command: Command, level: LogLevel, format: LogFormat) -> Option<WorkerGuard> {
     let level = match level {
         LogLevel::Debug => Level::DEBUG,
         LogLevel::Info => Level::INFO,
@@ -26,7 +27,8 @@ pub fn begin(command: Command, level: LogLevel, format: LogFormat) -> Option<Wor
     let simulator = if command == Command::Simulate || level == Level::DEBUG { level } else { level.min(Level::WARN) };
     let filter = Targets::new()
         .with_target("mongodbatlas_peering_exporter", level)
-        .with_target("mongodbatlas_peering_exporter::simulator", simulator)
+        .with_target("web_config", level)
+        .with_target("atlas_simulator", simulator)
         .with_default(LevelFilter::WARN);
     let (writer, guard) = match command {
         Command::Serve | Command::Simulate | Command::Demo => {

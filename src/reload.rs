@@ -1,93 +1,132 @@
-//! The configs are read again while the exporter runs.
+//! Reloads both configs while the exporter runs.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    task::spawn_blocking,
+    task::{JoinError, spawn_blocking},
     time::timeout,
 };
 use tracing::{error, info};
 use web_config::WebConfig;
 
-use crate::{collector::roster::Collector, config::Config, http, state::State, systemd};
+use crate::{
+    collector::roster::Collector,
+    config::{Config, ConfigError},
+    http,
+    state::State,
+    systemd,
+};
 
-/// Reads both configs again, or says everything that is wrong with them.
-pub type ReadConfigs = Box<dyn Fn() -> Result<Configs, String> + Send + Sync>;
-
-/// What to watch, and what guards the server.
+/// The config of the exporter and that of its server.
 pub type Configs = (Config, Arc<WebConfig>);
 
-/// For reading both configs and the secrets; longer than any disk that works.
+/// Reads both configs; may block.
+pub type ReadConfigs = Box<dyn Fn() -> Result<Configs, ReloadError> + Send + Sync>;
+
+/// A request to reload both configs; receives the result.
+pub type ReloadRequest = oneshot::Sender<Result<(), ReloadError>>;
+
+/// A limit for reading both configs and the secrets, which no working disk reaches.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Asks for the configs to be read again; told what came of it.
-pub type ReloadRequest = oneshot::Sender<Result<(), String>>;
-
-/// How the configs are read again, and by whose wish.
+/// Where reload requests come from and how the configs are read.
 pub struct Reloads {
-    /// Who wishes it.
-    pub wishes: mpsc::Receiver<ReloadRequest>,
-    /// For wishes over HTTP, where these are allowed.
-    pub wish: Option<mpsc::Sender<ReloadRequest>>,
-    /// Reads them.
+    /// The reload requests.
+    pub reload_rx: mpsc::Receiver<ReloadRequest>,
+    /// Sends the requests that come over HTTP; none if HTTP requests are not allowed.
+    pub http_tx: Option<mpsc::Sender<ReloadRequest>>,
+    /// Reads both configs.
     pub read: ReadConfigs,
 }
 
-/// Reads the configs for each wish. The main loop does not wait for that: a file may be on a disk that hangs.
+/// Why a reload changed nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The config has faults.
+    #[error("{0}")]
+    Config(ConfigError),
+    /// The web config has faults.
+    #[error("{}: {error}", .file.display())]
+    WebConfig {
+        /// Its path.
+        file: PathBuf,
+        /// The faults.
+        error: ConfigError,
+    },
+    /// Reading took too long.
+    #[error("the files cannot be read within {READ_TIMEOUT:?}; does a disk or a mount hang?")]
+    Timeout,
+    /// Reading panicked.
+    #[error("{0}")]
+    Panic(JoinError),
+    /// No HTTP client can be created for an account.
+    #[error("{0:#}")]
+    Client(anyhow::Error),
+    /// The exporter is shutting down.
+    #[error("the exporter is stopping")]
+    Stopping,
+}
+
+/// Reads the configs for each request, in a task of its own: a file may be on a disk that hangs.
 pub(crate) async fn read_configs(
-    mut wishes: mpsc::Receiver<ReloadRequest>,
+    mut reload_rx: mpsc::Receiver<ReloadRequest>,
     read: Arc<ReadConfigs>,
-    reader: mpsc::Sender<(Result<Configs, String>, ReloadRequest)>,
+    configs_tx: mpsc::Sender<(Result<Configs, ReloadError>, ReloadRequest)>,
 ) {
-    while let Some(answer) = wishes.recv().await {
-        systemd::reloading();
+    while let Some(request) = reload_rx.recv().await {
+        systemd::notify_reloading();
         let read = read.clone();
-        let read = match timeout(READ_TIMEOUT, spawn_blocking(move || read())).await {
-            Ok(Ok(read)) => read,
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("the files cannot be read within {READ_TIMEOUT:?}; does a disk or a mount hang?")),
+        let configs = match timeout(READ_TIMEOUT, spawn_blocking(move || read())).await {
+            Ok(Ok(configs)) => configs,
+            Ok(Err(error)) => Err(ReloadError::Panic(error)),
+            Err(_) => Err(ReloadError::Timeout),
         };
-        if reader.send((read, answer)).await.is_err() {
+        if configs_tx.send((configs, request)).await.is_err() {
             return;
         }
     }
 }
 
-/// Follows the configs if they have no faults.
+/// Applies both configs if neither has a fault.
 pub(crate) fn reload(
     roster: &mut Collector,
     state: &watch::Sender<State>,
     web: &watch::Sender<Arc<WebConfig>>,
-    read: Result<Configs, String>,
-) -> Result<(), String> {
-    let outcome = read.and_then(|(config, fresh)| {
-        roster.follow(&config).map_err(|error| format!("{error:#}"))?;
-        web.send_replace(fresh);
+    configs: Result<Configs, ReloadError>,
+) -> Result<(), ReloadError> {
+    let outcome = configs.and_then(|(config, web_config)| {
+        roster.follow(&config).map_err(ReloadError::Client)?;
+        web.send_replace(web_config);
         Ok(())
     });
-    systemd::ready();
+    systemd::notify_ready();
     state.send_modify(|state| state.config_is_good = outcome.is_ok());
     match &outcome {
         Ok(()) => {
             let state = state.borrow();
             let (accounts, groups, listings) = (state.accounts.len(), state.groups.len(), state.listings.len());
-            info!(accounts, groups, listings, "the config was read again");
+            info!(accounts, groups, listings, "configuration reloaded");
         }
-        Err(faults) => error!("the config is not used, and nothing changes: {}", faults.replace('\n', "; ")),
+        Err(error) => {
+            let faults = error.to_string().replace('\n', "; ");
+            error!("configuration reload failed, keeping the running one: {faults}");
+        }
     }
     outcome
 }
 
-/// Wishes the configs to be read again, and waits for what comes of it.
-pub(crate) fn request_reload(wish: mpsc::Sender<ReloadRequest>) -> http::Reload {
+/// Requests a reload and waits for its result.
+pub(crate) fn request_reload(reload_tx: mpsc::Sender<ReloadRequest>) -> http::Reload {
     Box::new(move || {
-        let wish = wish.clone();
+        let reload_tx = reload_tx.clone();
         Box::pin(async move {
-            let (answer, outcome) = oneshot::channel();
-            let ending = |_| "the exporter is ending".to_owned();
-            wish.send(answer).await.map_err(|_| "the exporter is ending".to_owned())?;
-            outcome.await.map_err(ending)?
+            let (request, outcome) = oneshot::channel();
+            let result = match reload_tx.send(request).await {
+                Ok(()) => outcome.await.unwrap_or(Err(ReloadError::Stopping)),
+                Err(_) => Err(ReloadError::Stopping),
+            };
+            result.map_err(|error| error.to_string())
         })
     })
 }

@@ -19,7 +19,7 @@ pub struct Shard {
 
 /// How the index of a shard is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Index {
+pub enum ShardIndex {
     /// As a number, from 0.
     Number(u32),
     /// By the number at the end of the host's name, which a Kubernetes `StatefulSet` gives its pods.
@@ -56,13 +56,13 @@ impl Shard {
     ///
     /// # Errors
     /// The numbers do not fit, or the host's name has none.
-    pub fn new(index: Index, count: u32, host_name: &str) -> Result<Self, InvalidShard> {
+    pub fn new(index: ShardIndex, count: u32, host_name: &str) -> Result<Self, InvalidShard> {
         if !(1..=MAX_SHARDS).contains(&count) {
             return Err(InvalidShard::Count);
         }
         let index = match index {
-            Index::Number(number) => number,
-            Index::HostName => ordinal(host_name).ok_or_else(|| InvalidShard::HostName(host_name.to_owned()))?,
+            ShardIndex::Number(number) => number,
+            ShardIndex::HostName => ordinal(host_name).ok_or_else(|| InvalidShard::HostName(host_name.to_owned()))?,
         };
         if index < count { Ok(Self { index, count }) } else { Err(InvalidShard::OutOfRange { index, count }) }
     }
@@ -81,7 +81,7 @@ fn ordinal(host_name: &str) -> Option<u32> {
     pod.rsplit_once('-')?.1.parse().ok()
 }
 
-impl FromStr for Index {
+impl FromStr for ShardIndex {
     type Err = InvalidShard;
 
     fn from_str(text: &str) -> Result<Self, InvalidShard> {
@@ -92,7 +92,7 @@ impl FromStr for Index {
     }
 }
 
-impl fmt::Display for Index {
+impl fmt::Display for ShardIndex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => write!(f, "{number}"),
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_stateful_set_numbers_its_pods() {
-        let shard = |name| Shard::new(Index::HostName, 3, name).map(|shard| shard.index);
+        let shard = |name| Shard::new(ShardIndex::HostName, 3, name).map(|shard| shard.index);
         assert_eq!(shard("peering-exporter-2").unwrap(), 2);
         assert_eq!(shard("peering-exporter-0.monitoring.svc").unwrap(), 0);
         for name in ["", "exporter", "exporter-", "exporter-x", "exporter-3"] {
@@ -171,9 +171,9 @@ mod tests {
     #[test]
     fn numbers_that_do_not_fit_are_refused() {
         let told = |index, count| Shard::new(index, count, "").unwrap_err().to_string();
-        assert_eq!(told(Index::Number(3), 3), "--shard.index is 3, but must be below --shard.count, which is 3");
-        assert_eq!(told(Index::Number(0), 0), "--shard.count must be from 1 to 1000");
-        assert!("first".parse::<Index>().is_err() && "-1".parse::<Index>().is_err());
-        assert_eq!("hostname".parse::<Index>().unwrap().to_string(), "hostname");
+        assert_eq!(told(ShardIndex::Number(3), 3), "--shard.index is 3, but must be below --shard.count, which is 3");
+        assert_eq!(told(ShardIndex::Number(0), 0), "--shard.count must be from 1 to 1000");
+        assert!("first".parse::<ShardIndex>().is_err() && "-1".parse::<ShardIndex>().is_err());
+        assert_eq!("hostname".parse::<ShardIndex>().unwrap().to_string(), "hostname");
     }
 }

@@ -1,4 +1,4 @@
-//! What systemd hands over and wants to be told. Where it did not start us, nothing here does anything.
+//! Socket activation and notifications for systemd. Without systemd, every function here does nothing.
 
 use std::{io, time::Duration};
 
@@ -7,21 +7,21 @@ use sd_notify::{NotifyState, notify, watchdog_enabled};
 use tokio::net::TcpListener;
 use tracing::warn;
 
-/// There is nothing to listen on.
+/// No usable socket came from systemd.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
-    /// systemd handed nothing over.
-    #[error("systemd handed over no socket: is the exporter started by a socket unit?")]
+    /// systemd passed none.
+    #[error("systemd passed no socket: is the exporter started by a socket unit?")]
     None,
-    /// It handed over something else.
-    #[error("a socket of systemd's is of no use")]
+    /// systemd passed something other than a TCP socket.
+    #[error("cannot use a socket passed by systemd")]
     Unusable(#[source] io::Error),
 }
 
 /// The sockets that systemd listens on for us.
 ///
 /// # Errors
-/// There are none, or one is no TCP socket.
+/// There is none, or one is not a TCP socket.
 pub fn listeners() -> Result<Vec<TcpListener>, SocketError> {
     let mut sockets = ListenFd::from_env();
     let mut listeners = Vec::new();
@@ -34,37 +34,37 @@ pub fn listeners() -> Result<Vec<TcpListener>, SocketError> {
     if listeners.is_empty() { Err(SocketError::None) } else { Ok(listeners) }
 }
 
-/// It listens, and polls.
-pub fn ready() {
-    tell(&[NotifyState::Ready]);
+/// The exporter listens and polls; this also ends [`notify_reloading`].
+pub fn notify_ready() {
+    send(&[NotifyState::Ready]);
 }
 
-/// The config is read again; [`ready`] ends that.
-pub fn reloading() {
+/// A reload has started.
+pub fn notify_reloading() {
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(_) => tell(&[NotifyState::Reloading]),
+        Ok(now) => send(&[NotifyState::Reloading, now]),
+        Err(_) => send(&[NotifyState::Reloading]),
     }
 }
 
-/// The end has begun.
-pub fn stopping() {
-    tell(&[NotifyState::Stopping]);
+/// The shutdown has started.
+pub fn notify_stopping() {
+    send(&[NotifyState::Stopping]);
 }
 
-/// How often systemd wants to hear that all is well, with a sign of life in half of that; nothing if it does not.
+/// How often to call [`notify_watchdog`]: half of systemd's timeout. None if the watchdog is off.
 #[must_use]
-pub fn watchdog() -> Option<Duration> {
-    watchdog_enabled().map(|patience| patience / 2)
+pub fn watchdog_interval() -> Option<Duration> {
+    watchdog_enabled().map(|timeout| timeout / 2)
 }
 
-/// All is well.
-pub fn alive() {
-    tell(&[NotifyState::Watchdog]);
+/// The exporter does its work.
+pub fn notify_watchdog() {
+    send(&[NotifyState::Watchdog]);
 }
 
-fn tell(state: &[NotifyState<'_>]) {
+fn send(state: &[NotifyState<'_>]) {
     if let Err(error) = notify(state) {
-        warn!("systemd cannot be told: {error}");
+        warn!("cannot notify systemd: {error}");
     }
 }

@@ -1,82 +1,84 @@
-//! The exporter on top of the simulator, in one process and without any credential.
+//! `demo`: the exporter on top of the simulator, in one process and without a credential.
 
 use std::{
     net::SocketAddr,
-    path::Path,
-    sync::Arc,
+    process::ExitCode,
     time::{Duration, SystemTime},
 };
 
-use anyhow::{Context, anyhow};
-use tokio::{net::TcpListener, sync::watch};
+use anyhow::Context;
+use atlas::{ApiVersion, Authorities, Credential, CredentialKind, KeyPair, Secret};
+use atlas_simulator::{Scenario, Simulator};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::{config::Config, shard::Shard};
-use atlas_simulator::{Scenario, Simulator};
-use web_config::WebConfig;
+use super::{listen, load_web_config, signals, simulate};
+use crate::{
+    cli::Args,
+    config::{AccountConfig, Config, Discover, PollConfig},
+    exporter,
+    shard::Shard,
+};
 
-/// Simulates Atlas and exports its peerings until `shutdown`.
+/// The longest that Atlas lets the secret of a service account live.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Short enough to watch the peerings change.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+const DISCOVERY_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Simulates Atlas and exports its peerings until a signal arrives.
 ///
 /// # Errors
-/// What keeps the exporter from its work.
-pub async fn run(
-    scenario: Scenario,
-    atlas: TcpListener,
-    listeners: Vec<TcpListener>,
-    telemetry_path: &str,
-    web: watch::Sender<Arc<WebConfig>>,
-    shutdown: CancellationToken,
-) -> anyhow::Result<()> {
-    let address = atlas.local_addr().context("find the simulator's address")?;
-    let address = local(address);
-    let config = config(&scenario, &address)?;
+/// A usage error, an address that cannot be bound, or a failure of the exporter.
+pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let shutdown = signals::listen(None)?;
+    let scenario = simulate::scenario(args)?;
+    let atlas = simulate::listen(args).await?;
+    let web = load_web_config(args)?;
+    let listeners = listen(args).await?;
+    let atlas_address = reachable(atlas.local_addr()?);
+    let config = config(&scenario, &atlas_address).context("poll the scenario")?;
     let scheme = if web.borrow().has_tls() { "https" } else { "http" };
     for listener in &listeners {
-        let address = local(listener.local_addr().context("find the exporter's address")?);
-        let site = format!("{scheme}://{address}");
-        info!("look at {site}/ and at {site}{telemetry_path}");
+        let site = format!("{scheme}://{}", reachable(listener.local_addr()?));
+        info!("open {site}/ and {site}{}", args.telemetry_path);
     }
-    info!("break a peering: see http://{address}/simulator/");
-    // It outlives the exporter, whose last request ends its access token.
+    info!("break a peering: see http://{atlas_address}/simulator/");
+    // The simulator stops last: on exit, the exporter revokes its access token.
     let end = CancellationToken::new();
     let simulator = tokio::spawn(Simulator::new(scenario).serve(atlas, end.clone().cancelled_owned()));
-    crate::run(&config, Shard::WHOLE, listeners, telemetry_path, web, shutdown, None).await?;
+    exporter::run(&config, Shard::WHOLE, listeners, &args.telemetry_path, web, shutdown, None).await?;
     end.cancel();
-    simulator.await.context("the simulator panicked")
+    simulator.await.context("the simulator panicked")?;
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Where to reach what listens on the address.
-fn local(address: SocketAddr) -> String {
+/// The address as a client on this machine writes it.
+fn reachable(address: SocketAddr) -> String {
     if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
 }
 
-/// The longest that Atlas lets the secret of a service account live.
-fn in_a_year() -> String {
-    let end = SystemTime::now() + Duration::from_secs(365 * 24 * 60 * 60);
-    humantime::format_rfc3339_seconds(end).to_string().split('T').next().unwrap_or_default().to_owned()
-}
-
-/// A config for a service account that discovers every group, polled often enough to watch it change.
-fn config(scenario: &Scenario, address: &str) -> anyhow::Result<Config> {
-    let text = format!(
-        "poll: {{interval: 5s}}
-accounts:
-  - name: demo
-    base_url: http://{address}
-    allow_http: true
-    client_id_env: ID
-    client_secret_env: SECRET
-    credential_expires: {}
-    discover: {{interval: 10s}}
-",
-        in_a_year()
-    );
-    let account = &scenario.service_account;
-    let secret = |name: &str| match name {
-        "ID" => Some(account.client_id.clone()),
-        _ => Some(account.client_secret.clone()),
+/// One service account that discovers every group.
+fn config(scenario: &Scenario, atlas_address: &str) -> anyhow::Result<Config> {
+    let mut discover = Discover::default();
+    discover.interval = DISCOVERY_INTERVAL;
+    let account = AccountConfig {
+        name: "demo".to_owned(),
+        base_url: format!("http://{atlas_address}").parse()?,
+        api_version: ApiVersion::V2,
+        credential: Credential {
+            kind: CredentialKind::ServiceAccount,
+            pair: KeyPair {
+                id: Secret::fixed(&scenario.service_account.client_id)?,
+                secret: Secret::fixed(&scenario.service_account.client_secret)?,
+            },
+        },
+        credential_expires: Some(SystemTime::now() + YEAR),
+        proxy: None,
+        authorities: Authorities::default(),
+        discover: Some(discover),
+        groups: Vec::new(),
     };
-    // The config is ours, so a fault in it is not the user's config's.
-    Config::parse(&text, Path::new(""), &secret).map_err(|error| anyhow!("the scenario cannot be polled: {error}"))
+    Ok(Config { poll: PollConfig::for_interval(POLL_INTERVAL), accounts: vec![account] })
 }

@@ -1,5 +1,106 @@
-//! What the program can be asked to do.
+//! The commands of the program, and what they share.
 
+pub mod check_config;
 pub mod demo;
 pub mod doctor;
 pub mod healthcheck;
+pub mod once;
+pub mod serve;
+mod signals;
+pub mod simulate;
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    path::Path,
+    sync::Arc,
+};
+
+use anyhow::Context;
+use tokio::{net::TcpListener, sync::watch};
+use tracing::{info, warn};
+use web_config::WebConfig;
+
+use crate::{
+    cli::Args,
+    config::{Config, ConfigError},
+    http,
+    shard::Shard,
+    systemd::{self, SocketError},
+};
+
+/// A mistake in the config, a scenario or a flag. Starting the program again cannot fix it.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .problems.join("; "))]
+pub struct UsageError {
+    /// At least one, each a line for the log.
+    pub problems: Vec<String>,
+}
+
+impl UsageError {
+    /// A mistake in a flag or a scenario.
+    fn new(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { problems: vec![format!("{:#}", anyhow::Error::new(error))] }
+    }
+
+    /// Every fault of a config file.
+    fn in_file(file: &Path, error: &ConfigError) -> Self {
+        Self { problems: error.faults.iter().map(|fault| format!("{}: {fault}", file.display())).collect() }
+    }
+}
+
+fn read_config(args: &Args) -> Result<Config, UsageError> {
+    Config::read(&args.config_file).map_err(|error| UsageError::in_file(&args.config_file, &error))
+}
+
+/// Logs the warnings of a web config and returns it.
+fn read_web_config(file: &Path) -> Result<WebConfig, ConfigError> {
+    let (web, warnings) = WebConfig::read(file)?;
+    for warning in warnings {
+        warn!("{}: {warning}", file.display());
+    }
+    Ok(web)
+}
+
+/// The web config behind a channel, so that a reload can replace it; without a file, one without restrictions.
+fn load_web_config(args: &Args) -> Result<watch::Sender<Arc<WebConfig>>, UsageError> {
+    let Some(file) = args.web_config_file() else { return Ok(watch::Sender::default()) };
+    let web = read_web_config(file).map_err(|error| UsageError::in_file(file, &error))?;
+    info!("TLS is {}, as set in {}", if web.has_tls() { "on" } else { "off" }, file.display());
+    Ok(watch::Sender::new(Arc::new(web)))
+}
+
+fn shard(args: &Args) -> Result<Shard, UsageError> {
+    let host_name = gethostname::gethostname();
+    Shard::new(args.shard_index, args.shard_count, &host_name.to_string_lossy()).map_err(UsageError::new)
+}
+
+/// The sockets for `/metrics`: systemd's or our own.
+async fn listen(args: &Args) -> anyhow::Result<Vec<TcpListener>> {
+    let listeners = if args.systemd_socket {
+        systemd::listeners().map_err(|error| match error {
+            SocketError::None => UsageError::new(error).into(),
+            SocketError::Unusable(_) => anyhow::Error::new(error),
+        })?
+    } else {
+        bind(&args.listen_addresses).await?
+    };
+    for listener in &listeners {
+        info!("listening on {}", listener.local_addr()?);
+    }
+    Ok(listeners)
+}
+
+async fn bind(addresses: &[String]) -> anyhow::Result<Vec<TcpListener>> {
+    http::bind(addresses).await.map_err(|error| {
+        if error.is_of_the_address() { UsageError::new(error).into() } else { anyhow::Error::new(error) }
+    })
+}
+
+fn print(text: impl Display) -> anyhow::Result<()> {
+    match write!(io::stdout(), "{text}") {
+        // The reader closed the pipe, as in `once | head`.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("write to standard output"),
+    }
+}

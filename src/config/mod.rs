@@ -26,6 +26,9 @@ pub const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PK
 /// A larger config is refused unread. A thousand groups have a tenth of it.
 const MAX_SIZE: u64 = 1 << 20;
 
+/// The default of `poll.timeout`, unless `poll.deadline` is shorter.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A config without faults, its secrets resolved.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -135,30 +138,34 @@ impl Config {
 
 impl Default for PollConfig {
     fn default() -> Self {
+        Self::for_interval(Duration::from_secs(60))
+    }
+}
+
+impl PollConfig {
+    /// The defaults, adjusted to the interval.
+    #[must_use]
+    pub fn for_interval(interval: Duration) -> Self {
+        let deadline = Duration::from_secs(45).min(interval * 3 / 4);
         Self {
-            interval: Duration::from_secs(60),
-            timeout: Duration::from_secs(10),
-            deadline: Duration::from_secs(45),
-            max_staleness: Duration::from_secs(15 * 60),
+            interval,
+            timeout: REQUEST_TIMEOUT.min(deadline),
+            deadline,
+            max_staleness: Duration::from_secs(15 * 60).max(interval * 3),
             concurrency: 8,
             items_per_page: 500,
             containers: true,
         }
     }
-}
 
-impl PollConfig {
-    /// Defaults of one setting follow another where they would not fit it.
     fn parse(mut section: Section<'_>) -> Self {
-        let default = Self::default();
         let second = Duration::from_secs(1);
         let day = Duration::from_secs(24 * 60 * 60);
-        let interval = section.duration("interval", default.interval, second..=day);
-        let deadline =
-            section.duration("deadline", default.deadline.min(interval * 3 / 4), second / 10..=interval * 9 / 10);
-        let timeout = section.duration("timeout", default.timeout.min(deadline), second / 10..=deadline);
-        let max_staleness =
-            section.duration("max_staleness", default.max_staleness.max(interval * 3), interval * 2..=day * 7);
+        let interval = section.duration("interval", Self::default().interval, second..=day);
+        let default = Self::for_interval(interval);
+        let deadline = section.duration("deadline", default.deadline, second / 10..=interval * 9 / 10);
+        let timeout = section.duration("timeout", REQUEST_TIMEOUT.min(deadline), second / 10..=deadline);
+        let max_staleness = section.duration("max_staleness", default.max_staleness, interval * 2..=day * 7);
         let concurrency = section.integer("concurrency", default.concurrency, 1..=64);
         let items_per_page = section.integer("items_per_page", default.items_per_page, 1..=500);
         let containers = section.boolean("containers", default.containers);

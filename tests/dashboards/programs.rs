@@ -101,7 +101,7 @@ impl System {
         command.args(["simulate", "--simulator.listen-address=127.0.0.1:0"]);
         command.arg(format!("--simulator.scenario={}", file.display()));
         let log = self.spawn(&mut command, "simulator");
-        let mark = "the simulator is on http://";
+        let mark = "simulator listening on http://";
         let log = log_with(&log, |log| log.contains(mark)).await;
         word(log.split(mark).nth(1).unwrap()).trim_end_matches(';').clone_into(&mut self.simulator);
     }

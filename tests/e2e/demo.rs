@@ -51,8 +51,8 @@ fn the_demo_tells_where_to_look_and_how_to_break_a_peering() {
     let folder = folder();
     let arguments = ["demo", "--web.listen-address=127.0.0.1:0", "--simulator.listen-address=127.0.0.1:0"];
     let demo = Running::start(exporter(folder.path(), arguments));
-    let look = demo.word_after("look at http://");
-    let (address, path) = look.split_once('/').unwrap();
+    let opened = demo.word_after("open http://");
+    let (address, path) = opened.split_once('/').unwrap();
     assert_eq!(get(address, &format!("/{path}")).status, 200);
     let control = demo.word_after("see http://");
     let (address, path) = control.split_once('/').unwrap();

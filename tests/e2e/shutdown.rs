@@ -73,7 +73,7 @@ fn a_second_signal_ends_at_once_in_the_middle_of_an_answer() {
     slow.send("GET", "/metrics", "", "");
     slow.wait_for_the_first_byte();
     exporter.process.signal("TERM");
-    exporter.process.wait_for_log("the end", |log| log.contains("a second signal ends at once").then_some(()));
+    exporter.process.wait_for_log("the end", |log| log.contains("a second signal exits immediately").then_some(()));
     assert!(exporter.process.is_running(), "the answer is still under way");
     exporter.process.signal("INT");
     assert_eq!(exporter.process.end().status, Some(130));
@@ -107,7 +107,8 @@ fn sighup_reads_the_config_again_and_a_fault_in_it_changes_nothing() {
     let other = "5e57d85c854180642f784402";
     write_config(folder.path(), "accounts: [{public_key: demo, private_key_file: nowhere}]");
     exporter.process.signal("HUP");
-    let told = "the config is not used, and nothing changes: accounts[0].private_key_file: the file cannot be read";
+    let told =
+        "configuration reload failed, keeping the running one: accounts[0].private_key_file: the file cannot be read";
     exporter.process.wait_for_log("the fault", |log| log.contains(told).then_some(()));
     let line = |value| format!("mongodbatlas_peering_exporter_config_last_reload_successful {value}\n");
     wait_for("the metric", || exporter.page().contains(&line(0)).then_some(()));

@@ -37,7 +37,7 @@ fn without_a_socket_of_systemd_there_is_nothing_to_serve_on() {
     write_config(folder.path(), &config("http://127.0.0.1:9", &[(GROUP, "payments")]));
     let ended = run(exporter(folder.path(), ["--web.systemd-socket"]));
     assert_eq!(ended.status, Some(64));
-    assert!(ended.stderr.contains("systemd handed over no socket"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("systemd passed no socket"), "{}", ended.stderr);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use atlas_simulator::{Effect, Endpoint, Fault, Group, Peering, Provider, StatusFault};
-use mongodbatlas_peering_exporter::{config::PollConfig, shard::Shard};
+use mongodbatlas_peering_exporter::{collector::roster::once, config::PollConfig, shard::Shard};
 
 use tokio::time::sleep;
 
@@ -218,12 +218,12 @@ fn on_groups_delayed() -> Fault {
 #[tokio::test]
 async fn once_discovers_first_and_fails_if_that_fails() {
     let atlas = Atlas::start(&groups(3, "")).await;
-    let state = mongodbatlas_peering_exporter::once(&atlas.service_account(quick()), Shard::WHOLE).await.unwrap();
+    let state = once(&atlas.service_account(quick()), Shard::WHOLE).await.unwrap();
     assert!(state.all_succeeded());
     assert_eq!(state.listings.len(), 9);
     assert_eq!(atlas.simulator.live_tokens(), 0, "its token is revoked");
     atlas.simulator.fail(on_groups(Effect::Status(StatusFault { code: 400, ..StatusFault::default() })));
-    let state = mongodbatlas_peering_exporter::once(&atlas.service_account(quick()), Shard::WHOLE).await.unwrap();
+    let state = once(&atlas.service_account(quick()), Shard::WHOLE).await.unwrap();
     assert!(!state.all_succeeded() && state.listings.is_empty());
 }
 
@@ -267,7 +267,7 @@ async fn a_sunset_that_nobody_can_mean_stops_nothing() {
 async fn nothing_to_watch_is_not_well() {
     let atlas = Atlas::start(&groups(3, "")).await;
     let config = atlas.service_account_with("discover: {include: [{name: nothing}]}", quick());
-    let state = mongodbatlas_peering_exporter::once(&config, Shard::WHOLE).await.unwrap();
+    let state = once(&config, Shard::WHOLE).await.unwrap();
     assert!(!state.all_succeeded());
 }
 

@@ -1,4 +1,4 @@
-//! Every error of the API, with both kinds of credentials: the reason it is counted under, and what `doctor` advises.
+//! Every API error with both kinds of credentials: its reason in the metrics, and the advice of `doctor`.
 
 use std::{fmt::Write as _, fs, time::Duration};
 
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::rig::{Asker, Atlas, GROUP, OTHER, quick};
 
-/// What Atlas answers instead of peerings.
+/// What Atlas returns instead of peerings.
 const ERRORS: [(u16, &str); 25] = [
     (400, "INVALID_ENUM_VALUE"),
     (400, "INVALID_QUERY_PARAMETER"),
@@ -54,7 +54,7 @@ fn scenario() -> String {
 }
 
 fn poll() -> PollConfig {
-    // Shorter than the first pause before a request is repeated.
+    // Shorter than the first back-off.
     PollConfig { deadline: Duration::from_millis(400), concurrency: 1, ..quick() }
 }
 
@@ -68,16 +68,16 @@ fn configs(atlas: &Atlas, folder: &TempDir) -> [Config; 2] {
 }
 
 /// What `doctor` prints, without the port.
-async fn examined(atlas: &Atlas, config: &Config) -> String {
-    let text = doctor::examine(config).await.unwrap().text();
+async fn diagnosis(atlas: &Atlas, config: &Config) -> String {
+    let text = doctor::diagnose(config).await.unwrap().text();
     text.replace(&atlas.address.to_string(), "ATLAS")
 }
 
 /// The reason and the advice for an error of the first group's peerings.
-async fn told(atlas: &Atlas, config: &Config, code: &str) -> String {
+async fn reason_and_advice(atlas: &Atlas, config: &Config, code: &str) -> String {
     let asker = Asker::new(config.accounts[0].settings(&config.poll));
     let error = asker.list_within(Provider::Aws, Duration::from_millis(400)).await.unwrap_err();
-    let text = examined(atlas, config).await;
+    let text = diagnosis(atlas, config).await;
     let begin = format!("{code}: ");
     let advice = text.lines().find_map(|line| line.strip_prefix(&begin));
     let advice = advice.unwrap_or_else(|| panic!("no advice for {code}:\n{text}"));
@@ -85,7 +85,7 @@ async fn told(atlas: &Atlas, config: &Config, code: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_error_has_its_reason_and_its_advice_with_both_kinds_of_credentials() {
+async fn every_error_has_the_same_reason_and_advice_with_both_kinds_of_credentials() {
     let folder = tempfile::tempdir().unwrap();
     let mut table = String::new();
     for (status, code) in ERRORS {
@@ -97,8 +97,8 @@ async fn every_error_has_its_reason_and_its_advice_with_both_kinds_of_credential
             ..Fault::new(Effect::Status(fault))
         });
         let [api_key, service_account] = configs(&atlas, &folder);
-        let with_key = told(&atlas, &api_key, code).await;
-        assert_eq!(told(&atlas, &service_account, code).await, with_key, "{status} {code}");
+        let with_key = reason_and_advice(&atlas, &api_key, code).await;
+        assert_eq!(reason_and_advice(&atlas, &service_account, code).await, with_key, "{status} {code}");
         writeln!(table, "{status} {code} is {with_key}").unwrap();
     }
     assert_snapshot!(table, @"
@@ -131,95 +131,95 @@ async fn every_error_has_its_reason_and_its_advice_with_both_kinds_of_credential
 }
 
 #[tokio::test]
-async fn all_is_well() {
+async fn a_working_setup_has_no_problems() {
     let (atlas, folder) = (Atlas::start(&scenario()).await, tempfile::tempdir().unwrap());
     let [api_key, service_account] = configs(&atlas, &folder);
-    assert!(doctor::examine(&api_key).await.unwrap().is_well());
-    assert!(doctor::examine(&service_account).await.unwrap().is_well());
+    assert!(doctor::diagnose(&api_key).await.unwrap().is_ok());
+    assert!(doctor::diagnose(&service_account).await.unwrap().is_ok());
     assert_eq!(atlas.simulator.live_tokens(), 0, "its token is revoked");
-    assert_snapshot!(examined(&atlas, &service_account).await, @"
+    assert_snapshot!(diagnosis(&atlas, &service_account).await, @"
     account `main` at http://ATLAS/
 
-    CHECK        RESULT  FOUND
+    CHECK        RESULT  DETAILS
     credential   ok      service account `mdb_sa_id_5f0000000000000000000002` is accepted
-    access list  ok      this address may call
-    groups       ok      2 of 2 are watched; requests left: 1998 of 2000
+    access list  ok      allows this address
+    projects     ok      2 of 2 are selected; requests left: 1998 of 2000
 
-    GROUP                     NAME    AWS  AZURE  GCP  REQUESTS LEFT  RESULT
+    PROJECT ID                NAME    AWS  AZURE  GCP  REQUESTS LEFT  RESULT
     5e57d85c854180642f784401  shop    2    0      1    1991 of 2000   ok
     5e57d85c854180642f784402  bank ü  0    0      0    1991 of 2000   ok
 
-    all is well
+    no problems found
     ");
 }
 
 #[tokio::test]
-async fn a_credential_that_is_refused_is_told_and_nothing_else_is_asked() {
+async fn after_a_refused_credential_nothing_else_is_requested() {
     let (atlas, folder) = (Atlas::start(&scenario()).await, tempfile::tempdir().unwrap());
     let configs = configs(&atlas, &folder);
     atlas.simulator.set_credentials(Credentials { public_key: "demo".to_owned(), private_key: "other".to_owned() });
     atlas.simulator.set_client(&atlas.scenario.service_account.client_id, "other");
     let mut text = String::new();
     for config in configs {
-        text += &examined(&atlas, &config).await;
+        text += &diagnosis(&atlas, &config).await;
     }
     assert_snapshot!(text, @"
     account `main` at http://ATLAS/
 
-    CHECK        RESULT            FOUND
+    CHECK        RESULT            DETAILS
     credential   UNEXPECTED_ERROR  Atlas answered status 401 `UNEXPECTED_ERROR`: You are not authorized for this resource
     access list  not checked
-    groups       not checked
+    projects     not checked
 
     UNEXPECTED_ERROR: Atlas does not accept the account's credential: check both halves of it
       where: credential
-      what: Atlas answered status 401 `UNEXPECTED_ERROR`: You are not authorized for this resource
+      error: Atlas answered status 401 `UNEXPECTED_ERROR`: You are not authorized for this resource
 
-    not all is well
+    1 problem found
     account `main` at http://ATLAS/
 
-    CHECK        RESULT          FOUND
+    CHECK        RESULT          DETAILS
     credential   invalid_client  no access token: Atlas answered status 401 `invalid_client`: Invalid credentials provided
     access list  not checked
-    groups       not checked
+    projects     not checked
 
     invalid_client: check the client id and the client secret, and in Atlas whether the secret has expired
       where: credential
-      what: no access token: Atlas answered status 401 `invalid_client`: Invalid credentials provided
+      error: no access token: Atlas answered status 401 `invalid_client`: Invalid credentials provided
 
-    not all is well
+    1 problem found
     ");
     assert_eq!(atlas.count("root", &["bad_credentials"]) + atlas.count("token", &["bad_credentials"]), 2);
     assert_eq!(atlas.count("peers", &["ok"]) + atlas.count("groups", &["ok"]), 0);
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_listed_is_told_as_atlas_sees_it() {
+async fn an_address_that_is_not_on_the_access_list_is_shown_as_atlas_sees_it() {
     let (atlas, folder) = (Atlas::start(&scenario()).await, tempfile::tempdir().unwrap());
     atlas.simulator.set_access_list(AccessList::Deny);
     let [api_key, service_account] = configs(&atlas, &folder);
-    let with_key = examined(&atlas, &api_key).await;
+    let with_key = diagnosis(&atlas, &api_key).await;
     assert_snapshot!(with_key, @"
     account `main` at http://ATLAS/
 
-    CHECK        RESULT                         FOUND
+    CHECK        RESULT                         DETAILS
     credential   ok                             API key `demo` is accepted
     access list  IP_ADDRESS_NOT_ON_ACCESS_LIST  Atlas answered status 403 `IP_ADDRESS_NOT_ON_ACCESS_LIST`: IP address 203.0.113.7 is not allowed to access this resource
-    groups       not checked
+    projects     not checked
 
     IP_ADDRESS_NOT_ON_ACCESS_LIST: put the address this exporter calls from on the access list of the credential
       where: access list
-      what: Atlas answered status 403 `IP_ADDRESS_NOT_ON_ACCESS_LIST`: IP address 203.0.113.7 is not allowed to access this resource
+      error: Atlas answered status 403 `IP_ADDRESS_NOT_ON_ACCESS_LIST`: IP address 203.0.113.7 is not allowed to access this resource
 
-    not all is well
+    1 problem found
     ");
-    let with_token = examined(&atlas, &service_account).await;
+    let with_token = diagnosis(&atlas, &service_account).await;
     let id = &atlas.scenario.service_account.client_id;
     assert_eq!(with_token.replace(&format!("service account `{id}`"), "API key `demo`"), with_key);
 }
 
 #[tokio::test]
-async fn what_is_wrong_in_several_places_is_told_once() {
+async fn a_problem_in_several_places_is_reported_once() {
     let (atlas, folder) = (Atlas::start(&scenario()).await, tempfile::tempdir().unwrap());
     let not_in_group = StatusFault { code: 401, error_code: Some("NOT_IN_GROUP".to_owned()), ..StatusFault::default() };
     atlas.simulator.fail(Fault { endpoint: Some(Endpoint::Peers), ..Fault::new(Effect::Status(not_in_group)) });
@@ -230,88 +230,90 @@ async fn what_is_wrong_in_several_places_is_told_once() {
         ..Fault::new(Effect::Status(unavailable))
     });
     let [_, service_account] = configs(&atlas, &folder);
-    assert_snapshot!(examined(&atlas, &service_account).await, @"
+    assert_snapshot!(diagnosis(&atlas, &service_account).await, @"
     account `main` at http://ATLAS/
 
-    CHECK        RESULT  FOUND
+    CHECK        RESULT  DETAILS
     credential   ok      service account `mdb_sa_id_5f0000000000000000000002` is accepted
-    access list  ok      this address may call
-    groups       ok      2 of 2 are watched; requests left: 1999 of 2000
+    access list  ok      allows this address
+    projects     ok      2 of 2 are selected; requests left: 1999 of 2000
 
-    GROUP                     NAME    AWS  AZURE  GCP  REQUESTS LEFT  RESULT
+    PROJECT ID                NAME    AWS  AZURE  GCP  REQUESTS LEFT  RESULT
     5e57d85c854180642f784401  shop    ?    ?      ?    -              NOT_IN_GROUP
     5e57d85c854180642f784402  bank ü  ?    ?      ?    -              NOT_IN_GROUP, server
 
     NOT_IN_GROUP: give the credential the role Project Read Only in this group, and check the group's id
-      where: group 5e57d85c854180642f784401 (AWS, AZURE, GCP), group 5e57d85c854180642f784402 (AWS, AZURE)
-      what: Atlas answered status 401 `NOT_IN_GROUP`: You are not authorized for this resource
+      where: project 5e57d85c854180642f784401 (AWS, AZURE, GCP), project 5e57d85c854180642f784402 (AWS, AZURE)
+      error: Atlas answered status 401 `NOT_IN_GROUP`: You are not authorized for this resource
 
     server: Atlas itself fails; see its status page
-      where: group 5e57d85c854180642f784402 (GCP)
-      what: not complete after 400ms; before that, Atlas answered status 503
+      where: project 5e57d85c854180642f784402 (GCP)
+      error: not complete after 400ms; before that, Atlas answered status 503
 
-    not all is well
+    2 problems found
     ");
 }
 
 #[tokio::test]
-async fn a_credential_that_sees_nothing_or_not_the_list_is_told() {
+async fn a_credential_that_sees_no_project_or_may_not_list_them_is_a_problem() {
     let folder = tempfile::tempdir().unwrap();
     let atlas = Atlas::start(&format!("groups: [{{id: {GROUP}, name: closed, access: false}}]")).await;
     let [_, service_account] = configs(&atlas, &folder);
-    let nothing = examined(&atlas, &service_account).await;
+    let nothing = diagnosis(&atlas, &service_account).await;
     let suspended = StatusFault { code: 402, ..StatusFault::default() };
     atlas.simulator.fail(Fault { endpoint: Some(Endpoint::Groups), ..Fault::new(Effect::Status(suspended)) });
-    assert_snapshot!(nothing + &examined(&atlas, &service_account).await, @"
+    assert_snapshot!(nothing + &diagnosis(&atlas, &service_account).await, @"
     account `main` at http://ATLAS/
 
-    CHECK        RESULT    FOUND
+    CHECK        RESULT    DETAILS
     credential   ok        service account `mdb_sa_id_5f0000000000000000000002` is accepted
-    access list  ok        this address may call
-    groups       no_group  the credential sees 0 groups, and none of them is watched
+    access list  ok        allows this address
+    projects     no_group  the credential sees 0 projects, and none of them is selected
 
-    no_group: give the credential Organization Read Only, or Project Read Only in each group to watch
-      where: groups
-      what: the credential sees 0 groups, and none of them is watched
+    no_group: give the credential Organization Read Only, or Project Read Only in each project to monitor
+      where: projects
+      error: the credential sees 0 projects, and none of them is selected
 
-    not all is well
+    1 problem found
     account `main` at http://ATLAS/
 
-    CHECK        RESULT             FOUND
+    CHECK        RESULT             DETAILS
     credential   ok                 service account `mdb_sa_id_5f0000000000000000000002` is accepted
-    access list  ok                 this address may call
-    groups       ACCOUNT_SUSPENDED  Atlas answered status 402 `ACCOUNT_SUSPENDED`: This account is suspended
+    access list  ok                 allows this address
+    projects     ACCOUNT_SUSPENDED  Atlas answered status 402 `ACCOUNT_SUSPENDED`: This account is suspended
 
     ACCOUNT_SUSPENDED: Atlas suspended the organization: see to its billing
-      where: groups
-      what: Atlas answered status 402 `ACCOUNT_SUSPENDED`: This account is suspended
+      where: projects
+      error: Atlas answered status 402 `ACCOUNT_SUSPENDED`: This account is suspended
 
-    not all is well
+    1 problem found
     ");
 }
 
 #[tokio::test]
-async fn two_accounts_that_see_the_same_groups_are_told() {
+async fn two_accounts_that_see_the_same_groups_are_a_problem() {
     let (atlas, folder) = (Atlas::start(&scenario()).await, tempfile::tempdir().unwrap());
     let [mut api_key, service_account] = configs(&atlas, &folder);
     api_key.accounts.extend(service_account.accounts);
     api_key.accounts[1].name = "other".to_owned();
-    let text = examined(&atlas, &api_key).await;
-    let told = "overlap: let one account see them only: `include` and `exclude` under `discover` choose\n  where: overlap\n  \
-                what: 2 groups are seen by the account `main` too; whichever finds them first watches them\n";
-    assert!(text.contains(told), "{text}");
+    let text = diagnosis(&atlas, &api_key).await;
+    let problem = "overlap: select each project in one account only, with `include` and `exclude` under `discover`\n  \
+                   where: overlap\n  error: 2 projects are also visible to the account `main`; whichever account \
+                   discovers a project first monitors it\n";
+    assert!(text.contains(problem), "{text}");
+    assert!(text.ends_with("1 problem found\n"), "{text}");
 }
 
 #[tokio::test]
-async fn an_atlas_that_cannot_be_reached_is_told() {
+async fn an_atlas_that_cannot_be_reached_is_a_problem() {
     let (atlas, folder) = (Atlas::start(&scenario()).await, tempfile::tempdir().unwrap());
     let [_, mut config] = configs(&atlas, &folder);
     config.accounts[0].base_url = "http://no-such-host.invalid".parse().unwrap();
-    let text = examined(&atlas, &config).await;
+    let text = diagnosis(&atlas, &config).await;
     assert!(
         text.contains("\ndns: check the account's `base_url` and `proxy_url`, and the name servers of this machine\n"),
         "{text}"
     );
     assert!(text.contains("`no-such-host.invalid` cannot be reached: "), "{text}");
-    assert!(text.ends_with("not all is well\n"), "{text}");
+    assert!(text.ends_with("1 problem found\n"), "{text}");
 }

@@ -14,9 +14,9 @@ use atlas::{
 };
 use atlas_simulator::{Request, Scenario, Simulator};
 use mongodbatlas_peering_exporter::{
-    ReloadRequest, Reloads,
-    config::{Config, PollConfig, USER_AGENT},
-    run,
+    config::{Config, ConfigError, PollConfig, USER_AGENT},
+    exporter::run,
+    reload::{ReloadError, ReloadRequest, Reloads},
     shard::Shard,
 };
 use tokio::{
@@ -196,7 +196,7 @@ pub struct Rig {
 
 /// Gives a running exporter another config.
 pub struct Reloader {
-    wish: mpsc::Sender<ReloadRequest>,
+    reload_tx: mpsc::Sender<ReloadRequest>,
     next: Arc<Mutex<Result<Config, String>>>,
 }
 
@@ -218,14 +218,14 @@ impl Reloader {
     }
 
     /// The outcome of a reload that finds this.
-    pub async fn reload(&self, next: Result<Config, String>) -> Result<(), String> {
+    pub async fn reload(&self, next: Result<Config, String>) -> Result<(), ReloadError> {
         self.find(next);
         self.reload_what_is_there().await
     }
 
-    pub async fn reload_what_is_there(&self) -> Result<(), String> {
+    pub async fn reload_what_is_there(&self) -> Result<(), ReloadError> {
         let (answer, outcome) = oneshot::channel();
-        self.wish.send(answer).await.unwrap();
+        self.reload_tx.send(answer).await.unwrap();
         outcome.await.unwrap()
     }
 }
@@ -260,12 +260,16 @@ impl Rig {
 
     /// Beside it, how to give it another config.
     pub async fn reloadable(atlas: Atlas, config: Config) -> (Self, Reloader) {
-        let (wish, wishes) = mpsc::channel(1);
-        let lifecycle = Some(wish.clone());
+        let (reload_tx, reload_rx) = mpsc::channel(1);
+        let http_tx = Some(reload_tx.clone());
         let next = Arc::new(Mutex::new(Ok(config.clone())));
-        let reloader = Reloader { wish, next: next.clone() };
-        let read = Box::new(move || next.lock().unwrap().clone().map(|config| (config, Arc::default())));
-        let reloads = Some(Reloads { wishes, wish: lifecycle, read });
+        let reloader = Reloader { reload_tx, next: next.clone() };
+        let read = Box::new(move || {
+            let config = next.lock().unwrap().clone();
+            let config = config.map_err(|fault| ReloadError::Config(ConfigError::whole(fault)))?;
+            Ok((config, Arc::default()))
+        });
+        let reloads = Some(Reloads { reload_rx, http_tx, read });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let exporter = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();

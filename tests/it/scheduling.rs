@@ -8,7 +8,7 @@ use std::{
 use atlas::{Client, Provider};
 use atlas_simulator::{Effect, Fault, Request, StatusFault};
 use mongodbatlas_peering_exporter::{
-    collector::roster::initial_state,
+    collector::roster::{initial_state, once},
     collector::{self, AccountSettings, DiscoverySettings, PollSchedule, RateLimitBackoffs},
     config::PollConfig,
     shard::Shard,
@@ -135,7 +135,7 @@ async fn polling_once_ends_though_a_group_is_limited() {
     let atlas = Atlas::start(&groups(1, "")).await;
     let limited = StatusFault { code: 429, retry_after: Some(3600), ..StatusFault::default() };
     atlas.simulator.fail(Fault::new(Effect::Status(limited)));
-    let state = mongodbatlas_peering_exporter::once(&atlas.config(quick()), Shard::WHOLE).await.unwrap();
+    let state = once(&atlas.config(quick()), Shard::WHOLE).await.unwrap();
     assert!(!state.all_succeeded() && state.is_ready());
 }
 

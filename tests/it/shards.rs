@@ -1,8 +1,8 @@
 //! Several exporters that share an organization.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Instant};
 
-use mongodbatlas_peering_exporter::{once, render, shard::Shard};
+use mongodbatlas_peering_exporter::{collector::roster::once, metrics::render, shard::Shard};
 
 use crate::{
     page::Page,
@@ -21,7 +21,7 @@ async fn three_shards_watch_every_group_once_discovered_or_listed() {
         for index in 0..3 {
             let state = once(&config, Shard { index, count: 3 }).await.unwrap();
             assert!(state.all_succeeded());
-            let page = Page::parse(&render(&state));
+            let page = Page::parse(&render(&state, Instant::now()));
             let groups = page.labels("mongodbatlas_group_info", "group_id");
             assert!((10..=30).contains(&groups.len()), "{} of 60", groups.len());
             assert_eq!(page.count("mongodbatlas_peering_poll_success"), 3 * groups.len());

@@ -1,89 +1,84 @@
-//! One account: its credential, its groups, their peerings.
+//! The checks of one account: its credential, its groups and their peerings.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::collections::{BTreeMap, HashMap};
 
-use futures_util::{StreamExt, future::join_all, stream};
-
-use super::{
-    report::{self, Check, Finding},
-    trouble::{Trouble, of},
-};
-use crate::config::{AccountConfig, PollConfig};
 use atlas::{
     Client, ClientEvent, CredentialInfo, CredentialKind, ErrorKind, GroupId, Provider, RateLimit, Reason, Resource,
 };
+use futures_util::{StreamExt, future::join_all, stream};
+use parking_lot::Mutex;
 
-/// After a passing failure; somebody waits for the table.
+use super::report::{AccountReport, Check, Finding, GroupReport, Problem};
+use crate::config::{AccountConfig, PollConfig};
+
+/// After a transient failure; few, because somebody waits for the report.
 const RETRIES: usize = 1;
 
-/// What the client told meanwhile: how full the buckets are, by endpoint and group.
+/// The rate limits seen in responses, by endpoint and group.
 #[derive(Default)]
-pub(super) struct Heard(Mutex<HashMap<(&'static str, Option<GroupId>), RateLimit>>);
+pub(super) struct RateLimits(Mutex<HashMap<(&'static str, Option<GroupId>), RateLimit>>);
 
-impl Heard {
-    pub(super) fn listen(&self, report: ClientEvent) {
-        if let ClientEvent::RequestRecord(exchange) = report
-            && let Some(rate_limit) = exchange.rate_limit
+impl RateLimits {
+    pub(super) fn observe(&self, event: ClientEvent) {
+        if let ClientEvent::RequestRecord(record) = event
+            && let Some(rate_limit) = record.rate_limit
         {
-            // Answers do not come in the order in which Atlas counted their requests.
-            let mut limits = self.limits();
-            let known = limits.entry((exchange.endpoint, exchange.group)).or_insert(rate_limit);
+            let mut limits = self.0.lock();
+            let known = limits.entry((record.endpoint, record.group)).or_insert(rate_limit);
+            // Responses may arrive in another order than Atlas counted the requests.
             known.remaining = known.remaining.min(rate_limit.remaining);
         }
     }
 
-    fn limit(&self, resource: &Resource) -> Option<RateLimit> {
-        self.limits().get(&(resource.endpoint(), resource.group().cloned())).copied()
-    }
-
-    fn limits(&self) -> MutexGuard<'_, HashMap<(&'static str, Option<GroupId>), RateLimit>> {
-        // Nothing panics while it holds the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The requests left, as the report shows them.
+    fn remaining(&self, resource: &Resource) -> String {
+        let limits = self.0.lock();
+        let limit = limits.get(&(resource.endpoint(), resource.group().cloned()));
+        limit.map_or_else(|| "-".to_owned(), |limit| format!("{} of {}", limit.remaining, limit.limit))
     }
 }
 
-/// A group to look at.
-struct Patient {
+/// A group to check.
+struct GroupCheck {
     name: String,
     providers: Vec<Provider>,
 }
 
-pub(super) async fn examine(
+pub(super) async fn run(
     account: &AccountConfig,
     poll: &PollConfig,
     client: &Client,
-    heard: &Heard,
-) -> report::Account {
-    let mut found = report::Account::new(&account.name, account.base_url.as_str());
-    let root = client.root().await;
-    let may_go_on = examine_credential(account, &root, &mut found);
-    let mut patients = listed(account);
+    limits: &RateLimits,
+) -> AccountReport {
+    let mut report = AccountReport::new(&account.name, account.base_url.as_str());
+    let may_continue = check_credential(account, &client.root().await, &mut report);
+    let mut groups: BTreeMap<GroupId, GroupCheck> = account
+        .groups
+        .iter()
+        .map(|group| (group.id.clone(), GroupCheck { name: group.name.clone(), providers: group.providers.clone() }))
+        .collect();
     if account.discover.is_some() {
-        let check = if may_go_on {
-            discover(account, poll, client, heard, &mut patients).await
+        let check = if may_continue {
+            check_discovery(account, poll, client, limits, &mut groups).await
         } else {
-            Check::not_made("groups")
+            Check::skipped("projects")
         };
-        found.checks.push(check);
+        report.checks.push(check);
     }
-    if may_go_on {
-        let groups = patients.into_iter().map(|(id, patient)| group(id, patient, poll, client, heard));
-        found.groups = stream::iter(groups).buffered(poll.concurrency).collect().await;
+    report.groups = if may_continue {
+        let checks = groups.into_iter().map(|(id, group)| check_group(id, group, poll, client, limits));
+        stream::iter(checks).buffered(poll.concurrency).collect().await
     } else {
-        let groups = patients.into_iter().map(|(id, patient)| report::Group::unseen(&id, &patient.name));
-        found.groups = groups.collect();
-    }
-    found
+        groups.into_iter().map(|(id, group)| GroupReport::new(&id, &group.name)).collect()
+    };
+    report
 }
 
-/// Adds the checks of the credential and the access list; says whether it makes sense to ask for more.
-fn examine_credential(
+/// Adds the checks of the credential and the access list. Returns whether further requests make sense.
+fn check_credential(
     account: &AccountConfig,
     root: &Result<CredentialInfo, ErrorKind>,
-    found: &mut report::Account,
+    report: &mut AccountReport,
 ) -> bool {
     let id = account.credential.pair.id.expose();
     let kind = match account.credential.kind {
@@ -91,72 +86,71 @@ fn examine_credential(
         CredentialKind::ServiceAccount => "service account",
     };
     let accepted = |roles: &str| Check::ok("credential", format!("{kind} `{id}` is accepted{roles}"));
-    let listed = Check::ok("access list", "this address may call".to_owned());
-    let (credential, access_list, may_go_on) = match root {
-        Ok(root) if root.roles.is_empty() => (accepted(""), listed, true),
-        Ok(root) => (accepted(&format!("; its roles are {}", root.roles.join(", "))), listed, true),
+    let refused = |problem| (Check::problem("credential", problem), Check::skipped("access list"));
+    let listed = || Check::ok("access list", "allows this address".to_owned());
+    let ((credential, access_list), may_continue) = match root {
+        Ok(root) if root.roles.is_empty() => ((accepted(""), listed()), true),
+        Ok(root) => ((accepted(&format!(", with the roles {}", root.roles.join(", "))), listed()), true),
         Err(error) => match error.reason() {
-            Reason::IpAccessList => (accepted(""), Check::trouble("access list", of(error)), false),
-            Reason::NotFound => {
-                (Check::trouble("credential", Trouble::no_atlas(error)), Check::not_made("access list"), false)
-            }
-            // Whatever this is, it comes after the credential and the access list.
+            Reason::IpAccessList => ((accepted(""), Check::problem("access list", Problem::of(error))), false),
+            Reason::NotFound => (refused(Problem::not_atlas(error)), false),
+            // Atlas checks both after the credential and the access list.
             Reason::Forbidden | Reason::RateLimited if matches!(error, ErrorKind::ErrorResponse(_)) => {
-                (Check::trouble("credential", of(error)), Check::not_made("access list"), true)
+                (refused(Problem::of(error)), true)
             }
-            _ => (Check::trouble("credential", of(error)), Check::not_made("access list"), false),
+            _ => (refused(Problem::of(error)), false),
         },
     };
-    found.checks.extend([credential, access_list]);
-    may_go_on
+    report.checks.extend([credential, access_list]);
+    may_continue
 }
 
-fn listed(account: &AccountConfig) -> BTreeMap<GroupId, Patient> {
-    let patient =
-        |group: &crate::config::GroupConfig| Patient { name: group.name.clone(), providers: group.providers.clone() };
-    account.groups.iter().map(|group| (group.id.clone(), patient(group))).collect()
-}
-
-/// Adds the groups that are found and selected.
-async fn discover(
+/// Adds the groups that discovery selects.
+async fn check_discovery(
     account: &AccountConfig,
     poll: &PollConfig,
     client: &Client,
-    heard: &Heard,
-    patients: &mut BTreeMap<GroupId, Patient>,
+    limits: &RateLimits,
+    groups: &mut BTreeMap<GroupId, GroupCheck>,
 ) -> Check {
-    let Some(discover) = &account.discover else { return Check::not_made("groups") };
-    let groups = match client.groups(discover.organization.as_ref(), poll.deadline, RETRIES).await {
-        Ok(groups) => groups,
-        Err(error) => return Check::trouble("groups", of(&error.kind)),
+    let Some(discover) = &account.discover else { return Check::skipped("projects") };
+    let found = match client.groups(discover.organization.as_ref(), poll.deadline, RETRIES).await {
+        Ok(found) => found,
+        Err(error) => return Check::problem("projects", Problem::of(&error.kind)),
     };
     let resource = discover.organization.clone().map_or(Resource::Groups, |org| Resource::OrgGroups { org });
-    let count = groups.len();
-    let selected: Vec<_> = groups.into_iter().filter(|group| discover.selects(group)).collect();
-    let (watched, left) = (selected.len(), left(heard.limit(&resource)));
+    let visible = found.len();
+    let selected: Vec<_> = found.into_iter().filter(|group| discover.selects(group)).collect();
+    let message =
+        format!("{} of {visible} are selected; requests left: {}", selected.len(), limits.remaining(&resource));
     for group in selected {
-        let patient = Patient { name: group.name, providers: discover.providers.clone() };
-        patients.entry(group.id).or_insert(patient);
+        let check = GroupCheck { name: group.name, providers: discover.providers.clone() };
+        groups.entry(group.id).or_insert(check);
     }
-    let message = format!("{watched} of {count} are watched; requests left: {left}");
-    if patients.is_empty() { Check::trouble("groups", Trouble::no_group(count)) } else { Check::ok("groups", message) }
+    if groups.is_empty() {
+        Check::problem("projects", Problem::no_group(visible))
+    } else {
+        Check::ok("projects", message)
+    }
 }
 
-async fn group(id: GroupId, patient: Patient, poll: &PollConfig, client: &Client, heard: &Heard) -> report::Group {
-    let asked = patient.providers.iter().map(|provider| client.list(&id, *provider, poll.deadline, RETRIES));
-    let outcomes = join_all(asked).await;
-    let mut group = report::Group::unseen(&id, &patient.name);
-    for (provider, outcome) in patient.providers.iter().zip(outcomes) {
-        let finding = match outcome {
+async fn check_group(
+    id: GroupId,
+    group: GroupCheck,
+    poll: &PollConfig,
+    client: &Client,
+    limits: &RateLimits,
+) -> GroupReport {
+    let requests = group.providers.iter().map(|provider| client.list(&id, *provider, poll.deadline, RETRIES));
+    let results = join_all(requests).await;
+    let mut report = GroupReport::new(&id, &group.name);
+    for (provider, result) in group.providers.iter().zip(results) {
+        let finding = match result {
             Ok(listing) => Finding::Peerings(listing.peerings.len()),
-            Err(error) => Finding::Trouble(of(&error.kind)),
+            Err(error) => Finding::Problem(Problem::of(&error.kind)),
         };
-        group.findings.insert(*provider, finding);
+        report.findings.insert(*provider, finding);
     }
-    group.left = left(heard.limit(&Resource::Peers { group: id, provider: Provider::Aws }));
-    group
-}
-
-fn left(limit: Option<RateLimit>) -> String {
-    limit.map_or_else(|| "-".to_owned(), |limit| format!("{} of {}", limit.remaining, limit.limit))
+    report.requests_left = limits.remaining(&Resource::Peers { group: id, provider: Provider::Aws });
+    report
 }

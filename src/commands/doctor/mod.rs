@@ -1,41 +1,53 @@
-//! Checks every account and group of a config against Atlas, and says what to do about what is wrong.
+//! `doctor`: checks every account and group of the config against Atlas, and says how to fix each problem.
 
 mod checks;
 mod report;
-mod trouble;
 
-use std::sync::Arc;
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
+use atlas::Client;
 use futures_util::future::join_all;
 
-pub use self::report::Diagnosis;
-use crate::config::{AccountConfig, Config, PollConfig};
-use atlas::Client;
+use super::{print, read_config};
+use crate::{
+    cli::Args,
+    config::{AccountConfig, Config, PollConfig},
+};
+pub use report::Diagnosis;
 
-/// Asks Atlas everything once: for each account whether its credential is accepted and which groups it sees, for each
-/// group how many peerings each provider has.
+/// Prints the diagnosis; the exit code is 1 if there is a problem.
 ///
 /// # Errors
-/// No HTTP client can be made on this machine; whatever Atlas says is no error but part of the diagnosis.
-pub async fn examine(config: &Config) -> anyhow::Result<Diagnosis> {
-    let accounts: anyhow::Result<Vec<_>> = config.accounts.iter().map(|account| visit(account, &config.poll)).collect();
+/// A usage error, or no HTTP client can be created on this machine.
+pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let diagnosis = diagnose(&read_config(args)?).await?;
+    print(diagnosis.text())?;
+    Ok(if diagnosis.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Sends every request once: for each account the credential and the groups it sees, for each group the number of
+/// peerings of each provider.
+///
+/// # Errors
+/// No HTTP client can be created on this machine. What Atlas answers is part of the diagnosis.
+pub async fn diagnose(config: &Config) -> anyhow::Result<Diagnosis> {
+    let accounts: anyhow::Result<Vec<_>> =
+        config.accounts.iter().map(|account| check_account(account, &config.poll)).collect();
     Ok(Diagnosis::new(join_all(accounts?).await))
 }
 
-fn visit<'a>(
+fn check_account<'a>(
     account: &'a AccountConfig,
     poll: &'a PollConfig,
-) -> anyhow::Result<impl Future<Output = report::Account> + 'a> {
-    let heard = Arc::new(checks::Heard::default());
-    let client = Client::new(account.settings(poll), {
-        let heard = heard.clone();
-        move |report| heard.listen(report)
-    });
-    let client = client.context("make the HTTP client; are CA certificates installed?")?;
+) -> anyhow::Result<impl Future<Output = report::AccountReport> + 'a> {
+    let limits = Arc::new(checks::RateLimits::default());
+    let observer = limits.clone();
+    let client = Client::new(account.settings(poll), move |event| observer.observe(event));
+    let client = client.context("create the HTTP client; are CA certificates installed?")?;
     Ok(async move {
-        let found = checks::examine(account, poll, &client, &heard).await;
+        let report = checks::run(account, poll, &client, &limits).await;
         client.close().await;
-        found
+        report
     })
 }

@@ -1,116 +1,138 @@
-//! What was found out, as a table for people.
+//! The diagnosis as tables for people.
 
 use std::{
     collections::{BTreeMap, HashMap},
     fmt::Write as _,
 };
 
+use atlas::{ErrorKind, GroupId, Provider};
 use comfy_table::{Table, presets::NOTHING};
 
-use super::trouble::Trouble;
-use atlas::{GroupId, Provider};
+/// How many of the places of a problem are named; the others are counted.
+const MAX_EXAMPLES: usize = 3;
 
-/// In how many places something is wrong is counted; so many are named.
-const NAMED: usize = 3;
-
-/// What was found out about every account.
+/// The reports of all accounts.
 #[derive(Debug)]
 pub struct Diagnosis {
-    accounts: Vec<Account>,
+    accounts: Vec<AccountReport>,
 }
 
-/// What was found out about one account.
 #[derive(Debug)]
-pub(super) struct Account {
+pub(super) struct AccountReport {
     name: String,
     base_url: String,
     pub(super) checks: Vec<Check>,
-    pub(super) groups: Vec<Group>,
+    pub(super) groups: Vec<GroupReport>,
 }
 
-/// One question about an account.
+/// One check of an account.
 #[derive(Debug)]
 pub(super) struct Check {
     subject: &'static str,
-    answer: CheckOutcome,
+    outcome: CheckOutcome,
 }
 
 #[derive(Debug)]
 enum CheckOutcome {
     Ok(String),
-    Trouble(Trouble),
-    NotMade,
+    Problem(Problem),
+    /// Not possible because of a problem before it.
+    Skipped,
 }
 
-/// What was found out about one group.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct GroupReport {
     id: String,
     name: String,
-    /// Nothing of a provider that nobody asked for.
+    /// Of the providers that are polled; empty if the group was not checked.
     pub(super) findings: BTreeMap<Provider, Finding>,
-    /// Of the rate limit.
-    pub(super) left: String,
+    pub(super) requests_left: String,
 }
 
 #[derive(Debug)]
 pub(super) enum Finding {
+    /// How many there are.
     Peerings(usize),
-    Trouble(Trouble),
+    Problem(Problem),
 }
 
-impl Account {
-    pub(super) fn new(name: &str, base_url: &str) -> Self {
-        Self { name: name.to_owned(), base_url: base_url.to_owned(), checks: Vec::new(), groups: Vec::new() }
+#[derive(Debug)]
+pub(super) struct Problem {
+    /// Atlas's `errorCode`, or the reason that the metrics show.
+    code: String,
+    message: String,
+    /// How to fix it.
+    advice: String,
+}
+
+impl Problem {
+    pub(super) fn of(error: &ErrorKind) -> Self {
+        let code = error.code().unwrap_or(error.reason().as_str());
+        Self { code: code.to_owned(), message: error.error_chain(), advice: error.advice().to_owned() }
     }
 
-    /// Everything that is wrong, with the place.
-    fn troubles(&self) -> impl Iterator<Item = (String, &Trouble)> {
-        let checks = self.checks.iter().filter_map(|check| match &check.answer {
-            CheckOutcome::Trouble(trouble) => Some((check.subject.to_owned(), trouble)),
-            CheckOutcome::Ok(_) | CheckOutcome::NotMade => None,
-        });
-        checks.chain(self.groups.iter().flat_map(Group::troubles))
+    /// The root of the API does not exist.
+    pub(super) fn not_atlas(error: &ErrorKind) -> Self {
+        let advice = "check the account's `base_url`: the server at that address is not Atlas".to_owned();
+        Self { advice, ..Self::of(error) }
+    }
+
+    /// The credential sees this many groups, and none is selected.
+    pub(super) fn no_group(visible: usize) -> Self {
+        let advice = match visible {
+            0 => "give the credential Organization Read Only, or Project Read Only in each project to monitor",
+            _ => "check `include` and `exclude` under `discover`",
+        };
+        let message = format!("the credential sees {visible} projects, and none of them is selected");
+        Self { code: "no_group".to_owned(), message, advice: advice.to_owned() }
+    }
+
+    /// This many groups are visible to another account too.
+    fn overlap(groups: usize, other: &str) -> Self {
+        let message = format!(
+            "{groups} projects are also visible to the account `{other}`; whichever account discovers a project first \
+             monitors it"
+        );
+        let advice = "select each project in one account only, with `include` and `exclude` under `discover`";
+        Self { code: "overlap".to_owned(), message, advice: advice.to_owned() }
     }
 }
 
 impl Check {
     pub(super) fn ok(subject: &'static str, message: String) -> Self {
-        Self { subject, answer: CheckOutcome::Ok(message) }
+        Self { subject, outcome: CheckOutcome::Ok(message) }
     }
 
-    pub(super) fn trouble(subject: &'static str, trouble: Trouble) -> Self {
-        Self { subject, answer: CheckOutcome::Trouble(trouble) }
+    pub(super) fn problem(subject: &'static str, problem: Problem) -> Self {
+        Self { subject, outcome: CheckOutcome::Problem(problem) }
     }
 
-    /// Something before it went wrong.
-    pub(super) fn not_made(subject: &'static str) -> Self {
-        Self { subject, answer: CheckOutcome::NotMade }
+    pub(super) fn skipped(subject: &'static str) -> Self {
+        Self { subject, outcome: CheckOutcome::Skipped }
     }
 }
 
-impl Group {
-    /// A group that nobody asked about yet.
-    pub(super) fn unseen(id: &GroupId, name: &str) -> Self {
-        Self { id: id.to_string(), name: printable(name), findings: BTreeMap::new(), left: "-".to_owned() }
+impl GroupReport {
+    pub(super) fn new(id: &GroupId, name: &str) -> Self {
+        Self { id: id.to_string(), name: printable(name), findings: BTreeMap::new(), requests_left: "-".to_owned() }
     }
 
-    /// Each kind of trouble with the providers that have it.
-    fn troubles(&self) -> Vec<(String, &Trouble)> {
-        let mut kinds: Vec<(Vec<&str>, &Trouble)> = Vec::new();
+    /// The first problem of each code, with its place.
+    fn problems(&self) -> Vec<(String, &Problem)> {
+        let mut kinds: Vec<(Vec<&str>, &Problem)> = Vec::new();
         for (provider, finding) in &self.findings {
-            let Finding::Trouble(trouble) = finding else { continue };
-            match kinds.iter_mut().find(|(_, known)| known.code == trouble.code) {
+            let Finding::Problem(problem) = finding else { continue };
+            match kinds.iter_mut().find(|(_, known)| known.code == problem.code) {
                 Some((providers, _)) => providers.push(provider.as_str()),
-                None => kinds.push((vec![provider.as_str()], trouble)),
+                None => kinds.push((vec![provider.as_str()], problem)),
             }
         }
-        let place = |providers: Vec<&str>| format!("group {} ({})", self.id, providers.join(", "));
-        kinds.into_iter().map(|(providers, trouble)| (place(providers), trouble)).collect()
+        let place = |providers: Vec<&str>| format!("project {} ({})", self.id, providers.join(", "));
+        kinds.into_iter().map(|(providers, problem)| (place(providers), problem)).collect()
     }
 
     fn result(&self) -> String {
-        let codes: Vec<&str> = self.troubles().into_iter().map(|(_, trouble)| trouble.code.as_str()).collect();
+        let codes: Vec<&str> = self.problems().into_iter().map(|(_, problem)| problem.code.as_str()).collect();
         match codes.as_slice() {
             [] if self.findings.is_empty() => "not checked".to_owned(),
             [] => "ok".to_owned(),
@@ -119,14 +141,37 @@ impl Group {
     }
 }
 
+impl AccountReport {
+    pub(super) fn new(name: &str, base_url: &str) -> Self {
+        Self { name: name.to_owned(), base_url: base_url.to_owned(), checks: Vec::new(), groups: Vec::new() }
+    }
+
+    /// Every problem with its places. Problems with the same code and advice are one.
+    fn problems(&self) -> Vec<(&Problem, Vec<String>)> {
+        let checks = self.checks.iter().filter_map(|check| match &check.outcome {
+            CheckOutcome::Problem(problem) => Some((check.subject.to_owned(), problem)),
+            CheckOutcome::Ok(_) | CheckOutcome::Skipped => None,
+        });
+        let mut problems: Vec<(&Problem, Vec<String>)> = Vec::new();
+        for (place, problem) in checks.chain(self.groups.iter().flat_map(GroupReport::problems)) {
+            let is_same = |known: &Problem| (&known.code, &known.advice) == (&problem.code, &problem.advice);
+            match problems.iter_mut().find(|(known, _)| is_same(known)) {
+                Some((_, places)) => places.push(place),
+                None => problems.push((problem, vec![place])),
+            }
+        }
+        problems
+    }
+}
+
 impl Diagnosis {
-    /// Puts together what was found out; a group of two accounts is watched with one of them only.
-    pub(super) fn new(mut accounts: Vec<Account>) -> Self {
+    /// Puts the reports together and finds groups that two accounts discover.
+    pub(super) fn new(mut accounts: Vec<AccountReport>) -> Self {
         let mut seen: HashMap<String, String> = HashMap::new();
         for account in &mut accounts {
             let shared: Vec<String> = account.groups.iter().filter_map(|group| seen.get(&group.id)).cloned().collect();
             if let Some(other) = shared.first() {
-                account.checks.push(Check::trouble("overlap", Trouble::overlap(shared.len(), other)));
+                account.checks.push(Check::problem("overlap", Problem::overlap(shared.len(), other)));
             }
             for group in &account.groups {
                 seen.entry(group.id.clone()).or_insert_with(|| account.name.clone());
@@ -135,75 +180,68 @@ impl Diagnosis {
         Self { accounts }
     }
 
-    /// Whether nothing at all is wrong.
+    /// Whether there is no problem.
     #[must_use]
-    pub fn is_well(&self) -> bool {
-        self.accounts.iter().all(|account| account.troubles().next().is_none())
+    pub fn is_ok(&self) -> bool {
+        self.problem_count() == 0
     }
 
-    /// The tables, and below each what to do.
+    fn problem_count(&self) -> usize {
+        self.accounts.iter().map(|account| account.problems().len()).sum()
+    }
+
+    /// The tables of each account, followed by its problems and how to fix them.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
         for account in &self.accounts {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "account `{}` at {}\n", account.name, account.base_url);
-            text.push_str(&checks(&account.checks));
+            text.push_str(&check_table(&account.checks));
             if !account.groups.is_empty() {
                 text.push('\n');
-                text.push_str(&groups(&account.groups));
+                text.push_str(&group_table(&account.groups));
             }
             text.push('\n');
-            text.push_str(&advice(account));
+            for (Problem { code, message, advice }, places) in account.problems() {
+                let more = places.len().saturating_sub(MAX_EXAMPLES);
+                let named = places.iter().take(MAX_EXAMPLES).cloned().collect::<Vec<_>>().join(", ");
+                let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let _ = writeln!(text, "{code}: {advice}\n  where: {named}{and_more}\n  error: {message}\n");
+            }
         }
-        text.push_str(if self.is_well() { "all is well\n" } else { "not all is well\n" });
+        text.push_str(&match self.problem_count() {
+            0 => "no problems found\n".to_owned(),
+            1 => "1 problem found\n".to_owned(),
+            count => format!("{count} problems found\n"),
+        });
         text
     }
 }
 
-fn checks(checks: &[Check]) -> String {
-    let mut table = table(["CHECK", "RESULT", "FOUND"]);
-    for Check { subject, answer } in checks {
-        table.add_row(match answer {
+fn check_table(checks: &[Check]) -> String {
+    let mut table = table(["CHECK", "RESULT", "DETAILS"]);
+    for Check { subject, outcome } in checks {
+        table.add_row(match outcome {
             CheckOutcome::Ok(message) => [*subject, "ok", message],
-            CheckOutcome::Trouble(trouble) => [*subject, &trouble.code, &trouble.said],
-            CheckOutcome::NotMade => [*subject, "not checked", ""],
+            CheckOutcome::Problem(problem) => [*subject, &problem.code, &problem.message],
+            CheckOutcome::Skipped => [*subject, "not checked", ""],
         });
     }
-    written(&table)
+    trimmed(&table)
 }
 
-fn groups(groups: &[Group]) -> String {
-    let mut table = table(["GROUP", "NAME", "AWS", "AZURE", "GCP", "REQUESTS LEFT", "RESULT"]);
+fn group_table(groups: &[GroupReport]) -> String {
+    let mut table = table(["PROJECT ID", "NAME", "AWS", "AZURE", "GCP", "REQUESTS LEFT", "RESULT"]);
     for group in groups {
         let [aws, azure, gcp] = Provider::ALL.map(|provider| match group.findings.get(&provider) {
             Some(Finding::Peerings(count)) => count.to_string(),
-            Some(Finding::Trouble(_)) => "?".to_owned(),
+            Some(Finding::Problem(_)) => "?".to_owned(),
             None => "-".to_owned(),
         });
-        table.add_row([&group.id, &group.name, &aws, &azure, &gcp, &group.left, &group.result()]);
+        table.add_row([&group.id, &group.name, &aws, &azure, &gcp, &group.requests_left, &group.result()]);
     }
-    written(&table)
-}
-
-/// What to do, once for everything that is wrong in the same way.
-fn advice(account: &Account) -> String {
-    let mut ways: Vec<(&Trouble, Vec<String>)> = Vec::new();
-    for (place, trouble) in account.troubles() {
-        let same = ways.iter_mut().find(|(known, _)| (&known.code, &known.advice) == (&trouble.code, &trouble.advice));
-        match same {
-            Some((_, places)) => places.push(place),
-            None => ways.push((trouble, vec![place])),
-        }
-    }
-    let mut text = String::new();
-    for (Trouble { code, said, advice }, places) in ways {
-        let more = places.len().saturating_sub(NAMED);
-        let named = places.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-        let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let _ = writeln!(text, "{code}: {advice}\n  where: {named}{and_more}\n  what: {said}\n");
-    }
-    text
+    trimmed(&table)
 }
 
 fn table<const N: usize>(header: [&str; N]) -> Table {
@@ -213,11 +251,11 @@ fn table<const N: usize>(header: [&str; N]) -> Table {
 }
 
 /// The table without spaces at the ends of its lines.
-fn written(table: &Table) -> String {
+fn trimmed(table: &Table) -> String {
     table.lines().flat_map(|line| [line.trim().to_owned(), "\n".to_owned()]).collect()
 }
 
-/// What Atlas sends as a name may hold anything, and goes to a terminal.
+/// A name from Atlas without control characters and of bounded length, safe for a terminal.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(64).collect()
 }

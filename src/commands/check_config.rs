@@ -1,0 +1,32 @@
+//! `check-config`: validates the config and the web config.
+
+use std::process::ExitCode;
+
+use super::{UsageError, print, read_config, read_web_config, shard};
+use crate::{cli::Args, shard::ShardIndex};
+
+/// Prints a summary of the config.
+///
+/// # Errors
+/// A usage error with every fault.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let config = read_config(args)?;
+    // The name of the host that checks says nothing about the name of the pod.
+    if args.shard_index != ShardIndex::HostName {
+        shard(args)?;
+    }
+    let groups = config.accounts.iter().flat_map(|account| &account.groups);
+    let listings: usize = groups.clone().map(|group| group.providers.len()).sum();
+    let (accounts, groups) = (config.accounts.len(), groups.count());
+    let discovering = config.accounts.iter().filter(|account| account.discover.is_some()).count();
+    print(format_args!(
+        "{} is valid: accounts: {accounts}, with discovery: {discovering}; projects in the config: {groups}, \
+         listings: {listings}\n",
+        args.config_file.display()
+    ))?;
+    if let Some(file) = args.web_config_file() {
+        read_web_config(file).map_err(|error| UsageError::in_file(file, &error))?;
+        print(format_args!("{} is valid\n", file.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,37 @@
+//! `simulate`: serves a simulated Atlas API.
+
+use std::{fs, process::ExitCode, slice};
+
+use anyhow::Context;
+use atlas_simulator::{Scenario, Simulator};
+use tokio::net::TcpListener;
+use tracing::info;
+
+use super::{UsageError, bind, signals};
+use crate::cli::Args;
+
+/// Serves the scenario until a signal arrives.
+///
+/// # Errors
+/// A usage error, or the address cannot be bound.
+pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let shutdown = signals::listen(None)?;
+    let scenario = scenario(args)?;
+    let listener = listen(args).await?;
+    info!("simulator listening on http://{}; its control API is at /simulator/", listener.local_addr()?);
+    Simulator::new(scenario).serve(listener, shutdown.cancelled_owned()).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn scenario(args: &Args) -> anyhow::Result<Scenario> {
+    let Some(file) = &args.scenario else { return Ok(Scenario::demo()) };
+    let text = fs::read_to_string(file).with_context(|| format!("read the scenario `{}`", file.display()))?;
+    Scenario::parse(&text).map_err(|error| {
+        let error = anyhow::Error::new(error).context(format!("parse the scenario `{}`", file.display()));
+        UsageError { problems: vec![format!("{error:#}")] }.into()
+    })
+}
+
+pub(super) async fn listen(args: &Args) -> anyhow::Result<TcpListener> {
+    bind(slice::from_ref(&args.simulator_address)).await?.pop().context("no listener")
+}

@@ -18,7 +18,7 @@ use crate::{
         self, Exposition, Limits, Routes, render_loop,
         status::{self, Status},
     },
-    metrics::{self, process},
+    metrics,
     reload::{ReloadRequest, Reloads, read_configs, reload, request_reload},
     shard::Shard,
     state::{State, not_ready_reason, stall_reason},
@@ -88,7 +88,7 @@ fn routes(
     Routes {
         telemetry_path: path.to_owned(),
         telemetry_type: metrics::CONTENT_TYPE,
-        telemetry: Box::new(move || (document.borrow().clone(), process::text())),
+        telemetry: Box::new(move || (document.borrow().clone(), metrics::process_text())),
         missing: Box::new(move || not_ready_reason(&state.borrow())),
         stuck: is_stuck,
         reload: reload_tx.map(request_reload),

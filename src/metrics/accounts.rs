@@ -1,92 +1,60 @@
-//! The families about accounts: their groups and their credentials.
+//! The families of accounts: their groups, discoveries and credentials.
 
 use std::collections::BTreeMap;
 
 use super::{
     family,
-    text::{Labels, Page},
-    unix_seconds,
+    text::{TextBuilder, unix_seconds},
 };
-use crate::state::{AccountState, DiscoveryState, State};
+use crate::state::{DiscoveryState, State, TokenState};
 
-pub(super) fn write_groups(page: &mut Page, state: &State) {
-    let mut watched: BTreeMap<&str, u64> = state.accounts.keys().map(|account| (account.as_str(), 0)).collect();
+pub(super) fn write_groups(text: &mut TextBuilder, state: &State) {
+    let info = state.groups.iter();
+    let info = info.map(|(id, group)| ([id.as_str(), &group.name, &group.org_id, &group.account], 1));
+    text.family(&family::GROUP_INFO, info);
+    let mut counts: BTreeMap<&str, u64> = state.accounts.keys().map(|account| (account.as_str(), 0)).collect();
     for group in state.groups.values() {
-        *watched.entry(&group.account).or_default() += 1;
+        *counts.entry(&group.account).or_default() += 1;
     }
-    let mut groups = page.family(&family::ACCOUNT_GROUPS);
-    for (account, count) in watched {
-        groups.add(&labels(account), &[], count);
-    }
-    write_discoveries(page, state);
+    text.family(&family::ACCOUNT_GROUPS, counts.into_iter().map(|(account, count)| ([account], count)));
+    write_discoveries(text, state);
 }
 
-fn write_discoveries(page: &mut Page, state: &State) {
-    let discovers = |(account, known): (&String, _)| Some((labels(account), discovery(known)?));
-    let discoveries: Vec<(Labels, &DiscoveryState)> = state.accounts.iter().filter_map(discovers).collect();
-    let mut success = page.family(&family::DISCOVERY_SUCCESS);
-    for (labels, discovery) in &discoveries {
-        success.add(labels, &[], u8::from(discovery.succeeded()));
-    }
-    let mut last_success = page.family(&family::DISCOVERY_LAST_SUCCESS);
-    for (labels, discovery) in &discoveries {
-        last_success.add(labels, &[], discovery.last_success.map_or(0.0, unix_seconds));
-    }
-    let mut interval = page.family(&family::DISCOVERY_INTERVAL);
-    for (labels, discovery) in &discoveries {
-        interval.add(labels, &[], discovery.interval.as_secs_f64());
-    }
-    let mut count = page.family(&family::DISCOVERIES);
-    for (labels, discovery) in &discoveries {
-        count.add(labels, &[], discovery.discoveries);
-    }
-    let mut failures = page.family(&family::DISCOVERY_FAILURES);
-    for (labels, discovery) in &discoveries {
-        for (reason, count) in &discovery.failures {
-            failures.add(labels, &[("reason", reason.as_str())], count);
-        }
-    }
-    let mut failure = page.family(&family::DISCOVERY_FAILURE);
-    for (labels, discovery) in &discoveries {
-        if let Some(why) = &discovery.failure {
-            failure.add(labels, &[("reason", why.reason.as_str())], 1);
-        }
-    }
+fn write_discoveries(text: &mut TextBuilder, state: &State) {
+    let discoveries = state.accounts.iter();
+    let discoveries: Vec<(&str, &DiscoveryState)> =
+        discoveries.filter_map(|(account, known)| Some((account.as_str(), known.discovery.as_ref()?))).collect();
+    let all = || discoveries.iter().copied();
+    let success = all().map(|(account, discovery)| ([account], u8::from(discovery.succeeded())));
+    text.family(&family::DISCOVERY_SUCCESS, success);
+    let last_success = all().map(|(account, discovery)| ([account], discovery.last_success.map_or(0.0, unix_seconds)));
+    text.family(&family::DISCOVERY_LAST_SUCCESS, last_success);
+    let interval = all().map(|(account, discovery)| ([account], discovery.interval.as_secs_f64()));
+    text.family(&family::DISCOVERY_INTERVAL, interval);
+    text.family(&family::DISCOVERIES, all().map(|(account, discovery)| ([account], discovery.discoveries)));
+    let failures = all().flat_map(|(account, discovery)| {
+        discovery.failures.iter().map(move |(reason, count)| ([account, reason.as_str()], count))
+    });
+    text.family(&family::DISCOVERY_FAILURES, failures);
+    let failure = all().filter_map(|(account, discovery)| {
+        let failure = discovery.failure.as_ref()?;
+        Some(([account, failure.reason.as_str()], 1))
+    });
+    text.family(&family::DISCOVERY_FAILURE, failure);
 }
 
-pub(super) fn write_credentials(page: &mut Page, state: &State) {
-    let mut refused = page.family(&family::CREDENTIAL_REFUSED);
-    for (account, known) in &state.accounts {
-        refused.add(&labels(account), &[], u8::from(known.refused));
-    }
-    let mut unreadable = page.family(&family::CREDENTIAL_UNREADABLE);
-    for (account, known) in &state.accounts {
-        unreadable.add(&labels(account), &[], u8::from(known.unreadable));
-    }
-    let mut expiry = page.family(&family::CREDENTIAL_EXPIRY);
-    for (account, ends) in state.accounts.iter().filter_map(|(account, known)| Some((account, known.expires?))) {
-        expiry.add(&labels(account), &[], unix_seconds(ends));
-    }
-    let tokens: Vec<_> =
-        state.accounts.iter().filter_map(|(account, known)| Some((labels(account), known.token.as_ref()?))).collect();
-    let mut expiry = page.family(&family::TOKEN_EXPIRY);
-    for (labels, token) in &tokens {
-        expiry.add(labels, &[], token.ends.map_or(0.0, unix_seconds));
-    }
-    let mut mints = page.family(&family::TOKEN_MINTS);
-    for (labels, token) in &tokens {
-        mints.add(labels, &[], token.mints);
-    }
-    let mut failures = page.family(&family::TOKEN_MINT_FAILURES);
-    for (labels, token) in &tokens {
-        failures.add(labels, &[], token.mint_failures);
-    }
-}
-
-fn discovery(account: &AccountState) -> Option<&DiscoveryState> {
-    account.discovery.as_ref()
-}
-
-fn labels(account: &str) -> Labels {
-    Labels::new(&[("account", account)])
+pub(super) fn write_credentials(text: &mut TextBuilder, state: &State) {
+    let accounts = || state.accounts.iter().map(|(account, known)| (account.as_str(), known));
+    text.family(&family::CREDENTIAL_REFUSED, accounts().map(|(account, known)| ([account], u8::from(known.refused))));
+    let unreadable = accounts().map(|(account, known)| ([account], u8::from(known.unreadable)));
+    text.family(&family::CREDENTIAL_UNREADABLE, unreadable);
+    let expiry = accounts().filter_map(|(account, known)| Some(([account], unix_seconds(known.expires?))));
+    text.family(&family::CREDENTIAL_EXPIRY, expiry);
+    let tokens: Vec<(&str, &TokenState)> =
+        accounts().filter_map(|(account, known)| Some((account, known.token.as_ref()?))).collect();
+    let tokens = || tokens.iter().copied();
+    let expiry = tokens().map(|(account, token)| ([account], token.ends.map_or(0.0, unix_seconds)));
+    text.family(&family::TOKEN_EXPIRY, expiry);
+    text.family(&family::TOKEN_MINTS, tokens().map(|(account, token)| ([account], token.mints)));
+    text.family(&family::TOKEN_MINT_FAILURES, tokens().map(|(account, token)| ([account], token.mint_failures)));
 }

@@ -1,74 +1,43 @@
-//! The families about requests to Atlas.
+//! The families of requests to Atlas.
 
 use super::{
     family,
-    text::{Labels, Page},
-    unix_seconds,
+    text::{TextBuilder, unix_seconds},
 };
-use crate::state::{Histogram, State};
+use crate::state::State;
 
-pub(super) fn write(page: &mut Page, state: &State) {
-    let mut requests = page.family(&family::API_REQUESTS);
-    for ((account, endpoint), api) in &state.api {
-        for (code, count) in &api.requests {
-            requests.add(&labels(account, endpoint), &[("code", code)], count);
-        }
-    }
-    let mut durations = page.family(&family::API_DURATION);
-    for ((account, endpoint), api) in &state.api {
-        let labels = labels(account, endpoint);
-        let mut below = 0;
-        for (bound, count) in Histogram::BOUNDS.iter().zip(api.durations.counts) {
-            below += count;
-            durations.add_suffixed("_bucket", &labels, &[("le", &bound.to_string())], below);
-        }
-        durations.add_suffixed("_bucket", &labels, &[("le", "+Inf")], api.durations.count);
-        durations.add_suffixed("_sum", &labels, &[], api.durations.sum);
-        durations.add_suffixed("_count", &labels, &[], api.durations.count);
-    }
-    write_rate_limits(page, state);
-    write_version_ends(page, state);
+pub(super) fn write(text: &mut TextBuilder, state: &State) {
+    let requests = state.api.iter().flat_map(|((account, endpoint), api)| {
+        api.requests.iter().map(move |(code, count)| ([account.as_str(), endpoint, code], count))
+    });
+    text.family(&family::API_REQUESTS, requests);
+    let durations = state.api.iter();
+    let durations = durations.map(|((account, endpoint), api)| ([account.as_str(), *endpoint], &api.durations));
+    text.histograms(&family::API_DURATION, durations);
+    write_rate_limits(text, state);
+    write_version_ends(text, state);
 }
 
-fn labels(account: &str, endpoint: &str) -> Labels {
-    Labels::new(&[("account", account), ("endpoint", endpoint)])
-}
-
-fn write_rate_limits(page: &mut Page, state: &State) {
-    let buckets: Vec<_> = state
-        .rate_limits
-        .iter()
-        .map(|((account, endpoint, group), rate_limit)| {
-            let group = group.as_ref().map_or("", |group| group.as_str());
-            (Labels::new(&[("account", account), ("endpoint", endpoint), ("group_id", group)]), rate_limit)
+fn write_rate_limits(text: &mut TextBuilder, state: &State) {
+    let rate_limits = || {
+        state.rate_limits.iter().map(|((account, endpoint, group), rate_limit)| {
+            ([account.as_str(), *endpoint, group.as_ref().map_or("", |group| group.as_str())], rate_limit)
         })
-        .collect();
-    let mut remaining = page.family(&family::RATE_LIMIT_REMAINING);
-    for (labels, rate_limit) in &buckets {
-        remaining.add(labels, &[], rate_limit.remaining);
-    }
-    let mut limit = page.family(&family::RATE_LIMIT);
-    for (labels, rate_limit) in &buckets {
-        limit.add(labels, &[], rate_limit.limit);
-    }
+    };
+    let remaining = rate_limits().map(|(labels, rate_limit)| (labels, rate_limit.remaining));
+    text.family(&family::RATE_LIMIT_REMAINING, remaining);
+    text.family(&family::RATE_LIMIT, rate_limits().map(|(labels, rate_limit)| (labels, rate_limit.limit)));
 }
 
-/// Only what Atlas announces to end has series.
-fn write_version_ends(page: &mut Page, state: &State) {
-    let ends: Vec<_> = state
-        .version_ends
-        .iter()
-        .map(|((account, endpoint), ends)| {
+fn write_version_ends(text: &mut TextBuilder, state: &State) {
+    let ends = || {
+        state.version_ends.iter().map(|((account, endpoint), ends)| {
             let version = state.accounts.get(account).map_or("", |account| account.api_version);
-            (Labels::new(&[("account", account), ("endpoint", endpoint), ("version", version)]), ends)
+            ([account.as_str(), *endpoint, version], ends)
         })
-        .collect();
-    let mut deprecation = page.family(&family::API_DEPRECATION);
-    for (labels, time) in ends.iter().filter_map(|(labels, ends)| Some((labels, ends.deprecation?))) {
-        deprecation.add(labels, &[], unix_seconds(time));
-    }
-    let mut sunset = page.family(&family::API_SUNSET);
-    for (labels, time) in ends.iter().filter_map(|(labels, ends)| Some((labels, ends.sunset?))) {
-        sunset.add(labels, &[], unix_seconds(time));
-    }
+    };
+    let deprecation = ends().filter_map(|(labels, ends)| Some((labels, unix_seconds(ends.deprecation?))));
+    text.family(&family::API_DEPRECATION, deprecation);
+    let sunset = ends().filter_map(|(labels, ends)| Some((labels, unix_seconds(ends.sunset?))));
+    text.family(&family::API_SUNSET, sunset);
 }

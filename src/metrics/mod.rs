@@ -1,40 +1,33 @@
-//! The state as Prometheus's text: a function of the state and the time, with no memory and no I/O.
+//! The state in Prometheus's text format: a function of the state and the time, without memory and I/O.
 
 mod accounts;
 mod api;
 mod exporter;
 pub mod family;
-mod groups;
 mod peerings;
 mod polls;
-pub mod process;
 mod text;
 
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
-use self::{family::Family, text::Page};
+pub use self::exporter::process_text;
+use self::text::TextBuilder;
 use crate::state::State;
 
 /// The media type of what [`render`] returns.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Every series there is at `now`, in the text format 0.0.4.
+/// All series of a state at `now`, in the text format 0.0.4.
 #[must_use]
 pub fn render(state: &State, now: Instant) -> String {
-    let mut page = Page::default();
-    peerings::write(&mut page, state, now);
-    groups::write(&mut page, state);
-    accounts::write_groups(&mut page, state);
-    polls::write(&mut page, state, now);
-    api::write(&mut page, state);
-    accounts::write_credentials(&mut page, state);
-    exporter::write(&mut page, state);
-    page.into_text()
-}
-
-/// Seconds since 1970, as Prometheus has its timestamps.
-fn unix_seconds(time: SystemTime) -> f64 {
-    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+    let mut text = TextBuilder::default();
+    peerings::write(&mut text, state, now);
+    accounts::write_groups(&mut text, state);
+    polls::write(&mut text, state, now);
+    api::write(&mut text, state);
+    accounts::write_credentials(&mut text, state);
+    exporter::write(&mut text, state);
+    text.into_text()
 }
 
 #[cfg(test)]

@@ -1,73 +1,49 @@
-//! The families about polls.
+//! The families of polls.
 
 use std::time::Instant;
 
 use super::{
     family,
-    text::{Labels, Page},
-    unix_seconds,
+    text::{TextBuilder, unix_seconds},
 };
-use crate::state::{ListingKey, ListingState, State};
+use crate::state::{ListingState, State};
 
-pub(super) fn write(page: &mut Page, state: &State, now: Instant) {
-    let listings: Vec<(Labels, &ListingState)> =
-        state.listings.iter().map(|(key, known)| (labels(key), known)).collect();
-    write_outcome(page, &listings, state, now);
-    write_served(page, &listings, state, now);
-    write_counters(page, &listings);
-    page.family(&family::POLL_INTERVAL).add(&Labels::default(), &[], state.interval.as_secs_f64());
-    page.family(&family::MAX_STALENESS).add(&Labels::default(), &[], state.max_staleness.as_secs_f64());
+pub(super) fn write(text: &mut TextBuilder, state: &State, now: Instant) {
+    write_outcomes(text, state, now);
+    write_counters(text, state);
+    text.family(&family::POLL_INTERVAL, [([], state.interval.as_secs_f64())]);
+    text.family(&family::MAX_STALENESS, [([], state.max_staleness.as_secs_f64())]);
 }
 
-fn labels(key: &ListingKey) -> Labels {
-    Labels::new(&[("group_id", key.group.as_str()), ("provider", key.provider.as_str())])
+/// Every listing with the values of the labels that all families here begin with.
+fn listings(state: &State) -> impl Iterator<Item = ([&str; 2], &ListingState)> {
+    state.listings.iter().map(|(key, known)| ([key.group.as_str(), key.provider.as_str()], known))
 }
 
-fn write_outcome(page: &mut Page, listings: &[(Labels, &ListingState)], state: &State, now: Instant) {
-    let mut success = page.family(&family::POLL_SUCCESS);
-    for (labels, known) in listings {
-        let is_fresh = known.succeeded() && known.served(now, state.max_staleness).is_some();
-        success.add(labels, &[], u8::from(is_fresh));
-    }
-    let mut last_success = page.family(&family::POLL_LAST_SUCCESS);
-    for (labels, known) in listings {
-        last_success.add(labels, &[], known.last_success.map_or(0.0, unix_seconds));
-    }
-    let mut duration = page.family(&family::POLL_DURATION);
-    for (labels, known) in listings.iter().filter(|(_, known)| known.polls > 0) {
-        duration.add(labels, &[], known.duration.as_secs_f64());
-    }
+fn write_outcomes(text: &mut TextBuilder, state: &State, now: Instant) {
+    let served = |known: &'_ ListingState| known.served(now, state.max_staleness).is_some();
+    let success = listings(state).map(|(labels, known)| (labels, u8::from(known.succeeded() && served(known))));
+    text.family(&family::POLL_SUCCESS, success);
+    let last_success = listings(state).map(|(labels, known)| (labels, known.last_success.map_or(0.0, unix_seconds)));
+    text.family(&family::POLL_LAST_SUCCESS, last_success);
+    let polled = listings(state).filter(|(_, known)| known.polls > 0);
+    text.family(&family::POLL_DURATION, polled.map(|(labels, known)| (labels, known.duration.as_secs_f64())));
+    let stale = listings(state).map(|(labels, known)| (labels, u8::from(!known.succeeded() && served(known))));
+    text.family(&family::POLL_STALE, stale);
+    let duplicates = listings(state)
+        .filter_map(|(labels, known)| Some((labels, known.served(now, state.max_staleness)?.duplicates)));
+    text.family(&family::POLL_DUPLICATES, duplicates);
 }
 
-fn write_served(page: &mut Page, listings: &[(Labels, &ListingState)], state: &State, now: Instant) {
-    let mut stale = page.family(&family::POLL_STALE);
-    for (labels, known) in listings {
-        let is_stale = !known.succeeded() && known.served(now, state.max_staleness).is_some();
-        stale.add(labels, &[], u8::from(is_stale));
-    }
-    let mut duplicates = page.family(&family::POLL_DUPLICATES);
-    for (labels, known) in listings {
-        if let Some(listing) = known.served(now, state.max_staleness) {
-            duplicates.add(labels, &[], listing.duplicates);
-        }
-    }
-}
-
-fn write_counters(page: &mut Page, listings: &[(Labels, &ListingState)]) {
-    let mut polls = page.family(&family::POLLS);
-    for (labels, known) in listings {
-        polls.add(labels, &[], known.polls);
-    }
-    let mut failures = page.family(&family::POLL_FAILURES);
-    for (labels, known) in listings {
-        for (reason, count) in &known.failures {
-            failures.add(labels, &[("reason", reason.as_str())], count);
-        }
-    }
-    let mut failure = page.family(&family::POLL_FAILURE);
-    for (labels, known) in listings {
-        if let Some(why) = &known.failure {
-            failure.add(labels, &[("reason", why.reason.as_str())], 1);
-        }
-    }
+fn write_counters(text: &mut TextBuilder, state: &State) {
+    text.family(&family::POLLS, listings(state).map(|(labels, known)| (labels, known.polls)));
+    let failures = listings(state).flat_map(|([group, provider], known)| {
+        known.failures.iter().map(move |(reason, count)| ([group, provider, reason.as_str()], count))
+    });
+    text.family(&family::POLL_FAILURES, failures);
+    let failure = listings(state).filter_map(|([group, provider], known)| {
+        let failure = known.failure.as_ref()?;
+        Some(([group, provider, failure.reason.as_str()], 1))
+    });
+    text.family(&family::POLL_FAILURE, failure);
 }

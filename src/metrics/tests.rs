@@ -1,4 +1,7 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use insta::assert_snapshot;
 
@@ -54,7 +57,7 @@ fn failed_peering() -> Peering {
     }
 }
 
-/// A state that has something of everything.
+/// A state in which every family has a sample.
 fn full(now: Instant) -> State {
     let mut state = state();
     poll(&mut state, Provider::Aws, now, Ok(Listing { peerings: vec![failed_peering()], duplicates: 1 }));
@@ -94,7 +97,7 @@ fn exchange(endpoint: &'static str, group: Option<GroupId>, ends: Option<Version
 }
 
 #[test]
-fn the_page_before_the_first_poll() {
+fn the_exposition_before_the_first_poll() {
     let text = render(&state(), Instant::now()).replace(env!("CARGO_PKG_VERSION"), "VERSION");
     let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     assert_snapshot!(samples.join("\n"), @r#"
@@ -129,26 +132,26 @@ fn the_page_before_the_first_poll() {
 }
 
 #[test]
-#[allow(clippy::too_many_lines, reason = "it is one page")]
-fn the_page_with_something_of_everything() {
+#[allow(clippy::too_many_lines, reason = "one snapshot")]
+fn the_exposition_with_every_family() {
     let now = Instant::now();
     assert_snapshot!(render(&full(now), now).replace(env!("CARGO_PKG_VERSION"), "VERSION"), @r#"
-    # HELP mongodbatlas_network_peering_status The status Atlas reports for the peering, to the letter; exactly one series per peering. As of the last poll, not of the scrape.
+    # HELP mongodbatlas_network_peering_status The peering's status exactly as Atlas reports it; one series per peering, always 1. As of the last poll, not of the scrape.
     # TYPE mongodbatlas_network_peering_status gauge
     mongodbatlas_network_peering_status{provider="AWS",vpcId="vpc-7b64b41e",group_id="5e57d85c854180642f784401",peering_id="5f3a556351db42631e16f33a",status="FAILED"} 1
     # HELP mongodbatlas_network_peering_available 1 if the peering's status is AVAILABLE, else 0.
     # TYPE mongodbatlas_network_peering_available gauge
     mongodbatlas_network_peering_available{provider="AWS",vpcId="vpc-7b64b41e",group_id="5e57d85c854180642f784401",peering_id="5f3a556351db42631e16f33a"} 0
-    # HELP mongodbatlas_network_peering_created_timestamp_seconds When the peering was made, from its id; missing if the id is no ObjectId.
+    # HELP mongodbatlas_network_peering_created_timestamp_seconds Creation time, decoded from the peering's ID; absent if the ID is not an ObjectId.
     # TYPE mongodbatlas_network_peering_created_timestamp_seconds gauge
     mongodbatlas_network_peering_created_timestamp_seconds{provider="AWS",vpcId="vpc-7b64b41e",group_id="5e57d85c854180642f784401",peering_id="5f3a556351db42631e16f33a"} 1597658467
-    # HELP mongodbatlas_network_peering_info What identifies the peering to people: AWS's connection id, the user's network, and the container with the network on Atlas's side.
+    # HELP mongodbatlas_network_peering_info Identifiers of the peering: the AWS connection ID, the network on your side, and the container with the network on the Atlas side. Always 1.
     # TYPE mongodbatlas_network_peering_info gauge
     mongodbatlas_network_peering_info{provider="AWS",vpcId="vpc-7b64b41e",group_id="5e57d85c854180642f784401",peering_id="5f3a556351db42631e16f33a",container_id="5e57d85c854180642f7844bf",connection_id="",cloud_account="123456789012",resource_group="",accepter_region="",cidr_block="172.31.0.0/16",atlas_region="EU_WEST_1",atlas_cidr_block="192.168.248.0/21"} 1
-    # HELP mongodbatlas_network_peering_error_info 1 while Atlas reports an error for the peering; free text counts as OTHER and is in the log.
+    # HELP mongodbatlas_network_peering_error_info 1 while Atlas reports an error for the peering, labeled with the reason; any other text has the reason OTHER and is logged.
     # TYPE mongodbatlas_network_peering_error_info gauge
     mongodbatlas_network_peering_error_info{provider="AWS",vpcId="vpc-7b64b41e",group_id="5e57d85c854180642f784401",peering_id="5f3a556351db42631e16f33a",reason="REJECTED"} 1
-    # HELP mongodbatlas_network_peerings How many peerings have the status; 0 for every documented status of the provider without one.
+    # HELP mongodbatlas_network_peerings Number of peerings by status; 0 for each documented status of the provider that no peering has.
     # TYPE mongodbatlas_network_peerings gauge
     mongodbatlas_network_peerings{group_id="5e57d85c854180642f784401",provider="AWS",status="AVAILABLE"} 0
     mongodbatlas_network_peerings{group_id="5e57d85c854180642f784401",provider="AWS",status="FAILED"} 1
@@ -156,70 +159,70 @@ fn the_page_with_something_of_everything() {
     mongodbatlas_network_peerings{group_id="5e57d85c854180642f784401",provider="AWS",status="INITIATING"} 0
     mongodbatlas_network_peerings{group_id="5e57d85c854180642f784401",provider="AWS",status="PENDING_ACCEPTANCE"} 0
     mongodbatlas_network_peerings{group_id="5e57d85c854180642f784401",provider="AWS",status="TERMINATING"} 0
-    # HELP mongodbatlas_group_info Names the group (an Atlas project) as the config does, else as Atlas does; and its organization, where groups are discovered.
+    # HELP mongodbatlas_group_info Name of the project (group in the API) from the config, otherwise from Atlas; its organization where projects are discovered. Always 1.
     # TYPE mongodbatlas_group_info gauge
     mongodbatlas_group_info{group_id="5e57d85c854180642f784401",group_name="pay\"ments",org_id="5f0",account="main"} 1
-    # HELP mongodbatlas_account_groups How many groups are watched with the account; 0 before its groups are known.
+    # HELP mongodbatlas_account_groups Number of projects polled with the account; 0 until its projects are known.
     # TYPE mongodbatlas_account_groups gauge
     mongodbatlas_account_groups{account="main"} 1
-    # HELP mongodbatlas_discovery_success 1 if Atlas listed the account's groups completely when it was last asked, and these are watched, else 0; 0 before the first time.
+    # HELP mongodbatlas_discovery_success 1 if the last discovery listed all of the account's projects and the exporter polls them; 0 otherwise and before the first.
     # TYPE mongodbatlas_discovery_success gauge
     mongodbatlas_discovery_success{account="main"} 0
-    # HELP mongodbatlas_discovery_last_success_timestamp_seconds When Atlas last listed the account's groups completely; 0 before the first time.
+    # HELP mongodbatlas_discovery_last_success_timestamp_seconds Time of the last successful discovery; 0 before the first.
     # TYPE mongodbatlas_discovery_last_success_timestamp_seconds gauge
     mongodbatlas_discovery_last_success_timestamp_seconds{account="main"} 1700000030
-    # HELP mongodbatlas_discovery_interval_seconds How often Atlas is asked for the account's groups.
+    # HELP mongodbatlas_discovery_interval_seconds Configured interval between discoveries of the account's projects.
     # TYPE mongodbatlas_discovery_interval_seconds gauge
     mongodbatlas_discovery_interval_seconds{account="main"} 600
-    # HELP mongodbatlas_discoveries_total How often Atlas was asked for the account's groups.
+    # HELP mongodbatlas_discoveries_total Completed discoveries of the account's projects, successful or not.
     # TYPE mongodbatlas_discoveries_total counter
     mongodbatlas_discoveries_total{account="main"} 2
-    # HELP mongodbatlas_discovery_failures_total Discoveries that failed; a reason appears with its first failure.
+    # HELP mongodbatlas_discovery_failures_total Failed discoveries by reason; a reason is absent until its first failure.
     # TYPE mongodbatlas_discovery_failures_total counter
     mongodbatlas_discovery_failures_total{account="main",reason="server"} 1
-    # HELP mongodbatlas_discovery_failure_info 1 while the last discovery failed, with why; no series while it did not.
+    # HELP mongodbatlas_discovery_failure_info 1 if the last discovery failed, labeled with the reason; absent otherwise.
     # TYPE mongodbatlas_discovery_failure_info gauge
     mongodbatlas_discovery_failure_info{account="main",reason="server"} 1
-    # HELP mongodbatlas_peering_poll_success 1 if the last poll of the group and provider brought every page and is not too old, else 0; 0 before the first.
+    # HELP mongodbatlas_peering_poll_success 1 if the last poll of the project and provider read every page and is not older than poll.max_staleness; 0 otherwise and before the first.
     # TYPE mongodbatlas_peering_poll_success gauge
     mongodbatlas_peering_poll_success{group_id="5e57d85c854180642f784401",provider="AWS"} 1
     mongodbatlas_peering_poll_success{group_id="5e57d85c854180642f784401",provider="GCP"} 0
-    # HELP mongodbatlas_peering_poll_last_success_timestamp_seconds When a poll last succeeded; 0 before the first.
+    # HELP mongodbatlas_peering_poll_last_success_timestamp_seconds Time of the last successful poll; 0 before the first.
     # TYPE mongodbatlas_peering_poll_last_success_timestamp_seconds gauge
     mongodbatlas_peering_poll_last_success_timestamp_seconds{group_id="5e57d85c854180642f784401",provider="AWS"} 1700000060
     mongodbatlas_peering_poll_last_success_timestamp_seconds{group_id="5e57d85c854180642f784401",provider="GCP"} 0
-    # HELP mongodbatlas_peering_poll_duration_seconds How long the last poll took, repetitions included.
+    # HELP mongodbatlas_peering_poll_duration_seconds Duration of the last poll, including retries.
     # TYPE mongodbatlas_peering_poll_duration_seconds gauge
     mongodbatlas_peering_poll_duration_seconds{group_id="5e57d85c854180642f784401",provider="AWS"} 0.15
     mongodbatlas_peering_poll_duration_seconds{group_id="5e57d85c854180642f784401",provider="GCP"} 0.15
-    # HELP mongodbatlas_peering_poll_stale 1 while peerings of an earlier poll are served because a later one failed.
+    # HELP mongodbatlas_peering_poll_stale 1 while peerings of an earlier poll are exported because the last poll failed, else 0.
     # TYPE mongodbatlas_peering_poll_stale gauge
     mongodbatlas_peering_poll_stale{group_id="5e57d85c854180642f784401",provider="AWS"} 0
     mongodbatlas_peering_poll_stale{group_id="5e57d85c854180642f784401",provider="GCP"} 0
-    # HELP mongodbatlas_peering_poll_duplicates Peerings that Atlas sent more than once in the listing that is served; each is counted once.
+    # HELP mongodbatlas_peering_poll_duplicates Peerings that Atlas repeated in the listing that is exported; each is counted once.
     # TYPE mongodbatlas_peering_poll_duplicates gauge
     mongodbatlas_peering_poll_duplicates{group_id="5e57d85c854180642f784401",provider="AWS"} 1
-    # HELP mongodbatlas_peering_polls_total Polls that ended, well or not.
+    # HELP mongodbatlas_peering_polls_total Completed polls, successful or not.
     # TYPE mongodbatlas_peering_polls_total counter
     mongodbatlas_peering_polls_total{group_id="5e57d85c854180642f784401",provider="AWS"} 1
     mongodbatlas_peering_polls_total{group_id="5e57d85c854180642f784401",provider="GCP"} 1
-    # HELP mongodbatlas_peering_poll_failures_total Polls that failed; a reason appears with its first failure.
+    # HELP mongodbatlas_peering_poll_failures_total Failed polls by reason; a reason is absent until its first failure.
     # TYPE mongodbatlas_peering_poll_failures_total counter
     mongodbatlas_peering_poll_failures_total{group_id="5e57d85c854180642f784401",provider="GCP",reason="timeout"} 1
-    # HELP mongodbatlas_peering_poll_failure_info 1 while the last poll of the group and provider failed, with why; no series while it did not.
+    # HELP mongodbatlas_peering_poll_failure_info 1 if the last poll failed, labeled with the reason; absent otherwise.
     # TYPE mongodbatlas_peering_poll_failure_info gauge
     mongodbatlas_peering_poll_failure_info{group_id="5e57d85c854180642f784401",provider="GCP",reason="timeout"} 1
-    # HELP mongodbatlas_peering_poll_interval_seconds How often each group and provider is polled.
+    # HELP mongodbatlas_peering_poll_interval_seconds Configured interval between polls of each project and provider.
     # TYPE mongodbatlas_peering_poll_interval_seconds gauge
     mongodbatlas_peering_poll_interval_seconds 60
-    # HELP mongodbatlas_peering_max_staleness_seconds Peerings of a group and provider older than this are dropped from the page.
+    # HELP mongodbatlas_peering_max_staleness_seconds Configured maximum age of a listing; older peerings are no longer exported.
     # TYPE mongodbatlas_peering_max_staleness_seconds gauge
     mongodbatlas_peering_max_staleness_seconds 900
-    # HELP mongodbatlas_api_requests_total HTTP requests that left for Atlas, digest challenges included; code is the HTTP status, or a reason where none came.
+    # HELP mongodbatlas_api_requests_total HTTP requests sent to Atlas, including retries and digest challenges; code is the HTTP status, or the reason if there was no response.
     # TYPE mongodbatlas_api_requests_total counter
     mongodbatlas_api_requests_total{account="main",endpoint="groups",code="200"} 1
     mongodbatlas_api_requests_total{account="main",endpoint="peers",code="200"} 1
-    # HELP mongodbatlas_api_request_duration_seconds Time from sending a request to Atlas to the headers of its answer.
+    # HELP mongodbatlas_api_request_duration_seconds Time from sending a request to Atlas until its response headers arrive.
     # TYPE mongodbatlas_api_request_duration_seconds histogram
     mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="groups",le="0.05"} 0
     mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="groups",le="0.1"} 0
@@ -245,58 +248,58 @@ fn the_page_with_something_of_everything() {
     mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="peers",le="+Inf"} 1
     mongodbatlas_api_request_duration_seconds_sum{account="main",endpoint="peers"} 0.15
     mongodbatlas_api_request_duration_seconds_count{account="main",endpoint="peers"} 1
-    # HELP mongodbatlas_api_ratelimit_remaining Requests left in a token bucket when Atlas last told; that of peers and containers is the group's, others have no group.
+    # HELP mongodbatlas_api_ratelimit_remaining Requests left in the token bucket of a rate limit, as Atlas last reported; containers share the bucket of peers, and group_id is empty where the bucket is not that of a project.
     # TYPE mongodbatlas_api_ratelimit_remaining gauge
     mongodbatlas_api_ratelimit_remaining{account="main",endpoint="groups",group_id=""} 1998
     mongodbatlas_api_ratelimit_remaining{account="main",endpoint="peers",group_id="5e57d85c854180642f784401"} 1998
-    # HELP mongodbatlas_api_ratelimit_limit Size of that token bucket when Atlas last told.
+    # HELP mongodbatlas_api_ratelimit_limit Capacity of the token bucket, as Atlas last reported.
     # TYPE mongodbatlas_api_ratelimit_limit gauge
     mongodbatlas_api_ratelimit_limit{account="main",endpoint="groups",group_id=""} 2000
     mongodbatlas_api_ratelimit_limit{account="main",endpoint="peers",group_id="5e57d85c854180642f784401"} 2000
-    # HELP mongodbatlas_api_deprecation_timestamp_seconds From when on Atlas calls the API version in use deprecated; missing while it does not.
+    # HELP mongodbatlas_api_deprecation_timestamp_seconds Time from which the API version in use is deprecated; absent unless Atlas announces it.
     # TYPE mongodbatlas_api_deprecation_timestamp_seconds gauge
     mongodbatlas_api_deprecation_timestamp_seconds{account="main",endpoint="peers",version="v1.0"} 1722816000
-    # HELP mongodbatlas_api_sunset_timestamp_seconds When the API version in use stops answering; missing while Atlas announces no end.
+    # HELP mongodbatlas_api_sunset_timestamp_seconds Time at which the API version in use stops working; absent unless Atlas announces it.
     # TYPE mongodbatlas_api_sunset_timestamp_seconds gauge
     mongodbatlas_api_sunset_timestamp_seconds{account="main",endpoint="peers",version="v1.0"} 1814400000
     # HELP mongodbatlas_api_credential_refused 1 while Atlas refuses the account's credential, else 0.
     # TYPE mongodbatlas_api_credential_refused gauge
     mongodbatlas_api_credential_refused{account="main"} 1
-    # HELP mongodbatlas_api_credential_unreadable 1 while the files of the account's credential cannot be read, so that what they held before stays in use, else 0.
+    # HELP mongodbatlas_api_credential_unreadable 1 while a file of the account's credential cannot be read and its previous contents stay in use, else 0.
     # TYPE mongodbatlas_api_credential_unreadable gauge
     mongodbatlas_api_credential_unreadable{account="main"} 0
-    # HELP mongodbatlas_api_credential_expiry_timestamp_seconds When the account's credential ends, as the config says; missing where it does not.
+    # HELP mongodbatlas_api_credential_expiry_timestamp_seconds Expiry of the account's credential, from the config; absent if it is not set there.
     # TYPE mongodbatlas_api_credential_expiry_timestamp_seconds gauge
     mongodbatlas_api_credential_expiry_timestamp_seconds{account="main"} 1800000000
-    # HELP mongodbatlas_api_token_expiry_timestamp_seconds When the service account's access token ends; it is renewed before. 0 while there is none that Atlas accepts.
+    # HELP mongodbatlas_api_token_expiry_timestamp_seconds Expiry of the service account's access token, which is renewed before; 0 while there is no token that Atlas accepts.
     # TYPE mongodbatlas_api_token_expiry_timestamp_seconds gauge
     mongodbatlas_api_token_expiry_timestamp_seconds{account="main"} 1700003600
-    # HELP mongodbatlas_api_token_mints_total Access tokens that were minted.
+    # HELP mongodbatlas_api_token_mints_total Access tokens minted.
     # TYPE mongodbatlas_api_token_mints_total counter
     mongodbatlas_api_token_mints_total{account="main"} 1
-    # HELP mongodbatlas_api_token_mint_failures_total Access tokens that could not be minted.
+    # HELP mongodbatlas_api_token_mint_failures_total Failed attempts to mint an access token.
     # TYPE mongodbatlas_api_token_mint_failures_total counter
     mongodbatlas_api_token_mint_failures_total{account="main"} 1
-    # HELP mongodbatlas_peering_exporter_build_info The version of this exporter.
+    # HELP mongodbatlas_peering_exporter_build_info Version of the exporter. Always 1.
     # TYPE mongodbatlas_peering_exporter_build_info gauge
     mongodbatlas_peering_exporter_build_info{version="VERSION"} 1
-    # HELP mongodbatlas_peering_exporter_shard_index Which of several exporters this is, from 0; they watch different groups.
+    # HELP mongodbatlas_peering_exporter_shard_index Index of this exporter among its shards, from 0; each shard polls different projects.
     # TYPE mongodbatlas_peering_exporter_shard_index gauge
     mongodbatlas_peering_exporter_shard_index 0
-    # HELP mongodbatlas_peering_exporter_shards How many exporters there are, which watch different groups.
+    # HELP mongodbatlas_peering_exporter_shards Number of shards, which poll different projects.
     # TYPE mongodbatlas_peering_exporter_shards gauge
     mongodbatlas_peering_exporter_shards 1
-    # HELP mongodbatlas_peering_exporter_config_last_reload_successful 1 if the config was read without faults when it was last read.
+    # HELP mongodbatlas_peering_exporter_config_last_reload_successful 1 if the config had no faults when it was last read, else 0.
     # TYPE mongodbatlas_peering_exporter_config_last_reload_successful gauge
     mongodbatlas_peering_exporter_config_last_reload_successful 1
-    # HELP mongodbatlas_peering_exporter_config_last_reload_success_timestamp_seconds When the config was last read without faults.
+    # HELP mongodbatlas_peering_exporter_config_last_reload_success_timestamp_seconds Time when the config was last read without faults.
     # TYPE mongodbatlas_peering_exporter_config_last_reload_success_timestamp_seconds gauge
     mongodbatlas_peering_exporter_config_last_reload_success_timestamp_seconds 1700000000
     "#);
 }
 
 #[test]
-fn every_family_of_the_table_is_on_the_page_with_its_labels_and_in_its_order() {
+fn every_family_is_exported_in_order_with_its_labels() {
     let now = Instant::now();
     let text = render(&full(now), now);
     let names: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
@@ -308,7 +311,7 @@ fn every_family_of_the_table_is_on_the_page_with_its_labels_and_in_its_order() {
         // The values of this state hold no comma and no equals sign.
         let labels: Vec<&str> = inside.split(',').filter_map(|pair| Some(pair.split_once('=')?.0)).collect();
         let labels: Vec<&str> = labels.into_iter().filter(|label| *label != "le").collect();
-        assert_eq!(labels, family.labels, "{}", family.name);
+        assert_eq!(labels, &family.labels, "{}", family.name);
     }
 }
 

@@ -191,9 +191,9 @@ fn every_status_has_one_code_and_one_color_wherever_it_is_shown() {
 fn every_metric_is_one_that_the_exporter_or_prometheus_makes() {
     let mut ours = HashSet::new();
     for family in family::ALL {
-        let suffixes: &[&str] = match family.kind {
-            family::Kind::Histogram => &["_bucket", "_sum", "_count"],
-            family::Kind::Gauge | family::Kind::Counter => &[""],
+        let suffixes: &[&str] = match family.metric_type {
+            family::MetricType::Histogram => &["_bucket", "_sum", "_count"],
+            family::MetricType::Gauge | family::MetricType::Counter => &[""],
         };
         ours.extend(suffixes.iter().map(|suffix| format!("{}{suffix}", family.name)));
     }

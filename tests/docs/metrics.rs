@@ -1,4 +1,4 @@
-//! The tables of metrics and reasons against the code.
+//! The tables of metrics and reasons match the code.
 
 use std::{
     collections::BTreeSet,
@@ -7,10 +7,9 @@ use std::{
 
 use atlas::{GroupId, Listing, Peering, Provider, RateLimit, Reason, RequestRecord};
 use mongodbatlas_peering_exporter::{
-    metrics::process,
     metrics::{
-        family::{self, Kind},
-        render,
+        family::{self, MetricType},
+        process_text, render,
     },
     state::{AccountState, DiscoveryState, GroupState, ListingKey, PollResult, State, TokenState},
 };
@@ -24,14 +23,14 @@ fn every_family_has_one_row_with_its_type_and_its_labels() {
     for family in family::ALL {
         let own: Vec<_> = rows.iter().filter(|row| quoted(&row[0]) == [family.name]).collect();
         assert_eq!(own.len(), 1, "rows of {}", family.name);
-        assert_eq!(own[0][1], family.kind.as_str(), "type of {}", family.name);
-        assert_eq!(quoted(&own[0][2]), family.labels, "labels of {}", family.name);
+        assert_eq!(own[0][1], family.metric_type.as_str(), "type of {}", family.name);
+        assert_eq!(quoted(&own[0][2]), &family.labels, "labels of {}", family.name);
         assert_eq!(own[0][2] == "none", family.labels.is_empty(), "labels of {}", family.name);
     }
 }
 
 #[test]
-fn families_stand_in_the_order_of_the_page() {
+fn families_are_documented_in_the_order_of_the_exposition() {
     let page = read("docs/metrics.md");
     let names: Vec<String> =
         rows(&page).iter().filter(|row| row[0].contains("mongodbatlas_")).map(|row| key(row).to_owned()).collect();
@@ -40,9 +39,9 @@ fn families_stand_in_the_order_of_the_page() {
 }
 
 #[test]
-fn every_metric_that_is_named_anywhere_exists() {
+fn every_metric_that_a_document_names_exists() {
     let mut known: BTreeSet<String> = family::ALL.iter().map(|family| family.name.to_owned()).collect();
-    for family in family::ALL.iter().filter(|family| family.kind == Kind::Histogram) {
+    for family in family::ALL.iter().filter(|family| family.metric_type == MetricType::Histogram) {
         known.extend(["_bucket", "_sum", "_count"].map(|suffix| format!("{}{suffix}", family.name)));
     }
     for (name, text) in pages() {
@@ -54,48 +53,48 @@ fn every_metric_that_is_named_anywhere_exists() {
 }
 
 #[test]
-fn the_families_of_the_process_are_those_that_are_named() {
+fn the_documented_families_of_the_process_are_those_exported() {
     let page = read("docs/metrics.md");
     let exporter = section(&page, "## The exporter");
     let named: BTreeSet<&str> = quoted(exporter).into_iter().filter(|word| word.starts_with("process_")).collect();
-    let text = process::text();
-    let served = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
-    assert_eq!(named, served);
+    let text = process_text();
+    let exported = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    assert_eq!(named, exported);
 }
 
 #[test]
-fn every_reason_is_explained_and_no_other() {
+fn the_documented_reasons_are_those_of_the_code() {
     let known: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
     assert_eq!(keys(section(&read("docs/metrics.md"), "## Reasons")), known);
     assert_eq!(keys(section(&read("README.md"), "### What each reason means")), known);
 }
 
 #[test]
-fn the_advice_for_a_reason_is_that_of_the_log() {
+fn the_documented_advice_for_a_reason_is_the_one_that_is_logged() {
     let readme = read("README.md");
     for (row, reason) in rows(section(&readme, "### What each reason means")).iter().zip(Reason::ALL) {
-        let (told, advice) = (row[1].to_lowercase(), reason.advice().to_lowercase());
-        assert!(told.starts_with(&format!("{advice}.")), "{}: {told}", reason.as_str());
+        let (documented, advice) = (row[1].to_lowercase(), reason.advice().to_lowercase());
+        assert!(documented.starts_with(&format!("{advice}.")), "{}: {documented}", reason.as_str());
     }
 }
 
 #[test]
 fn the_number_of_series_is_as_documented() {
     let group: GroupId = "5e57d85c854180642f784401".parse().unwrap();
-    let targets = Provider::ALL.map(|provider| ListingKey { group: group.clone(), provider });
+    let keys = Provider::ALL.map(|provider| ListingKey { group: group.clone(), provider });
     let (interval, now) = (Duration::from_secs(60), Instant::now());
     let discovery = Some(DiscoveryState::new(interval));
     let account = AccountState { token: Some(TokenState::default()), discovery, ..AccountState::default() };
     let accounts = [("main".to_owned(), account)].into();
     let groups = [(group.clone(), GroupState::listed("main", ""))].into();
-    let mut state = State::new(interval, interval, SystemTime::now(), accounts, groups, targets.clone());
-    let fine =
+    let mut state = State::new(interval, interval, SystemTime::now(), accounts, groups, keys.clone());
+    let available =
         Peering { id: "64c0ffee00000000000000a1".to_owned(), status: "AVAILABLE".to_owned(), ..Peering::default() };
-    let failed = Peering { status: "FAILED".to_owned(), error: Some("REJECTED".to_owned()), ..fine.clone() };
-    for (target, peerings) in targets.iter().zip([vec![fine], vec![failed], vec![]]) {
+    let failed = Peering { status: "FAILED".to_owned(), error: Some("REJECTED".to_owned()), ..available.clone() };
+    for (key, peerings) in keys.iter().zip([vec![available], vec![failed], vec![]]) {
         let listing = Listing { peerings, duplicates: 0 };
         state.record(
-            target,
+            key,
             PollResult { ended: now, due: now, ended_at: SystemTime::now(), duration: interval, outcome: Ok(listing) },
         );
     }
@@ -107,14 +106,14 @@ fn the_number_of_series_is_as_documented() {
         state.record_exchange("main", exchange);
     }
 
-    let page = render(&state, now);
-    let series = page.lines().filter(|line| !line.starts_with('#')).count();
+    let series = render(&state, now);
+    let series = series.lines().filter(|line| !line.starts_with('#')).count();
     let (peerings, errors, groups, accounts, endpoints, codes) = (2, 1, 1, 1, 2, 2);
     assert_eq!(series, 4 * peerings + errors + 37 * groups + (3 + 6 + 3) * accounts + 12 * endpoints + codes + 7);
-    let process = process::text().lines().filter(|line| !line.starts_with('#')).count();
+    let process = process_text().lines().filter(|line| !line.starts_with('#')).count();
     assert_eq!(process, 7);
-    let documented = read("docs/metrics.md");
+    let page = read("docs/metrics.md");
     for term in ["\n4·P + E ", "\n+ 37·G ", "\n+ 3·A + 6·D + 3·S ", "\n+ 12·N ", "\n+ 7 + 7 "] {
-        assert!(documented.contains(term), "{term}");
+        assert!(page.contains(term), "{term}");
     }
 }

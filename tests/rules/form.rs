@@ -17,9 +17,9 @@ fn known() -> HashSet<String> {
     let mut names: HashSet<String> = ["up".to_owned(), "ALERTS".to_owned()].into();
     names.extend(rules().iter().filter(|rule| !rule.is_alert()).map(|rule| rule.name().to_owned()));
     for family in family::ALL {
-        let suffixes: &[&str] = match family.kind {
-            family::Kind::Histogram => &["_bucket", "_sum", "_count"],
-            family::Kind::Gauge | family::Kind::Counter => &[""],
+        let suffixes: &[&str] = match family.metric_type {
+            family::MetricType::Histogram => &["_bucket", "_sum", "_count"],
+            family::MetricType::Gauge | family::MetricType::Counter => &[""],
         };
         names.extend(suffixes.iter().map(|suffix| format!("{}{suffix}", family.name)));
     }

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use web_config::WebConfig;
 
 use crate::{
-    collector::{self, roster::Collector},
+    collector::{Collector, initial_state},
     config::Config,
     http::{
         self, Exposition, Limits, Routes, render_loop,
@@ -21,7 +21,7 @@ use crate::{
     metrics::{self, process},
     reload::{ReloadRequest, Reloads, read_configs, reload, request_reload},
     shard::Shard,
-    state::{State, not_ready_reason, stall_reason},
+    state::{SharedState, State, not_ready_reason, stall_reason},
     systemd,
 };
 
@@ -38,9 +38,9 @@ pub async fn run(
     shutdown: CancellationToken,
     reloads: Option<Reloads>,
 ) -> anyhow::Result<()> {
-    let state = watch::Sender::new(collector::roster::initial_state(config, shard));
-    let mut roster = Collector::new(state.clone(), shard);
-    roster.follow(config)?;
+    let state = SharedState::new(initial_state(config, shard));
+    let mut collector = Collector::new(state.clone(), shard);
+    collector.apply_config(config)?;
     let document = watch::Sender::new(render_loop::page(&state.subscribe())?);
     let (reader, mut fresh) = mpsc::channel(1);
     let wish = reloads.and_then(|Reloads { wishes, wish, read }| {
@@ -48,7 +48,7 @@ pub async fn run(
         wish
     });
     let routes = routes(telemetry_path, &state, document.subscribe(), wish);
-    let listings = state.borrow().listings.len();
+    let listings = state.read().listings.len();
     info!(listings, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
     tokio::spawn(tell_when_ready(state.subscribe()));
     systemd::ready();
@@ -61,20 +61,20 @@ pub async fn run(
             () = &mut serving => break Ok(()),
             end = &mut rendering => break end,
             () = &mut life => {}
-            error = roster.watch() => break Err(error),
+            error = collector.wait_for_panic() => break Err(error),
             Some((read, answer)) = fresh.recv() => {
                 // Whoever asked may not wait for it.
-                let _ = answer.send(reload(&mut roster, &state, &web, read));
+                let _ = answer.send(reload(&mut collector, &state, &web, read));
             }
         }
     };
-    roster.close().await;
+    collector.close().await;
     end
 }
 
 fn routes(
     path: &str,
-    state: &watch::Sender<State>,
+    state: &SharedState,
     document: watch::Receiver<Arc<Exposition>>,
     wish: Option<mpsc::Sender<ReloadRequest>>,
 ) -> Routes {
@@ -102,12 +102,15 @@ fn routes(
 /// The first thing to look for in the log after a start.
 async fn tell_when_ready(mut state: watch::Receiver<State>) {
     if let Ok(state) = state.wait_for(State::is_ready).await {
-        let succeeded = state.listings.values().filter(|key| key.succeeded()).count();
+        let succeeded = state.listings.values().filter(|listing| listing.succeeded()).count();
         let listings = state.listings.len();
         if state.all_succeeded() {
-            info!(listings, "every key was polled once, all well");
+            info!(listings, "first round done: all polls succeeded");
         } else {
-            warn!(listings, succeeded, "every key that is known was polled once, not all well; see the lines before");
+            warn!(
+                listings,
+                succeeded, "first round done: {succeeded} of {listings} polls succeeded; see the warnings above"
+            );
         }
     }
 }

@@ -38,7 +38,7 @@ pub mod state;
 pub mod systemd;
 
 pub use self::{
-    collector::roster::once,
+    collector::once,
     exporter::run,
     reload::{Configs, ReadConfigs, ReloadRequest, Reloads},
 };

@@ -10,7 +10,7 @@ use tokio::{
 use tracing::{error, info};
 use web_config::WebConfig;
 
-use crate::{collector::roster::Collector, config::Config, http, state::State, systemd};
+use crate::{collector::Collector, config::Config, http, state::SharedState, systemd};
 
 /// Reads both configs again, or says everything that is wrong with them.
 pub type ReadConfigs = Box<dyn Fn() -> Result<Configs, String> + Send + Sync>;
@@ -56,21 +56,21 @@ pub(crate) async fn read_configs(
 
 /// Follows the configs if they have no faults.
 pub(crate) fn reload(
-    roster: &mut Collector,
-    state: &watch::Sender<State>,
+    collector: &mut Collector,
+    state: &SharedState,
     web: &watch::Sender<Arc<WebConfig>>,
     read: Result<Configs, String>,
 ) -> Result<(), String> {
     let outcome = read.and_then(|(config, fresh)| {
-        roster.follow(&config).map_err(|error| format!("{error:#}"))?;
+        collector.apply_config(&config).map_err(|error| format!("{error:#}"))?;
         web.send_replace(fresh);
         Ok(())
     });
     systemd::ready();
-    state.send_modify(|state| state.config_is_good = outcome.is_ok());
+    state.update(|state| state.last_reload_ok = outcome.is_ok());
     match &outcome {
         Ok(()) => {
-            let state = state.borrow();
+            let state = state.read();
             let (accounts, groups, listings) = (state.accounts.len(), state.groups.len(), state.listings.len());
             info!(accounts, groups, listings, "the config was read again");
         }

@@ -71,7 +71,7 @@ pub(super) fn write_credentials(page: &mut Page, state: &State) {
         state.accounts.iter().filter_map(|(account, known)| Some((labels(account), known.token.as_ref()?))).collect();
     let mut expiry = page.family(&family::TOKEN_EXPIRY);
     for (labels, token) in &tokens {
-        expiry.add(labels, &[], token.ends.map_or(0.0, unix_seconds));
+        expiry.add(labels, &[], token.expires.map_or(0.0, unix_seconds));
     }
     let mut mints = page.family(&family::TOKEN_MINTS);
     for (labels, token) in &tokens {

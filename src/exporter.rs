@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use web_config::WebConfig;
 
 use crate::{
-    collector::{self, roster::Collector},
+    collector::{Collector, initial_state},
     config::Config,
     http::{
         self, Exposition, Limits, Routes, render_loop,
@@ -21,7 +21,7 @@ use crate::{
     metrics,
     reload::{ReloadRequest, Reloads, read_configs, reload, request_reload},
     shard::Shard,
-    state::{State, not_ready_reason, stall_reason},
+    state::{SharedState, State, not_ready_reason, stall_reason},
     systemd,
 };
 
@@ -38,9 +38,9 @@ pub async fn run(
     shutdown: CancellationToken,
     reloads: Option<Reloads>,
 ) -> anyhow::Result<()> {
-    let state = watch::Sender::new(collector::roster::initial_state(config, shard));
-    let mut roster = Collector::new(state.clone(), shard);
-    roster.follow(config)?;
+    let state = SharedState::new(initial_state(config, shard));
+    let mut collector = Collector::new(state.clone(), shard);
+    collector.apply_config(config)?;
     let document = watch::Sender::new(render_loop::page(&state.subscribe())?);
     let (configs_tx, mut configs_rx) = mpsc::channel(1);
     let http_tx = reloads.and_then(|Reloads { reload_rx, http_tx, read }| {
@@ -48,7 +48,7 @@ pub async fn run(
         http_tx
     });
     let routes = routes(telemetry_path, &state, document.subscribe(), http_tx);
-    let listings = state.borrow().listings.len();
+    let listings = state.read().listings.len();
     info!(listings, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
     tokio::spawn(log_when_ready(state.subscribe()));
     systemd::notify_ready();
@@ -61,20 +61,20 @@ pub async fn run(
             () = &mut serving => break Ok(()),
             end = &mut rendering => break end,
             () = &mut watchdog => {}
-            error = roster.watch() => break Err(error),
+            error = collector.wait_for_panic() => break Err(error),
             Some((configs, request)) = configs_rx.recv() => {
                 // The requester may be gone.
-                let _ = request.send(reload(&mut roster, &state, &web, configs));
+                let _ = request.send(reload(&mut collector, &state, &web, configs));
             }
         }
     };
-    roster.close().await;
+    collector.close().await;
     end
 }
 
 fn routes(
     path: &str,
-    state: &watch::Sender<State>,
+    state: &SharedState,
     document: watch::Receiver<Arc<Exposition>>,
     reload_tx: Option<mpsc::Sender<ReloadRequest>>,
 ) -> Routes {

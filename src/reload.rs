@@ -11,10 +11,10 @@ use tracing::{error, info};
 use web_config::WebConfig;
 
 use crate::{
-    collector::roster::Collector,
+    collector::Collector,
     config::{Config, ConfigError},
     http,
-    state::State,
+    state::SharedState,
     systemd,
 };
 
@@ -90,21 +90,21 @@ pub(crate) async fn read_configs(
 
 /// Applies both configs if neither has a fault.
 pub(crate) fn reload(
-    roster: &mut Collector,
-    state: &watch::Sender<State>,
+    collector: &mut Collector,
+    state: &SharedState,
     web: &watch::Sender<Arc<WebConfig>>,
     configs: Result<Configs, ReloadError>,
 ) -> Result<(), ReloadError> {
     let outcome = configs.and_then(|(config, web_config)| {
-        roster.follow(&config).map_err(ReloadError::Client)?;
+        collector.apply_config(&config).map_err(ReloadError::Client)?;
         web.send_replace(web_config);
         Ok(())
     });
     systemd::notify_ready();
-    state.send_modify(|state| state.config_is_good = outcome.is_ok());
+    state.update(|state| state.last_reload_ok = outcome.is_ok());
     match &outcome {
         Ok(()) => {
-            let state = state.borrow();
+            let state = state.read();
             let (accounts, groups, listings) = (state.accounts.len(), state.groups.len(), state.listings.len());
             info!(accounts, groups, listings, "configuration reloaded");
         }

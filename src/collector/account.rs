@@ -1,4 +1,4 @@
-//! The pollers of one account: one for each listing that the state knows, and none for others.
+//! The task of one account: a poller for each of its listings, and its discovery.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,163 +8,145 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, watch},
+    sync::Notify,
     task::{AbortHandle, JoinError, JoinSet},
     time::{MissedTickBehavior, interval},
 };
 
 use super::{
-    AccountSettings, PollSchedule, changes,
-    containers::Containers,
+    containers::ContainerSchedule,
+    context::AccountContext,
     discovery::Discoverer,
+    events,
     log_limiter::LogLimiter,
     outage::OutageDetector,
     poller::Poller,
-    rate_limit::{Bucket, RateLimitBackoffs},
+    settings::{AccountSettings, PollSchedule},
     slots::PollSlots,
 };
-use crate::state::{ListingKey, State};
-use atlas::{Client, GroupId};
+use crate::state::{ListingKey, SharedState};
+use atlas::GroupId;
 
-/// What the pollers of one account share.
-pub(super) struct AccountTask {
-    account: Arc<str>,
-    client: Arc<Client>,
-    places: Arc<PollSlots>,
-    outage: Arc<OutageDetector>,
-    lines: Arc<LogLimiter>,
-    gone: Arc<Notify>,
-    pauses: Arc<RateLimitBackoffs>,
-    containers: BTreeMap<GroupId, Arc<Containers>>,
-    asks_for_containers: bool,
-    state: watch::Sender<State>,
-    pace: PollSchedule,
+/// Polls the listings of one account.
+pub struct AccountTask {
+    context: Arc<AccountContext>,
+    discoverer: Option<Discoverer>,
+    /// By group; `None` if containers are not requested.
+    containers: Option<BTreeMap<GroupId, Arc<ContainerSchedule>>>,
     pollers: BTreeMap<ListingKey, AbortHandle>,
     tasks: JoinSet<()>,
 }
 
 impl AccountTask {
-    fn new(account: &AccountSettings, pace: PollSchedule, state: watch::Sender<State>) -> Self {
-        Self {
-            account: account.name.as_str().into(),
-            client: account.client.clone(),
-            places: Arc::new(PollSlots::new(pace.concurrency)),
-            outage: Arc::default(),
-            lines: Arc::default(),
-            gone: Arc::default(),
-            pauses: account.pauses.clone(),
-            containers: BTreeMap::new(),
-            asks_for_containers: account.asks_for_containers,
+    /// A task that has not started. The state says which listings the account has.
+    #[must_use]
+    pub fn new(settings: AccountSettings, schedule: PollSchedule, state: SharedState) -> Self {
+        let context = Arc::new(AccountContext {
+            account: settings.name,
+            client: settings.client,
+            backoffs: settings.backoffs,
+            slots: PollSlots::new(schedule.concurrency),
+            outage: OutageDetector::default(),
+            log_limiter: LogLimiter::default(),
+            rediscover: Notify::new(),
+            discovered: Notify::new(),
             state,
-            pace,
+            schedule,
+        });
+        Self {
+            discoverer: settings.discovery.map(|discovery| Discoverer::new(discovery, context.clone())),
+            context,
+            containers: settings.reads_containers.then(BTreeMap::new),
             pollers: BTreeMap::new(),
             tasks: JoinSet::new(),
         }
     }
 
-    /// Polls every listing of the account when it is due, those that are discovered meanwhile too.
-    pub(super) async fn poll_for_ever(
-        account: AccountSettings,
-        pace: PollSchedule,
-        state: watch::Sender<State>,
-    ) -> Result<Infallible, JoinError> {
-        let mut watched = Self::new(&account, pace, state.clone());
-        let changed = Arc::new(Notify::new());
-        if let Some(discoverer) = Discoverer::new(account, pace, state) {
-            watched.tasks.spawn(discoverer.discover_for_ever(watched.gone.clone(), changed.clone()));
+    /// Polls every listing of the account each interval, and discovers groups each discovery interval.
+    ///
+    /// # Errors
+    /// A poll or a discovery panicked.
+    pub async fn run(mut self) -> Result<Infallible, JoinError> {
+        if let Some(discoverer) = self.discoverer.take() {
+            self.tasks.spawn(discoverer.run());
         }
-        watched.follow();
-        let mut rest = interval(pace.interval);
-        rest.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.sync_pollers();
+        let context = self.context.clone();
+        let mut heartbeat = interval(context.schedule.interval);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = rest.tick() => {
-                    watched.note_that_it_is_looked_after();
-                    changes::log_rest(&watched.account, &watched.lines);
-                    // Another config may have given a group to another account.
-                    watched.follow();
-                    if !watched.state.borrow().is_settled(&watched.account) {
-                        watched.gone.notify_one();
-                    }
-                }
-                () = changed.notified() => watched.follow(),
-                Some(Err(end)) = watched.tasks.join_next() => if end.is_panic() {
-                    return Err(end);
+                _ = heartbeat.tick() => self.heartbeat(),
+                () = context.discovered.notified() => self.sync_pollers(),
+                Some(Err(error)) = self.tasks.join_next() => if error.is_panic() {
+                    return Err(error);
                 },
             }
         }
     }
 
     /// Discovers once, then polls every listing once.
-    pub(super) async fn poll_once(
-        account: AccountSettings,
-        pace: PollSchedule,
-        state: watch::Sender<State>,
-    ) -> Result<(), JoinError> {
-        let mut watched = Self::new(&account, pace, state.clone());
-        if let Some(mut discoverer) = Discoverer::new(account, pace, state) {
+    ///
+    /// # Errors
+    /// A poll panicked.
+    pub async fn poll_once(mut self) -> Result<(), JoinError> {
+        if let Some(discoverer) = &self.discoverer {
             discoverer.discover().await;
         }
-        for key in watched.listings() {
-            let poller = watched.poller(key);
-            watched.tasks.spawn(poller.poll_once());
+        for key in self.listings() {
+            let poller = self.poller(key);
+            self.tasks.spawn(poller.poll_once());
         }
-        while let Some(end) = watched.tasks.join_next().await {
+        while let Some(end) = self.tasks.join_next().await {
             end?;
         }
-        changes::log_rest(&watched.account, &watched.lines);
+        events::log_suppressed(&self.context.account, &self.context.log_limiter);
         Ok(())
     }
 
-    fn note_that_it_is_looked_after(&self) {
-        self.state.send_if_modified(|state| {
-            if let Some(account) = state.accounts.get_mut(&*self.account) {
-                account.looked_after = Some(Instant::now());
+    fn heartbeat(&mut self) {
+        let AccountContext { account, state, log_limiter, rediscover, .. } = &*self.context;
+        state.update_quietly(|state| {
+            if let Some(account) = state.accounts.get_mut(account) {
+                account.last_heartbeat = Some(Instant::now());
             }
-            false
         });
+        events::log_suppressed(account, log_limiter);
+        if !state.read().is_settled(account) {
+            rediscover.notify_one();
+        }
+        // A reload or the discovery of another account may have moved groups.
+        self.sync_pollers();
     }
 
-    /// Begins to poll what is new, and ends what is gone.
-    fn follow(&mut self) {
+    /// Starts pollers for new listings and stops those of removed listings.
+    fn sync_pollers(&mut self) {
         let listings = self.listings();
         self.pollers.retain(|key, poller| {
             let stays = listings.contains(key);
             if !stays {
                 poller.abort();
-                self.pauses.forget(&key.group);
-                self.containers.remove(&key.group);
+                self.context.backoffs.forget(&key.group);
+                if let Some(containers) = &mut self.containers {
+                    containers.remove(&key.group);
+                }
             }
             stays
         });
         for key in listings {
             if !self.pollers.contains_key(&key) {
                 let poller = self.poller(key.clone());
-                self.pollers.insert(key, self.tasks.spawn(poller.poll_for_ever()));
+                self.pollers.insert(key, self.tasks.spawn(poller.run()));
             }
         }
     }
 
     fn listings(&self) -> BTreeSet<ListingKey> {
-        self.state.borrow().targets_of(&self.account).cloned().collect()
+        self.context.state.read().listings_of(&self.context.account).cloned().collect()
     }
 
     fn poller(&mut self, key: ListingKey) -> Poller {
-        let containers = self.containers.entry(key.group.clone()).or_default().clone();
-        Poller {
-            account: self.account.clone(),
-            client: self.client.clone(),
-            places: self.places.clone(),
-            outage: self.outage.clone(),
-            lines: self.lines.clone(),
-            gone: self.gone.clone(),
-            pause: self.pauses.of(Bucket::Group(key.group.clone())),
-            containers: self.asks_for_containers.then_some(containers),
-            state: self.state.clone(),
-            pace: self.pace,
-            is_slow: false,
-            not_found: 0,
-            key,
-        }
+        let containers = self.containers.as_mut().map(|all| all.entry(key.group.clone()).or_default().clone());
+        Poller::new(key, self.context.clone(), containers)
     }
 }

@@ -1,73 +1,65 @@
-//! When to ask for the containers of a group: rarely.
+//! When to request the containers of a group: rarely.
 
-use std::{
-    collections::HashSet,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use atlas::{Container, Listing};
 
-/// Containers hardly ever change.
-const INTERVAL: Duration = Duration::from_secs(3600);
+/// Time between two requests when all containers are known; they hardly ever change.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// After a failure; nothing depends on it.
-const RETRY: Duration = Duration::from_secs(300);
+/// Time to the next request after a failure; nothing depends on it.
+const RETRY_DELAY: Duration = Duration::from_secs(300);
 
-/// Shared by the listings of one group: one request brings the containers of all.
+/// Shared by the listings of one group: a request returns the containers of all providers.
 #[derive(Default)]
-pub(super) struct Containers(Mutex<Asked>);
+pub(super) struct ContainerSchedule(Mutex<Requested>);
 
 #[derive(Default)]
-struct Asked {
-    /// Too soon before.
+struct Requested {
+    /// No request before this time.
     not_before: Option<Instant>,
-    /// Due from then on, whatever the listing names.
-    next: Option<Instant>,
-    /// Every id that Atlas named, or that it was asked for in vain.
+    /// A request is due from this time on, whatever the listing contains.
+    due: Option<Instant>,
+    /// Ids that a request returned, or failed to return although a peering names them.
     ids: HashSet<String>,
 }
 
-impl Containers {
-    /// Whether to ask now, which the caller then does: the listing names a container that is not known, or the last
-    /// time is long ago; but never twice within `shortest`.
-    pub(super) fn are_due(&self, listing: &Listing, shortest: Duration) -> bool {
-        let mut asked = self.asked();
-        let named: HashSet<&str> = listing.peerings.iter().map(|peering| peering.container_id.as_str()).collect();
-        let named: Vec<&str> = named.into_iter().filter(|id| !id.is_empty()).collect();
+impl ContainerSchedule {
+    /// Whether a request is due: the listing names an unknown container, or the last request is long ago, and the last
+    /// request is at least `min_delay` ago. If so, the caller sends it now.
+    pub(super) fn start_if_due(&self, listing: &Listing, min_delay: Duration) -> bool {
+        let mut requested = self.0.lock();
+        let ids: HashSet<&str> = listing.peerings.iter().map(|peering| peering.container_id.as_str()).collect();
+        let ids: Vec<&str> = ids.into_iter().filter(|id| !id.is_empty()).collect();
         let now = Instant::now();
-        let is_old = asked.next.is_none_or(|next| next <= now);
-        let is_due = is_old || named.iter().any(|id| !asked.ids.contains(*id));
-        if named.is_empty() || !is_due || asked.not_before.is_some_and(|not_before| now < not_before) {
+        let is_old = requested.due.is_none_or(|due| due <= now);
+        let is_due = is_old || ids.iter().any(|id| !requested.ids.contains(*id));
+        if ids.is_empty() || !is_due || requested.not_before.is_some_and(|not_before| now < not_before) {
             return false;
         }
         if is_old {
-            // Those that are gone are forgotten.
-            asked.ids.clear();
+            // Containers that no longer exist are forgotten.
+            requested.ids.clear();
         }
-        asked.ids.extend(named.into_iter().map(str::to_owned));
-        asked.not_before = Some(now + shortest);
-        asked.next = Some(now + INTERVAL);
+        requested.ids.extend(ids.into_iter().map(str::to_owned));
+        requested.not_before = Some(now + min_delay);
+        requested.due = Some(now + REFRESH_INTERVAL);
         true
     }
 
-    /// One request brought all there are.
-    pub(super) fn known(&self, containers: &[Container]) {
-        self.asked().ids.extend(containers.iter().map(|container| container.id.clone()));
+    /// Records the containers that a request returned.
+    pub(super) fn succeeded(&self, containers: &[Container]) {
+        self.0.lock().ids.extend(containers.iter().map(|container| container.id.clone()));
     }
 
-    /// The request failed.
+    /// Records that the request failed.
     pub(super) fn failed(&self) {
-        let later = Some(Instant::now() + RETRY);
-        let mut asked = self.asked();
-        (asked.not_before, asked.next) = (later, later);
-    }
-
-    fn asked(&self) -> MutexGuard<'_, Asked> {
-        // Nothing panics while it holds the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let later = Some(Instant::now() + RETRY_DELAY);
+        let mut requested = self.0.lock();
+        (requested.not_before, requested.due) = (later, later);
     }
 }
 
@@ -86,51 +78,51 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_request_an_hour_is_enough_for_what_is_known() {
-        let containers = Containers::default();
-        assert!(containers.are_due(&listing(&["a", "b", "a"]), MINUTE));
+    async fn known_containers_are_requested_once_an_hour() {
+        let schedule = ContainerSchedule::default();
+        assert!(schedule.start_if_due(&listing(&["a", "b", "a"]), MINUTE));
         for _ in 0..59 {
             advance(MINUTE).await;
-            assert!(!containers.are_due(&listing(&["b"]), MINUTE));
+            assert!(!schedule.start_if_due(&listing(&["b"]), MINUTE));
         }
         advance(MINUTE).await;
-        assert!(containers.are_due(&listing(&["b"]), MINUTE));
+        assert!(schedule.start_if_due(&listing(&["b"]), MINUTE));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_unknown_container_is_asked_for_once_and_not_at_once_again() {
-        let containers = Containers::default();
-        assert!(containers.are_due(&listing(&["a"]), MINUTE));
-        assert!(!containers.are_due(&listing(&["b"]), MINUTE), "too soon");
+    async fn an_unknown_container_is_requested_once_and_not_before_the_minimum_delay() {
+        let schedule = ContainerSchedule::default();
+        assert!(schedule.start_if_due(&listing(&["a"]), MINUTE));
+        assert!(!schedule.start_if_due(&listing(&["b"]), MINUTE), "too soon");
         advance(MINUTE).await;
-        assert!(containers.are_due(&listing(&["b"]), MINUTE));
+        assert!(schedule.start_if_due(&listing(&["b"]), MINUTE));
         advance(MINUTE).await;
-        assert!(!containers.are_due(&listing(&["a", "b"]), MINUTE), "asked for in vain is asked for");
+        assert!(!schedule.start_if_due(&listing(&["a", "b"]), MINUTE), "requested already, though not returned");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_answer_is_for_every_provider() {
-        let containers = Containers::default();
-        assert!(containers.are_due(&listing(&["a"]), MINUTE));
-        containers.known(&["a", "b"].map(|id| Container { id: id.to_owned(), ..Container::default() }));
+    async fn a_response_covers_every_provider() {
+        let schedule = ContainerSchedule::default();
+        assert!(schedule.start_if_due(&listing(&["a"]), MINUTE));
+        schedule.succeeded(&["a", "b"].map(|id| Container { id: id.to_owned(), ..Container::default() }));
         advance(MINUTE).await;
-        assert!(!containers.are_due(&listing(&["b"]), MINUTE));
+        assert!(!schedule.start_if_due(&listing(&["b"]), MINUTE));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_group_without_peerings_is_not_asked_about() {
-        assert!(!Containers::default().are_due(&listing(&[]), MINUTE));
-        assert!(!Containers::default().are_due(&listing(&[""]), MINUTE));
+    async fn the_containers_of_a_group_without_peerings_are_not_requested() {
+        assert!(!ContainerSchedule::default().start_if_due(&listing(&[]), MINUTE));
+        assert!(!ContainerSchedule::default().start_if_due(&listing(&[""]), MINUTE));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_failure_is_repeated_after_some_minutes() {
-        let containers = Containers::default();
-        assert!(containers.are_due(&listing(&["a"]), MINUTE));
-        containers.failed();
+    async fn a_failed_request_is_retried_after_five_minutes() {
+        let schedule = ContainerSchedule::default();
+        assert!(schedule.start_if_due(&listing(&["a"]), MINUTE));
+        schedule.failed();
         advance(MINUTE * 4).await;
-        assert!(!containers.are_due(&listing(&["a", "b"]), MINUTE));
+        assert!(!schedule.start_if_due(&listing(&["a", "b"]), MINUTE));
         advance(MINUTE).await;
-        assert!(containers.are_due(&listing(&["a"]), MINUTE));
+        assert!(schedule.start_if_due(&listing(&["a"]), MINUTE));
     }
 }

@@ -1,122 +1,86 @@
-//! Asks Atlas which groups there are.
+//! Discovers the groups of one account.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
-use tokio::{
-    sync::{Notify, watch},
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 
 use super::{
-    AccountSettings, PollSchedule, changes, failure,
+    context::{AccountContext, RETRIES},
+    events,
     rate_limit::{Bucket, RateLimitBackoff},
+    settings::DiscoverySettings,
 };
-use crate::state::{Failure, State};
-use atlas::{self, Client, OrgId, Provider, Reason};
+use crate::state::Failure;
+use atlas::Reason;
 
-/// How often a page is asked for again after a passing failure.
-const RETRIES: usize = 3;
-
-/// Each interval is longer or shorter by up to so much, so that no two programs ask together for ever.
+/// Random part by which an interval is longer or shorter, so that exporters do not stay in step.
 const JITTER: f64 = 0.1;
 
-/// How the groups of an account are found.
-pub struct DiscoverySettings {
-    /// Only those of this organization, if there is one.
-    pub organization: Option<OrgId>,
-    /// From one time of asking to the next.
-    pub interval: Duration,
-    /// What is asked for in a group that is found.
-    pub providers: Vec<Provider>,
-    /// Whether a group is to be watched.
-    pub selects: Box<dyn Fn(&atlas::Group) -> bool + Send + Sync>,
-}
-
-/// Finds the groups of one account.
+/// Discovers the groups of one account.
 pub(super) struct Discoverer {
-    discovery: DiscoverySettings,
-    account: String,
-    client: Arc<Client>,
-    /// Of the list of groups.
-    pause: Arc<RateLimitBackoff>,
-    pace: PollSchedule,
-    state: watch::Sender<State>,
+    settings: DiscoverySettings,
+    backoff: Arc<RateLimitBackoff>,
+    context: Arc<AccountContext>,
 }
 
 impl Discoverer {
-    /// Nothing, if the account lists its groups only.
-    pub(super) fn new(account: AccountSettings, pace: PollSchedule, state: watch::Sender<State>) -> Option<Self> {
-        let discovery = account.discovery?;
-        let pause = account.pauses.of(Bucket::Groups);
-        Some(Self { discovery, account: account.name, client: account.client, pause, pace, state })
+    pub(super) fn new(settings: DiscoverySettings, context: Arc<AccountContext>) -> Self {
+        Self { settings, backoff: context.backoffs.of(Bucket::Groups), context }
     }
 
-    /// Asks again and again, and sooner when a group seems to be `gone`; tells when the groups may be others.
-    pub(super) async fn discover_for_ever(mut self, gone: Arc<Notify>, changed: Arc<Notify>) {
+    /// Discovers each interval, and earlier when a group may be missing.
+    pub(super) async fn run(self) {
         loop {
             let started = Instant::now();
-            self.note_due(started);
-            let is_limited = self.discover().await;
-            changed.notify_one();
-            let jitter = 1.0 - JITTER + 2.0 * JITTER * fastrand::f64();
-            let due = started + self.interval().mul_f64(jitter);
-            let left = self.pause.left().filter(|_| is_limited);
-            let due = left.map_or(due, |left| due.min(Instant::now() + left));
-            self.note_due(due);
+            self.set_due(started);
+            let is_rate_limited = self.discover().await;
+            self.context.discovered.notify_one();
+            // Soon, while there may be nothing to poll or missing groups are unconfirmed.
+            let poll_interval = self.context.schedule.interval;
+            let is_settled = self.context.state.read().is_settled(&self.context.account);
+            let interval = if is_settled { self.settings.interval } else { self.settings.interval.min(poll_interval) };
+            let due = started + interval.mul_f64(1.0 - JITTER + 2.0 * JITTER * fastrand::f64());
+            let remaining = self.backoff.remaining().filter(|_| is_rate_limited);
+            let due = remaining.map_or(due, |remaining| due.min(Instant::now() + remaining));
+            self.set_due(due);
             tokio::select! {
                 () = sleep_until(due) => {}
-                () = gone.notified() => sleep_until(due.min(started + self.pace.interval)).await,
+                () = self.context.rediscover.notified() => sleep_until(due.min(started + poll_interval)).await,
             }
         }
     }
 
-    /// So that a discovery that does not come is noticed.
-    fn note_due(&self, due: Instant) {
-        self.state.send_if_modified(|state| {
-            let discovery = state.accounts.get_mut(&self.account).and_then(|account| account.discovery.as_mut());
-            if let Some(discovery) = discovery {
+    /// Lets the stall detection see a discovery that does not happen.
+    fn set_due(&self, due: Instant) {
+        self.context.state.update_quietly(|state| {
+            if let Some(discovery) = state.discovery_mut(&self.context.account) {
                 discovery.due = Some(due.into_std());
             }
-            false
         });
     }
 
-    /// Where there may be nothing to poll yet, or another listing has to confirm what is missing, it is repeated as soon
-    /// as a poll would be.
-    fn interval(&self) -> Duration {
-        if self.state.borrow().is_settled(&self.account) {
-            self.discovery.interval
-        } else {
-            self.discovery.interval.min(self.pace.interval)
-        }
-    }
-
-    /// Asks once; says whether Atlas limits it.
-    pub(super) async fn discover(&mut self) -> bool {
-        let outcome = match self.pause.left() {
+    /// Discovers once. Returns whether it is rate limited.
+    pub(super) async fn discover(&self) -> bool {
+        let AccountContext { account, client, state, schedule, .. } = &*self.context;
+        let outcome = match self.backoff.remaining() {
             None => {
-                let organization = self.discovery.organization.as_ref();
-                let found = self.client.groups(organization, self.pace.deadline, RETRIES).await;
-                found.map_err(|error| failure(&error))
+                let found = client.groups(self.settings.organization.as_ref(), schedule.deadline, RETRIES).await;
+                found.map_err(|error| Failure::from(&error))
             }
-            Some(left) => {
-                let message = format!("not asked: Atlas limits the list of groups for another {} s", left.as_secs());
-                Err(Failure::of(Reason::RateLimited, message))
+            Some(remaining) => {
+                let seconds = remaining.as_secs();
+                let message = format!("no request sent: the list of projects is rate limited for another {seconds} s");
+                Err(Failure::without_request(Reason::RateLimited, message))
             }
         };
-        let is_limited = outcome.as_ref().is_err_and(|failure| failure.reason == Reason::RateLimited);
+        let is_rate_limited = outcome.as_ref().is_err_and(|failure| failure.reason == Reason::RateLimited);
         let selected = outcome.map(|mut groups| {
-            groups.retain(|group| (self.discovery.selects)(group));
+            groups.retain(|group| (self.settings.selects)(group));
             groups
         });
-        let mut events = Vec::new();
-        self.state.send_modify(|state| {
-            events = state.record_discovery(&self.account, selected, &self.discovery.providers, SystemTime::now());
-        });
-        changes::log_discovery(&self.account, &self.state, events);
-        is_limited
+        let providers = &self.settings.providers;
+        let changes = state.update(|state| state.record_discovery(account, selected, providers, SystemTime::now()));
+        events::log_discovery(account, changes);
+        is_rate_limited
     }
 }

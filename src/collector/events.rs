@@ -1,110 +1,208 @@
-//! What a client of Atlas tells, into the state and the log.
+//! What happens, into the state and the log: events of a client, of a listing, and of a discovery.
 
 use std::{sync::Arc, time::SystemTime};
 
-use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
-use crate::{
-    collector::RateLimitBackoffs,
-    state::{CredentialChange, State},
+use super::{
+    log_limiter::{LineKind, LogLimiter},
+    rate_limit::RateLimitBackoffs,
 };
-use atlas::{ClientEvent, Reason, RequestRecord, VersionEnds};
+use crate::state::{CredentialChange, DiscoveryEvent, DropCause, ListingEvent, ListingKey, SharedState};
+use atlas::{ClientEvent, GroupId, Peering, Reason, RequestRecord, VersionEnds};
 
-/// Keeps what the client of one account tells.
-pub fn keep(
+/// If a discovery adds more projects than this, one line covers all.
+const MAX_PROJECT_LINES: usize = 10;
+
+/// Handles the events of one account's client.
+pub(super) fn handler(
     account: String,
-    state: watch::Sender<State>,
-    pauses: Arc<RateLimitBackoffs>,
+    state: SharedState,
+    backoffs: Arc<RateLimitBackoffs>,
 ) -> impl Fn(ClientEvent) + Send + Sync + 'static {
-    move |report| match report {
-        ClientEvent::RequestRecord(exchange) => {
-            pauses.heed(&exchange);
-            keep_exchange(&account, &state, exchange);
+    move |event| match event {
+        ClientEvent::RequestRecord(request) => {
+            backoffs.observe(&request);
+            record_request(&account, &state, request);
         }
         ClientEvent::Minted { ends } => {
-            change(&account, &state, CredentialChange::Minted { ends });
-            info!(account, "minted an access token, good until {}", time(ends));
+            record_credential(&account, &state, CredentialChange::Minted { expires: ends });
+            info!(account, "access token minted, valid until {}", time(ends));
         }
-        ClientEvent::Revoked => info!(account, "revoked the access token"),
+        ClientEvent::Revoked => info!(account, "access token revoked"),
         ClientEvent::MintFailed { reason, message } => {
-            if change(&account, &state, CredentialChange::MintFailed { reason }) {
-                let spare = spare(&account, &state);
-                error!(account, reason = reason.as_str(), "no access token can be minted{spare}: {message}");
+            if record_credential(&account, &state, CredentialChange::MintFailed { reason }) {
+                let note = current_token_note(&account, &state);
+                error!(account, reason = reason.as_str(), "access token not minted{note}: {message}");
             }
         }
         ClientEvent::Refused { message } => {
-            if change(&account, &state, CredentialChange::Refused) {
+            if record_credential(&account, &state, CredentialChange::Refused) {
                 let reason = Reason::Unauthorized.as_str();
-                error!(account, reason, "the credential is refused, and all polls of the account fail: {message}");
+                error!(account, reason, "credential rejected, all polls of the account fail: {message}");
             }
         }
         ClientEvent::Accepted => {
-            if change(&account, &state, CredentialChange::Accepted) {
-                info!(account, "Atlas accepts the credential");
+            if record_credential(&account, &state, CredentialChange::Accepted) {
+                info!(account, "credential accepted");
             }
         }
-        ClientEvent::SecretChanged => info!(account, "a file of the credential changed; what it holds now is in use"),
+        ClientEvent::SecretChanged => info!(account, "credential file changed, using its new content"),
         ClientEvent::SecretUnreadable { message } => {
-            change(&account, &state, CredentialChange::Readable(false));
-            warn!(account, "a file of the credential is of no use, what it held before stays in use: {message}");
+            record_credential(&account, &state, CredentialChange::Readable(false));
+            warn!(account, "credential file unusable, using its previous content: {message}");
         }
         ClientEvent::SecretReadable => {
-            change(&account, &state, CredentialChange::Readable(true));
-            info!(account, "the files of the credential can be read again");
+            record_credential(&account, &state, CredentialChange::Readable(true));
+            info!(account, "credential files readable again");
         }
     }
 }
 
-/// Whether it is news.
-fn change(account: &str, state: &watch::Sender<State>, change: CredentialChange) -> bool {
-    let mut is_news = false;
-    state.send_modify(|state| {
-        is_news = state.accounts.get_mut(account).is_some_and(|account| account.record_credential(change));
-    });
-    is_news
+/// Returns whether the change is worth a log line.
+fn record_credential(account: &str, state: &SharedState, change: CredentialChange) -> bool {
+    state.update(|state| state.accounts.get_mut(account).is_some_and(|account| account.record_credential(change)))
 }
 
-/// What is left to work with.
-fn spare(account: &str, state: &watch::Sender<State>) -> String {
-    let state = state.borrow();
-    let token = state.accounts.get(account).and_then(|account| account.token.as_ref());
-    let ends = token.and_then(|token| token.ends).filter(|ends| *ends > SystemTime::now());
-    ends.map_or_else(String::new, |ends| format!(", the one at hand is good until {}", time(ends)))
+/// Until when the account can work without a new token.
+fn current_token_note(account: &str, state: &SharedState) -> String {
+    let state = state.read();
+    let expires = state.accounts.get(account).and_then(|account| account.token.as_ref()?.expires);
+    let expires = expires.filter(|expires| *expires > SystemTime::now());
+    expires.map_or_else(String::new, |expires| format!(", the current one is valid until {}", time(expires)))
 }
 
 fn time(time: SystemTime) -> humantime::Rfc3339Timestamp {
     humantime::format_rfc3339_seconds(time)
 }
 
-fn keep_exchange(account: &str, state: &watch::Sender<State>, exchange: RequestRecord) {
-    let (group, code) = (exchange.group.as_ref().map(|group| group.as_str().to_owned()), exchange.code.clone());
-    let (endpoint, took) = (exchange.endpoint, exchange.duration);
-    debug!(account, group, endpoint, code, ?took, "asked Atlas");
-    let mut ends = None;
-    // Not worth a new page: the poll that it belongs to will be.
-    state.send_if_modified(|state| {
-        ends = state.record_exchange(account, exchange);
-        ends.is_some()
-    });
-    if let Some(ends) = ends {
-        tell_ends(account, endpoint, ends);
+fn record_request(account: &str, state: &SharedState, request: RequestRecord) {
+    let (endpoint, group) = (request.endpoint, request.group.as_ref().map(GroupId::as_str));
+    debug!(account, group, endpoint, code = request.code, took = ?request.duration, "request to Atlas");
+    // The poll that sent the request publishes the state.
+    if let Some(ends) = state.update_quietly(|state| state.record_request(account, request)) {
+        log_version_ends(account, endpoint, ends);
     }
 }
 
-fn tell_ends(account: &str, endpoint: &str, VersionEnds { deprecation, sunset }: VersionEnds) {
+fn log_version_ends(account: &str, endpoint: &str, VersionEnds { deprecation, sunset }: VersionEnds) {
     let date = |date: Option<SystemTime>| date.map(|date| time(date).to_string());
     let (deprecation, sunset) = (date(deprecation), date(sunset));
     if deprecation.is_none() && sunset.is_none() {
-        info!(account, endpoint, "Atlas announces no end of the API version in use any more");
+        info!(account, endpoint, "API version no longer deprecated");
     } else {
         warn!(
             account,
             endpoint,
             deprecation,
             sunset,
-            "Atlas announces the end of the API version in use: with `api_version: v1.0` change to `v2`, else install \
-             a newer exporter before the sunset"
+            "API version deprecated by Atlas: if the config has `api_version: v1.0`, set `v2`; otherwise install a \
+             newer exporter before the sunset"
         );
+    }
+}
+
+/// Logs a change of a listing.
+pub(super) fn log_listing(
+    account: &str,
+    key: &ListingKey,
+    group_name: &str,
+    limiter: &LogLimiter,
+    event: ListingEvent,
+) {
+    let (group, provider) = (key.group.as_str(), key.provider.as_str());
+    macro_rules! log {
+        ($level:ident, $($rest:tt)+) => { $level!(account, group, group_name, provider, $($rest)+) };
+    }
+    // Suppressed lines remain available at the level `debug`.
+    macro_rules! log_if {
+        ($level:ident, $is_logged:expr, $($rest:tt)+) => {
+            if $is_logged { log!($level, $($rest)+) } else { log!(debug, $($rest)+) }
+        };
+    }
+    match event {
+        ListingEvent::Failing(failure) => {
+            let (reason, advice) = (failure.reason.as_str(), failure.advice);
+            // An account-wide failure has a line of its own.
+            let is_logged = !failure.is_account_wide && limiter.allow(LineKind::Failing(reason));
+            log_if!(warn, is_logged, reason, "polls failing: {}; {advice}", failure.message);
+        }
+        ListingEvent::Recovered { failed, is_account_wide } => {
+            let is_logged = !is_account_wide && limiter.allow(LineKind::Recovered);
+            log_if!(info, is_logged, failed, "polls recovered");
+        }
+        ListingEvent::GroupMissing => {}
+        ListingEvent::Dropped { peerings, cause } => {
+            let cause = match cause {
+                DropCause::GroupMissing => "Atlas reports that the project does not exist",
+                DropCause::Stale => "no successful poll within `poll.max_staleness`",
+            };
+            log_if!(error, limiter.allow(LineKind::Dropped), peerings, "stopped exporting peerings: {cause}");
+        }
+        ListingEvent::Emptied(peerings) => log!(warn, peerings, "all peerings removed"),
+        ListingEvent::Duplicates(duplicates) => {
+            log!(warn, duplicates, "peerings listed more than once; each is counted once");
+        }
+        ListingEvent::Unavailable(Peering { vpc_id, id, status, error, .. }) => {
+            log!(info, vpc_id, peering_id = id, to = status, error, "peering not available");
+        }
+        ListingEvent::Added(Peering { vpc_id, id, status, error, .. }) => {
+            log!(info, vpc_id, peering_id = id, to = status, error, "peering added");
+        }
+        ListingEvent::Removed(Peering { vpc_id, id, status, .. }) => {
+            log!(warn, vpc_id, peering_id = id, from = status, "peering removed");
+        }
+        ListingEvent::Changed { from, to: Peering { vpc_id, id, status, error, .. } } => {
+            log!(info, vpc_id, peering_id = id, from, to = status, error, "peering changed");
+        }
+    }
+}
+
+/// Logs how many lines of each kind were suppressed since the last call.
+pub(super) fn log_suppressed(account: &str, limiter: &LogLimiter) {
+    for (kind, listings) in limiter.take_suppressed() {
+        match kind {
+            LineKind::Failing(reason) => warn!(account, reason, listings, "polls failing for more listings"),
+            LineKind::Recovered => info!(account, listings, "polls recovered for more listings"),
+            LineKind::Dropped => error!(account, listings, "stopped exporting peerings of more listings"),
+        }
+    }
+}
+
+/// Logs what a discovery changed.
+pub(super) fn log_discovery(account: &str, events: Vec<DiscoveryEvent>) {
+    let added = events.iter().filter(|event| matches!(event, DiscoveryEvent::GroupAdded(..))).count();
+    if added > MAX_PROJECT_LINES {
+        info!(account, groups = added, "projects added");
+    }
+    for event in events {
+        match event {
+            DiscoveryEvent::Failing(failure) => {
+                let (reason, advice) = (failure.reason.as_str(), failure.advice);
+                warn!(account, reason, "discovery failing, keeping the known projects: {}; {advice}", failure.message);
+            }
+            DiscoveryEvent::Recovered(failed) => info!(account, failed, "discovery recovered"),
+            DiscoveryEvent::GroupAdded(..) if added > MAX_PROJECT_LINES => {}
+            DiscoveryEvent::GroupAdded(group, name) => {
+                info!(account, group = group.as_str(), group_name = name, "project added");
+            }
+            DiscoveryEvent::GroupRemoved(group, name) => {
+                warn!(account, group = group.as_str(), group_name = name, "project removed: Atlas no longer lists it");
+            }
+            DiscoveryEvent::GroupUnlisted(group, name) => {
+                let group = group.as_str();
+                warn!(account, group, group_name = name, "project removed: neither in the config nor discovered");
+            }
+            DiscoveryEvent::Unconfirmed { missing, known } => warn!(
+                account,
+                missing,
+                known,
+                "more than half of the projects missing, keeping them until the next discovery confirms it"
+            ),
+            DiscoveryEvent::NoGroups => error!(
+                account,
+                "no project to poll: the credential sees none, `discover` selects none, or another account polls them"
+            ),
+        }
     }
 }

@@ -1,44 +1,40 @@
-//! How many lines of one kind are logged: the first few, then how many more there were.
+//! Limits log lines about listings: the first few of a kind, then their count once per interval.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeMap;
 
-/// LogLimiter of one kind within an interval; more of them say nothing new.
-const FEW: usize = 10;
+use parking_lot::Mutex;
 
-/// The lines of one account.
+/// Lines of one kind per interval.
+const BURST: usize = 10;
+
+/// Counts the lines of one account.
 #[derive(Default)]
-pub(super) struct LogLimiter(Mutex<BTreeMap<Kind, usize>>);
+pub(super) struct LogLimiter(Mutex<BTreeMap<LineKind, usize>>);
 
-/// What a line says of a listing.
+/// What a line says about a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(super) enum LineKind {
     /// Its polls fail for this reason.
     Failing(&'static str),
     /// Its polls succeed again.
     Recovered,
-    /// Its peerings are off the page.
+    /// Its peerings are no longer exported.
     Dropped,
 }
 
 impl LogLimiter {
-    /// Whether a line of this kind is one of the first.
-    pub(super) fn may(&self, kind: Kind) -> bool {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Counts a line of this kind and returns whether to log it.
+    pub(super) fn allow(&self, kind: LineKind) -> bool {
+        let mut lines = self.0.lock();
         let count = lines.entry(kind).or_default();
         *count += 1;
-        *count <= FEW
+        *count <= BURST
     }
 
-    /// How many more there were of each kind; from now on they are counted anew.
-    pub(super) fn rest(&self) -> Vec<(Kind, usize)> {
-        let lines = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        lines
-            .into_iter()
-            .filter_map(|(kind, count)| Some((kind, count.checked_sub(FEW).filter(|more| *more > 0)?)))
-            .collect()
+    /// The number of suppressed lines of each kind; resets all counts.
+    pub(super) fn take_suppressed(&self) -> Vec<(LineKind, usize)> {
+        let lines = std::mem::take(&mut *self.0.lock());
+        lines.into_iter().filter(|(_, count)| *count > BURST).map(|(kind, count)| (kind, count - BURST)).collect()
     }
 }
 
@@ -47,12 +43,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_lines_of_a_kind_pass_and_the_rest_is_counted() {
-        let lines = LogLimiter::default();
-        let passed = (0..750).filter(|_| lines.may(Kind::Failing("server"))).count();
-        assert_eq!(passed, FEW);
-        assert!(lines.may(Kind::Failing("timeout")) && lines.may(Kind::Recovered));
-        assert_eq!(lines.rest(), [(Kind::Failing("server"), 740)]);
-        assert!(lines.may(Kind::Failing("server")) && lines.rest().is_empty());
+    fn the_first_lines_of_a_kind_are_logged_and_the_rest_are_counted() {
+        let limiter = LogLimiter::default();
+        let logged = (0..750).filter(|_| limiter.allow(LineKind::Failing("server"))).count();
+        assert_eq!(logged, BURST);
+        assert!(limiter.allow(LineKind::Failing("timeout")) && limiter.allow(LineKind::Recovered));
+        assert_eq!(limiter.take_suppressed(), [(LineKind::Failing("server"), 740)]);
+        assert!(limiter.allow(LineKind::Failing("server")) && limiter.take_suppressed().is_empty());
     }
 }

@@ -1,27 +1,27 @@
-//! Whether the whole account fails. Then nothing is repeated within a poll: with hundreds of listings that takes longer
-//! than the interval, and the next listing is repetition enough.
+//! Whether a whole account fails. If so, polls do not retry: with hundreds of listings, retries would take longer than
+//! the interval, and the poll of the next listing serves as a retry.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use atlas::{ListError, Listing, Reason};
 
-/// So many polls in a row, of whichever listing, that failed for a passing reason.
-const MANY: u32 = 3;
+/// Consecutive polls of an account, of any listing, with a transient failure that make an outage.
+const FAILURES_TO_DETECT: u32 = 3;
 
 /// Shared by the listings of one account.
 #[derive(Default)]
 pub(super) struct OutageDetector(AtomicU32);
 
 impl OutageDetector {
-    pub(super) fn is_there(&self) -> bool {
-        self.0.load(Ordering::Relaxed) >= MANY
+    pub(super) fn is_active(&self) -> bool {
+        self.0.load(Ordering::Relaxed) >= FAILURES_TO_DETECT
     }
 
-    /// Learns from a poll that ended.
-    pub(super) fn learn(&self, outcome: &Result<Listing, ListError>) {
-        let is_passing =
+    /// Records the outcome of a poll.
+    pub(super) fn observe(&self, outcome: &Result<Listing, ListError>) {
+        let is_transient =
             |reason| matches!(reason, Reason::Timeout | Reason::Dns | Reason::Connect | Reason::Tls | Reason::Server);
-        if outcome.as_ref().is_err_and(|error| is_passing(error.kind.reason())) {
+        if outcome.as_ref().is_err_and(|error| is_transient(error.kind.reason())) {
             self.0.fetch_add(1, Ordering::Relaxed);
         } else {
             self.0.store(0, Ordering::Relaxed);

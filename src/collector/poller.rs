@@ -1,4 +1,4 @@
-//! Polls one listing, for as long as it is watched.
+//! Polls one listing.
 
 use std::{
     pin::pin,
@@ -6,192 +6,158 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::{
-    sync::{Notify, watch},
-    time::{Instant, sleep_until, timeout},
-};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
 
 use super::{
-    PollSchedule, changes,
-    containers::Containers,
-    failure,
-    log_limiter::LogLimiter,
-    outage::OutageDetector,
-    rate_limit::RateLimitBackoff,
-    slots::{PollSlots, SlotPermit},
+    containers::ContainerSchedule,
+    context::{AccountContext, RETRIES},
+    events,
+    rate_limit::{Bucket, RateLimitBackoff},
+    slots::SlotPermit,
 };
-use crate::state::{Failure, ListingKey, PollResult, State};
-use atlas::{Client, ListError, Listing, Reason};
+use crate::state::{Failure, ListingEvent, ListingKey, PollResult};
+use atlas::{Listing, Reason};
 
-/// How often a poll asks for a page again after a passing failure. Where the poll before ran out of time, the next
-/// poll is repetition enough: a listing that hangs would hold its place so much longer.
-const RETRIES: usize = 3;
-
-/// A poll that waited for a place for so many intervals counts as a failure.
-const OVERDUE: u32 = 3;
+/// Intervals that a poll waits for a slot before it counts as failed.
+const QUEUE_INTERVALS: u32 = 3;
 
 /// Polls one listing.
 pub(super) struct Poller {
-    pub(super) key: ListingKey,
-    /// The account, as the config names it.
-    pub(super) account: Arc<str>,
-    pub(super) client: Arc<Client>,
-    pub(super) places: Arc<PollSlots>,
-    /// Of the account.
-    pub(super) outage: Arc<OutageDetector>,
-    /// Of the account.
-    pub(super) lines: Arc<LogLimiter>,
-    /// Told when the group seems to be gone.
-    pub(super) gone: Arc<Notify>,
-    /// Of the group.
-    pub(super) pause: Arc<RateLimitBackoff>,
-    /// Of the group; nothing where nobody wants to know.
-    pub(super) containers: Option<Arc<Containers>>,
-    pub(super) state: watch::Sender<State>,
-    pub(super) pace: PollSchedule,
-    /// Whether the last poll ran out of time.
-    pub(super) is_slow: bool,
-    /// How often in a row Atlas said that there is no such group.
-    pub(super) not_found: u32,
+    key: ListingKey,
+    context: Arc<AccountContext>,
+    backoff: Arc<RateLimitBackoff>,
+    /// `None` if containers are not requested.
+    containers: Option<Arc<ContainerSchedule>>,
+    /// Whether the last poll timed out.
+    is_slow: bool,
 }
 
 impl Poller {
-    pub(super) async fn poll_for_ever(mut self) {
+    pub(super) fn new(
+        key: ListingKey,
+        context: Arc<AccountContext>,
+        containers: Option<Arc<ContainerSchedule>>,
+    ) -> Self {
+        let backoff = context.backoffs.of(Bucket::Group(key.group.clone()));
+        Self { key, context, backoff, containers, is_slow: false }
+    }
+
+    /// Polls each interval.
+    pub(super) async fn run(mut self) {
+        let context = self.context.clone();
+        let interval = context.schedule.interval;
         let now = Instant::now();
-        let (mut known, mut is_first) = (None, true);
-        // Nothing of this is on the page.
-        self.state.send_if_modified(|state| {
-            if let Some(key) = state.listings.get(&self.key) {
-                (known, is_first) = (key.due, key.polls == 0);
-            }
-            state.begin(&self.key, now.into_std());
-            false
+        let (due, is_first) = context.state.update_quietly(|state| {
+            let is_first = state.listings.get(&self.key).is_none_or(|listing| listing.polls == 0);
+            (state.ensure_due(&self.key, now.into_std()), is_first)
         });
-        let mut due = match known.map(Instant::from_std) {
-            None => now,
-            // The interval was longer before.
-            Some(known) if known > now + self.pace.interval => now + self.pace.interval.mul_f64(fastrand::f64()),
-            Some(known) => known,
-        };
-        // Where a poll before is known, this listing stands apart from others already.
+        let mut due = due.map_or(now, Instant::from_std);
+        if due > now + interval {
+            // A reload made the interval shorter.
+            due = now + interval.mul_f64(fastrand::f64());
+        }
+        // First polls start together; a random part of the first interval spreads the second ones.
         let mut spread = is_first.then(fastrand::f64);
         loop {
             sleep_until(due).await;
-            let places = self.places.clone();
-            let place = self.stand_in_line(&places).await;
-            if due.elapsed() > self.pace.interval / 10 {
-                // Those that stood in line together must not stay together.
+            let permit = self.acquire_slot(&context).await;
+            if due.elapsed() > interval / 10 {
+                // Polls that queued together would stay together.
                 spread = spread.or_else(|| Some(1.0 - fastrand::f64() / 5.0));
             }
-            // A pause may have begun while this poll stood in line.
-            due = match self.pause.left() {
-                None => self.poll(place, spread.take().unwrap_or(1.0)).await,
-                Some(left) if left <= self.pace.interval => Instant::now() + left,
-                Some(left) => self.give_up(left),
+            // A back-off may have started while this poll was queued.
+            due = match self.backoff.remaining() {
+                None => self.poll(permit, spread.take().unwrap_or(1.0)).await,
+                Some(remaining) if remaining <= interval => Instant::now() + remaining,
+                Some(remaining) => self.record_rate_limited(remaining),
             };
         }
     }
 
+    /// Polls once.
     pub(super) async fn poll_once(mut self) {
-        let places = self.places.clone();
-        let place = places.take(false).await;
-        self.poll(place, 1.0).await;
+        let context = self.context.clone();
+        let permit = context.slots.acquire(false).await;
+        self.poll(permit, 1.0).await;
     }
 
-    /// Waits for a place; waiting for very long must not pass for success.
-    async fn stand_in_line<'a>(&self, places: &'a PollSlots) -> SlotPermit<'a> {
-        let mut place = pin!(places.take(self.is_slow));
-        let patience = self.pace.interval * OVERDUE;
+    /// Waits for a slot. A long wait is recorded as a failure.
+    async fn acquire_slot<'a>(&self, context: &'a AccountContext) -> SlotPermit<'a> {
+        let mut permit = pin!(context.slots.acquire(self.is_slow));
+        let queue_timeout = context.schedule.interval * QUEUE_INTERVALS;
         loop {
-            if let Ok(place) = timeout(patience, &mut place).await {
-                return place;
+            if let Ok(permit) = timeout(queue_timeout, &mut permit).await {
+                return permit;
             }
-            let message = format!("not asked for {} s: other polls hang and hold every place", patience.as_secs());
+            let message = format!("no free slot for {} s: other polls hang", queue_timeout.as_secs());
             let now = Instant::now();
-            self.record(now, now, Err(Failure::of(Reason::Timeout, message)));
+            self.record(now, now, Err(Failure::without_request(Reason::Timeout, message)));
         }
     }
 
-    /// Polls and says when the next poll is due: an interval later, or a part of it. The first polls of all listings
-    /// begin together; only the part makes them come apart.
-    async fn poll(&mut self, place: SlotPermit<'_>, part: f64) -> Instant {
+    /// Polls and returns when the next poll is due: after `part` of the interval.
+    async fn poll(&mut self, permit: SlotPermit<'_>, part: f64) -> Instant {
+        let AccountContext { client, outage, schedule, .. } = &*self.context;
         let started = Instant::now();
-        let retries = if self.is_slow || self.outage.is_there() { 0 } else { RETRIES };
-        let ListingKey { group, provider } = &self.key;
-        let outcome = self.client.list(group, *provider, self.pace.deadline, retries).await;
-        drop(place);
-        self.outage.learn(&outcome);
+        // A listing that hangs would hold its slot for much longer, and the next poll serves as a retry.
+        let retries = if self.is_slow || outage.is_active() { 0 } else { RETRIES };
+        let outcome = client.list(&self.key.group, self.key.provider, schedule.deadline, retries).await;
+        drop(permit);
+        outage.observe(&outcome);
         self.is_slow = outcome.as_ref().is_err_and(|error| error.kind.is_timeout());
-        self.look_whether_it_is_gone(&outcome);
-        let mut due = started + self.pace.interval.mul_f64(part);
+        let mut due = started + schedule.interval.mul_f64(part);
         if outcome.as_ref().is_err_and(|error| error.kind.reason() == Reason::RateLimited) {
-            due = self.pause.left().map_or(due, |left| due.min(Instant::now() + left));
+            due = self.backoff.remaining().map_or(due, |remaining| due.min(Instant::now() + remaining));
         }
-        // The next poll does not wait for it, so there must be time until then.
-        let has_time = due.saturating_duration_since(Instant::now()) >= self.pace.interval / 2;
-        let asks_for_containers = match (&self.containers, &outcome) {
-            (Some(containers), Ok(listing)) if has_time => containers.are_due(listing, self.pace.interval),
-            _ => false,
+        // The next poll does not wait for the containers, so there must be time for them before it.
+        let has_time = due.saturating_duration_since(Instant::now()) >= schedule.interval / 2;
+        let containers = match &outcome {
+            Ok(listing) if has_time => self.containers.clone().filter(|it| it.start_if_due(listing, schedule.interval)),
+            _ => None,
         };
-        self.record(started, due, outcome.map_err(|error| failure(&error)));
-        if asks_for_containers {
-            self.ask_for_containers(due).await;
+        self.record(started, due, outcome.map_err(|error| Failure::from(&error)));
+        if let Some(containers) = containers {
+            self.read_containers(&containers, due).await;
         }
         due
     }
 
-    /// One 404 may be a fault; the second in a row is worth asking which groups there are.
-    fn look_whether_it_is_gone(&mut self, outcome: &Result<Listing, ListError>) {
-        let is_not_found = outcome.as_ref().is_err_and(|error| error.kind.reason() == Reason::NotFound);
-        self.not_found = if is_not_found { self.not_found.saturating_add(1) } else { 0 };
-        if self.not_found == 2 {
-            self.gone.notify_one();
-        }
-    }
-
-    /// Nothing depends on what comes of it.
-    async fn ask_for_containers(&self, due: Instant) {
+    /// Reads the containers of the group before the next poll is due. A failure is only logged for debugging.
+    async fn read_containers(&self, containers: &ContainerSchedule, due: Instant) {
+        let AccountContext { account, client, slots, state, schedule, .. } = &*self.context;
         let group = &self.key.group;
-        let left = due.saturating_duration_since(Instant::now()).min(self.pace.deadline);
-        let asked = timeout(left, async {
-            let _place = self.places.take(false).await;
-            match self.pause.left() {
-                None => Some(self.client.containers(group, left).await),
-                Some(_) => None,
+        let deadline = due.saturating_duration_since(Instant::now()).min(schedule.deadline);
+        let request = timeout(deadline, async {
+            let _permit = slots.acquire(false).await;
+            match self.backoff.remaining() {
+                None => client.containers(group, deadline).await.map_err(|error| error.error_chain()),
+                Some(_) => Err("the project is rate limited".to_owned()),
             }
         });
-        match asked.await {
-            Ok(Some(Ok(found))) => {
-                if let Some(containers) = &self.containers {
-                    containers.known(&found);
-                }
-                self.state.send_modify(|state| state.record_containers(group, found));
+        match request.await.unwrap_or_else(|_| Err("the next poll is due".to_owned())) {
+            Ok(found) => {
+                containers.succeeded(&found);
+                state.update(|state| state.record_containers(group, found));
             }
-            Ok(Some(Err(error))) => self.miss_containers(&error.error_chain()),
-            Ok(None) => self.miss_containers("Atlas limits the group"),
-            Err(_) => self.miss_containers("the next poll is due"),
+            Err(error) => {
+                containers.failed();
+                debug!(account, group = group.as_str(), "containers not read: {error}");
+            }
         }
     }
 
-    fn miss_containers(&self, why: &str) {
-        if let Some(containers) = &self.containers {
-            containers.failed();
-        }
-        let (account, group) = (&*self.account, self.key.group.as_str());
-        debug!(account, group, "Atlas's side of the peerings stays as it was known: {why}");
-    }
-
-    /// A pause longer than the interval must not pass for success; says when to look again.
-    fn give_up(&self, left: Duration) -> Instant {
+    /// Records a failure where the back-off is longer than the interval. Returns when to check again.
+    fn record_rate_limited(&self, remaining: Duration) -> Instant {
         let now = Instant::now();
-        let message = format!("not asked: Atlas limits the group for another {} s", left.as_secs());
-        let due = now + self.pace.interval;
-        self.record(now, due, Err(Failure::of(Reason::RateLimited, message)));
+        let message = format!("no request sent: the project is rate limited for another {} s", remaining.as_secs());
+        let due = now + self.context.schedule.interval;
+        self.record(now, due, Err(Failure::without_request(Reason::RateLimited, message)));
         due
     }
 
     fn record(&self, started: Instant, due: Instant, outcome: Result<Listing, Failure>) {
+        let AccountContext { account, state, log_limiter, rediscover, .. } = &*self.context;
         let poll = PollResult {
             ended: std::time::Instant::now(),
             ended_at: SystemTime::now(),
@@ -199,16 +165,18 @@ impl Poller {
             due: due.into_std(),
             outcome,
         };
-        let (mut events, mut name) = (Vec::new(), String::new());
-        self.state.send_modify(|state| {
-            events = state.record(&self.key, poll);
-            if !events.is_empty() {
-                name = state.groups.get(&self.key.group).map_or_else(String::new, |group| group.name.clone());
-            }
+        let (changes, name) = state.update(|state| {
+            let changes = state.record_poll(&self.key, poll);
+            let group = state.groups.get(&self.key.group).filter(|_| !changes.is_empty());
+            let name = group.map(|group| group.name.clone()).unwrap_or_default();
+            (changes, name)
         });
-        // Not under the state's lock: whoever reads the log may be slow.
-        for event in events {
-            changes::log(&self.key, &self.account, &name, &self.lines, event);
+        // After the update, because writing the log may be slow and must not hold the state's lock.
+        for change in changes {
+            if change == ListingEvent::GroupMissing {
+                rediscover.notify_one();
+            }
+            events::log_listing(account, &self.key, &name, log_limiter, change);
         }
     }
 }

@@ -1,139 +1,120 @@
-//! The pauses of what Atlas limits: a group, or the list of groups; and nothing else.
+//! Back-off from rate limits, one for each token bucket of Atlas.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use atlas::{GroupId, RequestRecord};
 
-/// Atlas may ask to wait for 0 seconds, or not say how long.
-const SHORTEST: Duration = Duration::from_secs(1);
+/// The shortest back-off, and its random extra at most: Atlas may send `Retry-After: 0` or no such header.
+const MIN_BACKOFF: Duration = Duration::from_secs(1);
 
-/// The pauses of one account, fed with everything that Atlas answers.
+/// The back-offs of one account, fed with every request.
 pub struct RateLimitBackoffs {
-    longest: Duration,
-    pauses: Mutex<HashMap<Bucket, Arc<RateLimitBackoff>>>,
+    max_growth: Duration,
+    by_bucket: Mutex<HashMap<Bucket, Arc<RateLimitBackoff>>>,
 }
 
-/// Whose requests share a token bucket.
+/// Requests that share a token bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Bucket {
-    /// Peers and containers: it belongs to the group.
+    /// Peerings and containers of a group.
     Group(GroupId),
-    /// The list of groups: it belongs to the user, or the organization.
+    /// The list of groups; the bucket belongs to the user or the organization.
     Groups,
 }
 
 impl RateLimitBackoffs {
-    /// Where Atlas does not say for how long, no pause is longer than `longest`.
+    /// No back-off yet. Back-offs of a length that Atlas does not set grow to `max_growth` at most.
     #[must_use]
-    pub fn new(longest: Duration) -> Self {
-        Self { longest, pauses: Mutex::default() }
+    pub fn new(max_growth: Duration) -> Self {
+        Self { max_growth, by_bucket: Mutex::default() }
     }
 
-    /// Learns what an answer says about the bucket that it took its token from.
-    pub fn heed(&self, exchange: &RequestRecord) {
-        let bucket = match (exchange.endpoint, &exchange.group) {
-            ("peers" | "containers", Some(group)) => Bucket::Group(group.clone()),
-            ("groups" | "org_groups", _) => Bucket::Groups,
-            _ => return,
+    /// Applies what the response says about the bucket of its request.
+    pub fn observe(&self, request: &RequestRecord) {
+        let backoff = match (request.endpoint, &request.group) {
+            // A group that is no longer polled has none, though a response may still arrive.
+            ("peers" | "containers", Some(group)) => self.by_bucket.lock().get(&Bucket::Group(group.clone())).cloned(),
+            ("groups" | "org_groups", _) => Some(self.of(Bucket::Groups)),
+            _ => None,
         };
-        let Some(pause) = self.known(bucket) else { return };
-        match exchange.code.as_str() {
-            "429" => pause.begin(exchange.retry_after, self.longest),
-            "503" => pause.wait(exchange.retry_after.unwrap_or_default()),
-            // The next request would be refused.
-            _ if exchange.rate_limit.is_some_and(|limit| limit.remaining == 0) => pause.wait(SHORTEST),
-            "200" => pause.end(),
+        let Some(backoff) = backoff else { return };
+        match request.code.as_str() {
+            "429" => backoff.grow(request.retry_after, self.max_growth),
+            "503" => backoff.extend(request.retry_after.unwrap_or_default()),
+            // The bucket is empty: Atlas would reject the next request.
+            _ if request.rate_limit.is_some_and(|limit| limit.remaining == 0) => backoff.extend(MIN_BACKOFF),
+            "200" => backoff.reset(),
             _ => {}
         }
     }
 
-    /// A group that is watched no more has none, whatever answer still comes.
-    fn known(&self, bucket: Bucket) -> Option<Arc<RateLimitBackoff>> {
-        match bucket {
-            Bucket::Groups => Some(self.of(bucket)),
-            Bucket::Group(_) => self.pauses().get(&bucket).cloned(),
-        }
-    }
-
     pub(super) fn of(&self, bucket: Bucket) -> Arc<RateLimitBackoff> {
-        self.pauses().entry(bucket).or_default().clone()
+        self.by_bucket.lock().entry(bucket).or_default().clone()
     }
 
     pub(super) fn forget(&self, group: &GroupId) {
-        self.pauses().remove(&Bucket::Group(group.clone()));
-    }
-
-    fn pauses(&self) -> MutexGuard<'_, HashMap<Bucket, Arc<RateLimitBackoff>>> {
-        // Nothing panics while it holds the lock.
-        self.pauses.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_bucket.lock().remove(&Bucket::Group(group.clone()));
     }
 }
 
-/// Shared by all who take from one bucket.
-pub(super) struct RateLimitBackoff(Mutex<Limit>);
+/// The back-off of one bucket.
+pub(super) struct RateLimitBackoff(Mutex<Backoff>);
 
-struct Limit {
+struct Backoff {
     until: Instant,
     times_in_a_row: u32,
 }
 
 impl Default for RateLimitBackoff {
     fn default() -> Self {
-        Self(Mutex::new(Limit { until: Instant::now(), times_in_a_row: 0 }))
+        Self(Mutex::new(Backoff { until: Instant::now(), times_in_a_row: 0 }))
     }
 }
 
 impl RateLimitBackoff {
-    /// For how long nothing must be asked; nothing if it may.
-    pub(super) fn left(&self) -> Option<Duration> {
-        let left = self.limit().until.saturating_duration_since(Instant::now());
-        (!left.is_zero()).then_some(left)
+    /// How long to send nothing; `None` if requests may be sent.
+    pub(super) fn remaining(&self) -> Option<Duration> {
+        let remaining = self.0.lock().until.saturating_duration_since(Instant::now());
+        (!remaining.is_zero()).then_some(remaining)
     }
 
-    /// Atlas limits. Waits as long as Atlas asks, and each time in a row twice as long as before, up to `longest`; then
-    /// a little more, so that not all who were limited return in the same instant.
-    fn begin(&self, asked: Option<Duration>, longest: Duration) {
-        let mut limit = self.limit();
-        if limit.until > Instant::now() {
-            // Another request was told the same, or to wait for longer.
-            drop(limit);
-            return self.wait(asked.unwrap_or_default());
+    /// Backs off after a 429: at least as long as Atlas asks, and twice as long as the time before, up to `max_growth`.
+    /// A 429 to a request from before the current back-off only extends it.
+    fn grow(&self, retry_after: Option<Duration>, max_growth: Duration) {
+        let retry_after = retry_after.unwrap_or_default();
+        let mut backoff = self.0.lock();
+        if backoff.until > Instant::now() {
+            drop(backoff);
+            return self.extend(retry_after);
         }
-        let growing = SHORTEST.saturating_mul(1 << limit.times_in_a_row.min(16)).min(longest.max(SHORTEST));
-        let wait = asked.unwrap_or_default().max(growing);
-        let jitter = SHORTEST.mul_f64(fastrand::f64());
-        limit.times_in_a_row += 1;
-        limit.until = Instant::now() + wait + jitter;
+        let growing = MIN_BACKOFF.saturating_mul(1 << backoff.times_in_a_row.min(16)).min(max_growth.max(MIN_BACKOFF));
+        backoff.times_in_a_row += 1;
+        backoff.until = with_jitter(retry_after.max(growing));
     }
 
-    /// Waits for as long as that, or for longer if it must already.
-    fn wait(&self, asked: Duration) {
-        if asked.is_zero() {
-            return;
-        }
-        let until = Instant::now() + asked + SHORTEST.mul_f64(fastrand::f64());
-        let mut limit = self.limit();
-        limit.until = limit.until.max(until);
-    }
-
-    /// Something was answered.
-    fn end(&self) {
-        let mut limit = self.limit();
-        if limit.until <= Instant::now() {
-            limit.times_in_a_row = 0;
+    /// Backs off for `delay` from now, or longer if it does already.
+    fn extend(&self, delay: Duration) {
+        if !delay.is_zero() {
+            let mut backoff = self.0.lock();
+            backoff.until = backoff.until.max(with_jitter(delay));
         }
     }
 
-    fn limit(&self) -> MutexGuard<'_, Limit> {
-        // Nothing panics while it holds the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Ends the growth after a success. A response that arrives during the back-off changes nothing.
+    fn reset(&self) {
+        let mut backoff = self.0.lock();
+        if backoff.until <= Instant::now() {
+            backoff.times_in_a_row = 0;
+        }
     }
+}
+
+/// A little more than `delay` from now, so that listings of one bucket do not return in the same instant.
+fn with_jitter(delay: Duration) -> Instant {
+    Instant::now() + delay + MIN_BACKOFF.mul_f64(fastrand::f64())
 }
 
 #[cfg(test)]
@@ -141,18 +122,18 @@ mod tests {
     use super::*;
     use atlas::RateLimit;
 
-    const INTERVAL: Duration = Duration::from_secs(60);
+    const MAX_GROWTH: Duration = Duration::from_secs(60);
 
-    fn seconds(pause: &RateLimitBackoff, asked: Option<u64>) -> f64 {
-        pause.begin(asked.map(Duration::from_secs), INTERVAL);
-        pause.left().unwrap_or_default().as_secs_f64()
+    fn seconds(backoff: &RateLimitBackoff, retry_after: Option<u64>) -> f64 {
+        backoff.grow(retry_after.map(Duration::from_secs), MAX_GROWTH);
+        backoff.remaining().unwrap_or_default().as_secs_f64()
     }
 
     fn group(n: u8) -> GroupId {
         format!("5e57d85c854180642f7844{n:02}").parse().unwrap()
     }
 
-    fn exchange(endpoint: &'static str, group: Option<GroupId>, code: &str, remaining: u64) -> RequestRecord {
+    fn request(endpoint: &'static str, group: Option<GroupId>, code: &str, remaining: u64) -> RequestRecord {
         RequestRecord {
             endpoint,
             group,
@@ -165,86 +146,86 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn waits_as_long_as_atlas_asks_and_never_less_than_a_second() {
-        for (asked, shortest) in [(None, 1.0), (Some(0), 1.0), (Some(30), 30.0), (Some(600), 600.0)] {
-            let waited = seconds(&RateLimitBackoff::default(), asked);
-            assert!((shortest..=shortest + 1.0).contains(&waited), "{asked:?}: {waited}");
+    async fn backs_off_as_long_as_atlas_asks_and_at_least_a_second() {
+        for (retry_after, shortest) in [(None, 1.0), (Some(0), 1.0), (Some(30), 30.0), (Some(600), 600.0)] {
+            let delay = seconds(&RateLimitBackoff::default(), retry_after);
+            assert!((shortest..=shortest + 1.0).contains(&delay), "{retry_after:?}: {delay}");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn waits_longer_each_time_in_a_row_but_not_longer_than_the_interval() {
-        let pause = RateLimitBackoff::default();
-        let mut waits = Vec::new();
+    async fn consecutive_rate_limits_double_the_back_off_up_to_the_interval() {
+        let backoff = RateLimitBackoff::default();
+        let mut delays = Vec::new();
         for _ in 0..9 {
-            waits.push(seconds(&pause, Some(0)).floor());
-            tokio::time::sleep(pause.left().unwrap()).await;
+            delays.push(seconds(&backoff, Some(0)).floor());
+            tokio::time::sleep(backoff.remaining().unwrap()).await;
         }
-        assert!(waits.is_sorted(), "{waits:?}");
-        assert!(waits[5] >= 32.0 && waits[8] <= 61.0, "{waits:?}");
+        assert!(delays.is_sorted(), "{delays:?}");
+        assert!(delays[5] >= 32.0 && delays[8] <= 61.0, "{delays:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_after_the_pause_ends_it() {
-        let pause = RateLimitBackoff::default();
-        seconds(&pause, Some(10));
-        assert!(pause.left().is_some());
+    async fn a_success_after_the_back_off_resets_it() {
+        let backoff = RateLimitBackoff::default();
+        seconds(&backoff, Some(10));
+        assert!(backoff.remaining().is_some());
         tokio::time::sleep(Duration::from_secs(12)).await;
-        assert_eq!(pause.left(), None);
-        pause.end();
-        assert!(seconds(&pause, None) <= 2.0);
+        assert_eq!(backoff.remaining(), None);
+        backoff.reset();
+        assert!(seconds(&backoff, None) <= 2.0);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_what_shares_the_bucket_is_paused() {
-        let pauses = RateLimitBackoffs::new(INTERVAL);
-        let left = |bucket| pauses.of(bucket).left();
-        let _ = (left(Bucket::Group(group(1))), left(Bucket::Group(group(2))));
-        pauses.heed(&exchange("containers", Some(group(1)), "429", 0));
-        assert!(left(Bucket::Group(group(1))).is_some(), "containers take from the bucket of peers");
-        assert_eq!((left(Bucket::Group(group(2))), left(Bucket::Groups)), (None, None));
-        pauses.heed(&exchange("org_groups", None, "429", 0));
-        assert!(left(Bucket::Groups).is_some());
-        assert_eq!(left(Bucket::Group(group(2))), None);
-        pauses.heed(&exchange("token", None, "429", 0));
-        pauses.heed(&exchange("root", None, "429", 0));
-        assert_eq!(left(Bucket::Group(group(2))), None);
+    async fn only_requests_of_the_same_bucket_back_off() {
+        let backoffs = RateLimitBackoffs::new(MAX_GROWTH);
+        let remaining = |bucket| backoffs.of(bucket).remaining();
+        let _ = (remaining(Bucket::Group(group(1))), remaining(Bucket::Group(group(2))));
+        backoffs.observe(&request("containers", Some(group(1)), "429", 0));
+        assert!(remaining(Bucket::Group(group(1))).is_some(), "containers share the bucket of peers");
+        assert_eq!((remaining(Bucket::Group(group(2))), remaining(Bucket::Groups)), (None, None));
+        backoffs.observe(&request("org_groups", None, "429", 0));
+        assert!(remaining(Bucket::Groups).is_some());
+        assert_eq!(remaining(Bucket::Group(group(2))), None);
+        backoffs.observe(&request("token", None, "429", 0));
+        backoffs.observe(&request("root", None, "429", 0));
+        assert_eq!(remaining(Bucket::Group(group(2))), None);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_longer_wait_is_heeded_while_a_shorter_one_lasts_and_with_503_too() {
-        let pauses = RateLimitBackoffs::new(INTERVAL);
-        let pause = pauses.of(Bucket::Group(group(1)));
-        let wait = |code: &str, seconds| RequestRecord {
+    async fn a_longer_retry_after_extends_the_back_off_and_a_shorter_one_does_not_cut_it() {
+        let backoffs = RateLimitBackoffs::new(MAX_GROWTH);
+        let backoff = backoffs.of(Bucket::Group(group(1)));
+        let retry_after = |code: &str, seconds| RequestRecord {
             retry_after: Some(Duration::from_secs(seconds)),
-            ..exchange("peers", Some(group(1)), code, 0)
+            ..request("peers", Some(group(1)), code, 0)
         };
-        pauses.heed(&exchange("peers", Some(group(1)), "200", 0));
-        pauses.heed(&wait("429", 30));
-        assert!(pause.left() >= Some(Duration::from_secs(30)));
-        pauses.heed(&wait("503", 300));
-        assert!(pause.left() >= Some(Duration::from_secs(300)));
-        pauses.heed(&wait("429", 0));
-        assert!(pause.left() >= Some(Duration::from_secs(300)), "none is made shorter");
+        backoffs.observe(&request("peers", Some(group(1)), "200", 0));
+        backoffs.observe(&retry_after("429", 30));
+        assert!(backoff.remaining() >= Some(Duration::from_secs(30)));
+        backoffs.observe(&retry_after("503", 300));
+        assert!(backoff.remaining() >= Some(Duration::from_secs(300)));
+        backoffs.observe(&retry_after("429", 0));
+        assert!(backoff.remaining() >= Some(Duration::from_secs(300)));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_group_that_is_forgotten_stays_forgotten() {
-        let pauses = RateLimitBackoffs::new(INTERVAL);
-        pauses.of(Bucket::Group(group(1)));
-        pauses.forget(&group(1));
-        pauses.heed(&exchange("peers", Some(group(1)), "429", 0));
-        assert!(pauses.pauses().is_empty());
+    async fn a_late_response_does_not_bring_back_a_forgotten_group() {
+        let backoffs = RateLimitBackoffs::new(MAX_GROWTH);
+        backoffs.of(Bucket::Group(group(1)));
+        backoffs.forget(&group(1));
+        backoffs.observe(&request("peers", Some(group(1)), "429", 0));
+        assert!(backoffs.by_bucket.lock().is_empty());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_empty_bucket_is_left_alone_before_atlas_refuses() {
-        let pauses = RateLimitBackoffs::new(INTERVAL);
-        let left = || pauses.of(Bucket::Group(group(1))).left();
-        assert_eq!(left(), None);
-        pauses.heed(&exchange("peers", Some(group(1)), "200", 1));
-        assert_eq!(left(), None);
-        pauses.heed(&exchange("peers", Some(group(1)), "200", 0));
-        assert!((SHORTEST..=SHORTEST * 2).contains(&left().unwrap()));
+    async fn an_empty_bucket_backs_off_before_atlas_rejects_a_request() {
+        let backoffs = RateLimitBackoffs::new(MAX_GROWTH);
+        let remaining = || backoffs.of(Bucket::Group(group(1))).remaining();
+        assert_eq!(remaining(), None);
+        backoffs.observe(&request("peers", Some(group(1)), "200", 1));
+        assert_eq!(remaining(), None);
+        backoffs.observe(&request("peers", Some(group(1)), "200", 0));
+        assert!((MIN_BACKOFF..=MIN_BACKOFF * 2).contains(&remaining().unwrap()));
     }
 }

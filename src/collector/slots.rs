@@ -1,18 +1,18 @@
-//! The places for polls of one account at the same time.
+//! Concurrency permits for the polls of one account.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// One in so many places may hold a poll of a listing whose last poll ran out of time, and at least one: such polls
-/// hold their place for long, and without a bound a few of them would hold all.
+/// One slot in this many, and at least one, is open to listings whose last poll timed out. Such polls hold their slot
+/// for long; without this bound a few of them would hold every slot.
 const SLOW_SHARE: usize = 2;
 
-/// Who comes first is served first.
+/// The slots of one account, granted in the order of arrival.
 pub(super) struct PollSlots {
     all: Semaphore,
     slow: Semaphore,
 }
 
-/// A poll's place; free again when dropped.
+/// A slot, free again when dropped.
 pub(super) struct SlotPermit<'a> {
     _all: Option<SemaphorePermit<'a>>,
     _slow: Option<SemaphorePermit<'a>>,
@@ -23,9 +23,9 @@ impl PollSlots {
         Self { all: Semaphore::new(concurrency), slow: Semaphore::new((concurrency / SLOW_SHARE).max(1)) }
     }
 
-    /// Waits for a place; `is_slow` tells whether the listing's last poll ran out of time.
-    pub(super) async fn take(&self, is_slow: bool) -> SlotPermit<'_> {
-        // Neither semaphore is ever closed, so neither of these fails.
+    /// Waits for a slot. `is_slow` means that the listing's last poll timed out.
+    pub(super) async fn acquire(&self, is_slow: bool) -> SlotPermit<'_> {
+        // The semaphores are never closed, so `acquire` does not fail.
         let slow = if is_slow { self.slow.acquire().await.ok() } else { None };
         SlotPermit { _all: self.all.acquire().await.ok(), _slow: slow }
     }

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Instant};
 
 use super::{print, read_config, shard};
-use crate::{cli::Args, collector::roster::once, metrics};
+use crate::{cli::Args, collector::once, metrics};
 
 /// Prints the metrics; the exit code is 1 if a poll failed.
 ///

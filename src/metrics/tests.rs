@@ -29,19 +29,19 @@ fn state() -> State {
         refused: false,
         unreadable: false,
         token: Some(TokenState::default()),
-        looked_after: None,
+        last_heartbeat: None,
         discovery,
     };
     let accounts = BTreeMap::from([("main".to_owned(), account)]);
     let listings = [Provider::Aws, Provider::Gcp].map(|provider| ListingKey { group: group(), provider });
-    let groups = BTreeMap::from([(group(), GroupState::listed("main", "pay\"ments"))]);
+    let groups = BTreeMap::from([(group(), GroupState::configured("main", "pay\"ments"))]);
     State::new(Duration::from_secs(60), Duration::from_secs(900), at(1_700_000_000), accounts, groups, listings)
 }
 
 fn poll(state: &mut State, provider: Provider, ended: Instant, outcome: Result<Listing, Failure>) {
     let poll =
         PollResult { ended, due: ended, ended_at: at(1_700_000_060), duration: Duration::from_millis(150), outcome };
-    state.record(&ListingKey { group: group(), provider }, poll);
+    state.record_poll(&ListingKey { group: group(), provider }, poll);
 }
 
 fn failed_peering() -> Peering {
@@ -72,10 +72,10 @@ fn full(now: Instant) -> State {
     state.record_discovery("main", Ok(found), &Provider::ALL, at(1_700_000_030));
     state.record_discovery("main", Err(failure(Reason::Server)), &Provider::ALL, at(1_700_000_040));
     let ends = VersionEnds { deprecation: Some(at(1_722_816_000)), sunset: Some(at(1_814_400_000)) };
-    state.record_exchange("main", exchange("peers", Some(group()), Some(ends)));
-    state.record_exchange("main", exchange("groups", None, None));
+    state.record_request("main", exchange("peers", Some(group()), Some(ends)));
+    state.record_request("main", exchange("groups", None, None));
     let account = state.accounts.get_mut("main").unwrap();
-    account.record_credential(CredentialChange::Minted { ends: at(1_700_003_600) });
+    account.record_credential(CredentialChange::Minted { expires: at(1_700_003_600) });
     account.record_credential(CredentialChange::MintFailed { reason: Reason::Unauthorized });
     state
 }

@@ -1,4 +1,4 @@
-//! What is known of an account: its credential, its token, and which groups it may see.
+//! What is known about an account: its credential, its access token, and its discoveries.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,89 +8,89 @@ use std::{
 use super::Failure;
 use atlas::{GroupId, Reason};
 
-/// After so many discoveries that failed, Atlas being down is no reason to wait for longer.
-const FAILURES_END_WAITING: u64 = 3;
+/// Failed first discoveries after which readiness no longer waits for the account.
+const FAILURES_TO_STOP_WAITING: u64 = 3;
 
-/// What is known of an account.
+/// What is known about an account.
 #[derive(Debug, Default)]
 pub struct AccountState {
-    /// The version of the API that is asked.
+    /// The API version in use.
     pub api_version: &'static str,
-    /// Where people see it in Atlas, such as `https://cloud.mongodb.com`; nothing where that is no Atlas.
+    /// The base URL of Atlas's UI, such as `https://cloud.mongodb.com`; `None` for gateways and simulators.
     pub console: Option<String>,
-    /// When the credential ends, as the config says.
+    /// When the credential expires, according to the config.
     pub expires: Option<SystemTime>,
-    /// Whether Atlas refuses the credential.
+    /// Whether Atlas rejects the credential.
     pub refused: bool,
-    /// Whether the files of the credential cannot be read any more.
+    /// Whether the credential's files cannot be read.
     pub unreadable: bool,
-    /// The access token, where the account is a service account.
+    /// The access token of a service account.
     pub token: Option<TokenState>,
-    /// When its pollers were last looked after; nothing before the first time.
-    pub looked_after: Option<Instant>,
-    /// What asking for groups brought, where the account does.
+    /// The last heartbeat of the account's task; `None` before the first.
+    pub last_heartbeat: Option<Instant>,
+    /// The discoveries of an account that discovers groups.
     pub discovery: Option<DiscoveryState>,
 }
 
-/// What is known of the access token of a service account.
+/// What is known about the access token of a service account.
 #[derive(Clone, Debug, Default)]
 pub struct TokenState {
-    /// When it ends; nothing before the first.
-    pub ends: Option<SystemTime>,
-    /// How often one was minted.
+    /// When it expires; `None` before the first.
+    pub expires: Option<SystemTime>,
+    /// Tokens minted.
     pub mints: u64,
-    /// How often none could be minted.
+    /// Failed attempts to mint one.
     pub mint_failures: u64,
-    /// Why none could be minted the last time, if so.
+    /// Why the last attempt failed, if it did.
     pub failing: Option<Reason>,
 }
 
-/// What asking for groups brought.
+/// What is known about the discoveries of an account.
 #[derive(Clone, Debug, Default)]
 pub struct DiscoveryState {
-    /// How often Atlas is asked.
+    /// The time between two discoveries.
     pub interval: Duration,
-    /// When Atlas is to be asked; nothing before the first time.
+    /// When the next one is due; `None` before the first.
     pub due: Option<Instant>,
-    /// How often Atlas was asked.
+    /// Discoveries that ended.
     pub discoveries: u64,
-    /// Those that failed, by reason.
+    /// Failed discoveries by reason.
     pub failures: BTreeMap<Reason, u64>,
     /// Why the last one failed, if it did.
     pub failure: Option<Failure>,
     /// When one last succeeded.
     pub last_success: Option<SystemTime>,
-    /// Groups that were missing in a listing that is held back.
-    pub(super) held_back: Option<BTreeSet<GroupId>>,
+    /// The groups missing from the last list, if it lacked so many that another list has to confirm it.
+    pub(super) unconfirmed: Option<BTreeSet<GroupId>>,
     /// Failures since the last success.
     pub(super) failed_in_a_row: u32,
-    /// For which reasons, each of which is told once.
-    pub(super) told: BTreeSet<Reason>,
+    /// Their reasons, each reported once.
+    pub(super) reported: BTreeSet<Reason>,
 }
 
 impl DiscoveryState {
-    /// Asks in such an interval, and did not yet.
+    /// No discovery yet.
     #[must_use]
     pub fn new(interval: Duration) -> Self {
         Self { interval, ..Self::default() }
     }
 
-    /// Whether it is too early to go on without knowing the groups.
+    /// Whether readiness waits for the first success.
     pub(super) fn is_pending(&self) -> bool {
-        self.last_success.is_none() && self.discoveries < FAILURES_END_WAITING
+        self.last_success.is_none() && self.discoveries < FAILURES_TO_STOP_WAITING
     }
 
-    /// Whether the last one brought every group, and what it brought is what is watched.
+    /// Whether the last one succeeded and its result is in use.
     #[must_use]
     pub fn succeeded(&self) -> bool {
-        self.discoveries > 0 && self.failure.is_none() && self.held_back.is_none()
+        self.discoveries > 0 && self.failure.is_none() && self.unconfirmed.is_none()
     }
 }
 
 impl AccountState {
-    /// Takes over what is known of it, as far as the config still asks for it.
-    pub(super) fn inherit(&mut self, before: &Self) {
-        // Not whether its files are unreadable: with these, there would be no config to follow.
+    /// Takes over what was known before a reload, as far as the new config has a place for it.
+    pub(super) fn carry_over(&mut self, before: &Self) {
+        // `unreadable` starts as false: the reload has just read the files.
         self.refused = before.refused;
         if let (Some(token), Some(before)) = (&mut self.token, &before.token) {
             *token = before.clone();
@@ -100,18 +100,18 @@ impl AccountState {
         }
     }
 
-    /// Takes in a change of the credential, and tells whether it is news.
+    /// Records a change of the credential and returns whether it is worth a log line.
     pub fn record_credential(&mut self, change: CredentialChange) -> bool {
         match change {
             CredentialChange::Refused => {
                 if let Some(token) = &mut self.token {
-                    // What Atlas refuses does not live on, whatever was said of its end.
-                    token.ends = None;
+                    // A rejected token is of no use until its expiry.
+                    token.expires = None;
                 }
                 !std::mem::replace(&mut self.refused, true)
             }
             CredentialChange::Accepted => {
-                // A token at hand may be accepted while the secret is refused.
+                // Atlas may accept the current token while it rejects the secret.
                 self.refused = self.token.as_ref().is_some_and(|token| token.failing == Some(Reason::Unauthorized));
                 !self.refused
             }
@@ -119,10 +119,10 @@ impl AccountState {
                 self.unreadable = !is_readable;
                 true
             }
-            CredentialChange::Minted { ends } => {
+            CredentialChange::Minted { expires } => {
                 self.refused = false;
                 let token = self.token.get_or_insert_default();
-                token.ends = Some(ends);
+                token.expires = Some(expires);
                 token.mints += 1;
                 token.failing = None;
                 true
@@ -140,18 +140,18 @@ impl AccountState {
 /// What can happen to a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialChange {
-    /// Atlas refuses it.
+    /// Atlas rejected it.
     Refused,
-    /// Atlas accepts it.
+    /// Atlas accepted it.
     Accepted,
-    /// Whether its files can be read.
+    /// Its files can be read, or cannot.
     Readable(bool),
-    /// A token was minted.
+    /// An access token was minted.
     Minted {
-        /// When it ends.
-        ends: SystemTime,
+        /// When it expires.
+        expires: SystemTime,
     },
-    /// No token was minted.
+    /// No access token was minted.
     MintFailed {
         /// Why.
         reason: Reason,
@@ -163,12 +163,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_account_whose_config_was_just_read_has_readable_files() {
+    fn a_reload_resets_unreadable_and_keeps_refused() {
         let mut before = AccountState::default();
         before.record_credential(CredentialChange::Readable(false));
         before.record_credential(CredentialChange::Refused);
         let mut after = AccountState::default();
-        after.inherit(&before);
+        after.carry_over(&before);
         assert!(before.unreadable && !after.unreadable && after.refused);
     }
 }

@@ -1,11 +1,11 @@
-//! What is known of the exchanges with Atlas.
+//! Counts and durations of requests to Atlas.
 
 use std::{collections::BTreeMap, time::Duration};
 
-/// Exchanges with one endpoint of one account.
+/// The requests of one account to one endpoint.
 #[derive(Debug, Default)]
 pub struct ApiState {
-    /// HTTP requests that left, by status or reason.
+    /// HTTP requests sent, by status or by reason of failure.
     pub requests: BTreeMap<String, u64>,
     /// How long they took.
     pub durations: Histogram,
@@ -14,24 +14,24 @@ pub struct ApiState {
 /// Durations, counted by upper bound.
 #[derive(Debug, Default)]
 pub struct Histogram {
-    /// How many were not above the bound at the same place, but above the one before.
+    /// Observations in each bucket of [`Histogram::BOUNDS`]; not cumulative.
     pub counts: [u64; Histogram::BOUNDS.len()],
-    /// How many in all.
+    /// All observations, those above the last bound included.
     pub count: u64,
-    /// All together, in seconds.
+    /// Their sum, in seconds.
     pub sum: f64,
 }
 
 impl Histogram {
-    /// In seconds. Atlas answers in tenths of seconds; the timeout is some seconds.
+    /// Upper bounds in seconds. Atlas responds in tenths of a second; the request timeout is some seconds.
     pub const BOUNDS: [f64; 9] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
     pub(super) fn observe(&mut self, duration: Duration) {
         let seconds = duration.as_secs_f64();
         self.count += 1;
         self.sum += seconds;
-        if let Some(place) = Self::BOUNDS.iter().position(|bound| seconds <= *bound) {
-            self.counts[place] += 1;
+        if let Some(bucket) = Self::BOUNDS.iter().position(|bound| seconds <= *bound) {
+            self.counts[bucket] += 1;
         }
     }
 }

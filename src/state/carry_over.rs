@@ -1,28 +1,36 @@
 //! What stays true when the config changes.
 
-use super::{GroupState, ListingKey, State};
-use atlas::{self, GroupId, Provider};
+use std::collections::BTreeMap;
 
-/// An account that may discover a group, and what it asks for in it.
-pub type Candidate = (String, Vec<Provider>);
+use super::{GroupState, ListingKey, State};
+use atlas::{GroupId, Provider};
+
+/// An account that may discover a group that the config does not list.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Its name in the config.
+    pub account: String,
+    /// The providers that it polls in discovered groups.
+    pub providers: Vec<Provider>,
+}
 
 impl State {
-    /// Takes over what is still true of the state before: everything of listings, groups and accounts that stay.
-    /// `heirs` says which accounts may discover a group that the config does not list, the likeliest first, and what
-    /// each asks for in it: it is told the account that had it, and what a discovery told of it, if one did.
-    pub fn inherit(&mut self, before: State, heirs: impl Fn(&GroupId, &str, Option<&atlas::Group>) -> Vec<Candidate>) {
+    /// Takes over everything from before a reload about listings, groups and accounts that stay. `candidates` holds the
+    /// accounts that may discover each group that the config does not list, likeliest first; a group without any is
+    /// dropped.
+    pub fn carry_over(&mut self, before: State, candidates: &BTreeMap<GroupId, Vec<Candidate>>) {
         let State { accounts, groups, mut listings, api, rate_limits, version_ends, ready, .. } = before;
         for (id, group) in groups {
-            self.inherit_group(id, group, &heirs);
+            self.carry_over_group(id, group, candidates);
         }
-        for (key, known) in &mut self.listings {
+        for (key, listing) in &mut self.listings {
             if let Some(before) = listings.remove(key) {
-                *known = before;
+                *listing = before;
             }
         }
         for (name, account) in &mut self.accounts {
             if let Some(before) = accounts.get(name) {
-                account.inherit(before);
+                account.carry_over(before);
             }
         }
         self.api = api;
@@ -31,27 +39,27 @@ impl State {
         self.version_ends.retain(|(account, _), _| self.accounts.contains_key(account));
         self.rate_limits = rate_limits;
         self.rate_limits.retain(|(account, _, group), _| {
-            let is_theirs = |group: &GroupId| self.groups.get(group).is_some_and(|group| group.account == *account);
-            self.accounts.contains_key(account) && group.as_ref().is_none_or(is_theirs)
+            let polls = |group: &GroupId| self.groups.get(group).is_some_and(|group| group.account == *account);
+            self.accounts.contains_key(account) && group.as_ref().is_none_or(polls)
         });
         self.ready = ready;
     }
 
-    fn inherit_group(
-        &mut self,
-        id: GroupId,
-        before: GroupState,
-        heirs: impl Fn(&GroupId, &str, Option<&atlas::Group>) -> Vec<Candidate>,
-    ) {
+    fn carry_over_group(&mut self, id: GroupId, before: GroupState, candidates: &BTreeMap<GroupId, Vec<Candidate>>) {
         if let Some(group) = self.groups.get_mut(&id) {
-            group.inherit(before);
-            return;
+            group.carry_over(before);
+        } else if let Some(candidates @ [first, ..]) = candidates.get(&id).map(Vec::as_slice) {
+            self.add_listings(&id, &first.providers);
+            let accounts = candidates.iter().map(|candidate| candidate.account.clone()).collect();
+            self.groups.insert(id, before.unlisted(accounts));
         }
-        let heirs = heirs(&id, &before.account, before.told());
-        if let Some((_, providers)) = heirs.first() {
-            let key = |provider: &Provider| ListingKey { group: id.clone(), provider: *provider };
-            self.listings.extend(providers.iter().map(|provider| (key(provider), super::ListingState::default())));
-            self.groups.insert(id, before.left_to(heirs.into_iter().map(|(account, _)| account).collect()));
+    }
+
+    /// Adds the listings of a group; those that exist stay as they are.
+    pub(super) fn add_listings(&mut self, group: &GroupId, providers: &[Provider]) {
+        for provider in providers {
+            let key = ListingKey { group: group.clone(), provider: *provider };
+            self.listings.entry(key).or_default();
         }
     }
 }

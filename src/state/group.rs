@@ -1,82 +1,112 @@
-//! What is known of a group beside its peerings.
+//! One group (a project in Atlas's UI): where it comes from, and everything about it except its peerings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use atlas::{self, Container};
+use atlas::Container;
 
-/// What is known of a group beside its peerings.
-#[derive(Clone, Debug, Default)]
+/// What is known about a group besides its peerings.
+#[derive(Clone, Debug)]
 pub struct GroupState {
-    /// The account that polls it, as the config names it.
+    /// The account that polls it, by its name in the config.
     pub account: String,
-    /// The name that the config gives it, else that of Atlas; may be empty.
+    /// The name in the config, otherwise Atlas's; may be empty.
     pub name: String,
-    /// The organization it belongs to; empty where nothing asked for it.
+    /// Its organization; empty until a discovery finds the group.
     pub org_id: String,
-    /// How it comes to be watched.
-    pub(super) listed: Listed,
-    /// What the account's discovery told of it; nothing where none did yet.
-    pub(super) told: Option<atlas::Group>,
-    /// The config lists it no more, and no discovery told of it yet: accounts that may still do so.
-    pub(super) awaits: BTreeSet<String>,
-    /// Atlas's side of the peerings, by the container's id; as far as it was asked for.
+    /// Atlas's side of the peerings, by container id.
     pub containers: BTreeMap<String, Container>,
-    /// In how many discoveries in a row it was missing.
-    pub(super) missing: u32,
+    /// The group as its account last discovered it.
+    pub discovered: Option<atlas::Group>,
+    /// Why it is polled.
+    pub(super) origin: Origin,
 }
 
-/// How a group comes to be watched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Listed {
-    /// The config lists it with a name, which stays.
-    WithName,
-    /// The config lists it without a name.
-    WithoutName,
-    /// It was discovered.
-    #[default]
-    No,
+/// Why a group is polled.
+#[derive(Clone, Debug)]
+pub(super) enum Origin {
+    /// The config lists it. A name in the config takes precedence over Atlas's.
+    Configured { is_named: bool },
+    /// Its account discovered it; `missed` counts the consecutive discoveries without it since.
+    Discovered { missed: u32 },
+    /// A reload stopped listing it. `candidates` are the accounts that may discover it and have not reported yet.
+    Orphaned { candidates: BTreeSet<String> },
 }
 
 impl GroupState {
-    /// A group of the config, whose name may be empty.
+    /// A group that the config lists, with a name or an empty one.
     #[must_use]
-    pub fn listed(account: &str, name: &str) -> Self {
-        let listed = if name.is_empty() { Listed::WithoutName } else { Listed::WithName };
-        Self { account: account.to_owned(), name: name.to_owned(), listed, ..Self::default() }
+    pub fn configured(account: &str, name: &str) -> Self {
+        Self {
+            account: account.to_owned(),
+            name: name.to_owned(),
+            org_id: String::new(),
+            containers: BTreeMap::new(),
+            discovered: None,
+            origin: Origin::Configured { is_named: !name.is_empty() },
+        }
     }
 
-    /// What a discovery told of it, if one did.
-    pub(super) fn told(&self) -> Option<&atlas::Group> {
-        self.told.as_ref()
+    /// A group that the account discovered.
+    pub(super) fn discovered(account: &str, group: atlas::Group) -> Self {
+        let mut state = Self { origin: Origin::Discovered { missed: 0 }, ..Self::configured(account, "") };
+        state.record_found(group);
+        state
     }
 
-    /// Takes over what Atlas told of it before.
-    pub(super) fn inherit(&mut self, before: Self) {
+    /// Records that a discovery of the group's account found it.
+    pub(super) fn record_found(&mut self, group: atlas::Group) {
+        self.org_id.clone_from(&group.org_id);
+        if !matches!(self.origin, Origin::Configured { is_named: true }) {
+            self.name.clone_from(&group.name);
+        }
+        if !matches!(self.origin, Origin::Configured { .. }) {
+            self.origin = Origin::Discovered { missed: 0 };
+        }
+        self.discovered = Some(group);
+    }
+
+    /// Takes over what Atlas said about the group before a reload.
+    pub(super) fn carry_over(&mut self, before: Self) {
         if self.name.is_empty() {
-            self.name = match &before.told {
-                Some(told) => told.name.clone(),
-                None if before.listed == Listed::WithName => String::new(),
-                None => before.name,
+            self.name = match (&before.discovered, &before.origin) {
+                (Some(discovered), _) => discovered.name.clone(),
+                (None, Origin::Configured { is_named: true }) => String::new(),
+                (None, _) => before.name,
             };
         }
         self.org_id = before.org_id;
         self.containers = before.containers;
-        self.told = before.told.filter(|_| self.account == before.account);
+        self.discovered = before.discovered.filter(|_| self.account == before.account);
     }
 
-    /// As a group that the config lists no more, and that one of these accounts is to discover; the first of them polls
-    /// it until then. If a discovery of that one told of it before, nothing is open.
-    pub(super) fn left_to(self, heirs: Vec<String>) -> Self {
-        let account = heirs.first().cloned().unwrap_or_default();
-        let told = self.told.filter(|_| self.account == account);
-        let name = told.as_ref().map_or(self.name, |told| told.name.clone());
-        let awaits = if told.is_some() { BTreeSet::new() } else { heirs.into_iter().collect() };
-        Self { account, name, listed: Listed::No, told, awaits, ..self }
+    /// The group after a reload that does not list it. The first candidate polls it. If that account has discovered the
+    /// group before, it counts as discovered; otherwise its fate is open until the candidates report.
+    pub(super) fn unlisted(mut self, candidates: Vec<String>) -> Self {
+        let account = candidates.first().cloned().unwrap_or_default();
+        self.discovered = self.discovered.filter(|_| self.account == account);
+        self.account = account;
+        self.origin = match (&self.discovered, self.origin) {
+            (None, _) => Origin::Orphaned { candidates: candidates.into_iter().collect() },
+            (Some(_), origin @ Origin::Discovered { .. }) => origin,
+            (Some(_), _) => Origin::Discovered { missed: 0 },
+        };
+        if let Some(discovered) = &self.discovered {
+            self.name.clone_from(&discovered.name);
+        }
+        self
     }
 
-    /// Whether the account's discovery is to tell whether it is there.
-    pub(super) fn is_up_to(&self, account: &str) -> bool {
-        let is_discovered = self.account == account && self.listed == Listed::No && self.awaits.is_empty();
-        is_discovered || self.awaits.contains(account)
+    /// Whether the account's discoveries decide if the group stays.
+    pub(super) fn is_decided_by(&self, account: &str) -> bool {
+        match &self.origin {
+            Origin::Configured { .. } => false,
+            Origin::Discovered { .. } => self.account == account,
+            Origin::Orphaned { candidates } => candidates.contains(account),
+        }
+    }
+
+    /// Whether the account's next discovery may remove the group.
+    pub(super) fn is_unsettled(&self, account: &str) -> bool {
+        self.is_decided_by(account) && !matches!(self.origin, Origin::Discovered { missed: 0 })
     }
 }

@@ -1,32 +1,39 @@
-//! Whether the exporter does its work.
+//! Whether the exporter is ready, and whether it is making progress.
 
 use std::time::Instant;
 
-use super::{OVERDUE, State};
+use super::State;
 
-/// An exporter that lives lets nothing wait for as long as that, whatever Atlas does.
+/// Intervals without a sign of life after which a listing, an account or the exposition counts as stalled. A live
+/// scheduler records a poll or a failure of every listing at least every three intervals, and a heartbeat of every
+/// account each interval, whatever Atlas does.
+pub const STALL_INTERVALS: u32 = 5;
+
+/// Why the exporter counts as stalled at `now`, if it does. `rendered_at` is when the exposition was last rendered.
 #[must_use]
-pub fn stall_reason(state: &State, page_made: Instant, now: Instant) -> Option<String> {
+pub fn stall_reason(state: &State, rendered_at: Instant, now: Instant) -> Option<String> {
     let (accounts, listings) = state.overdue(now);
-    // Every poll changes the state, and so the page.
-    let is_frozen = !state.listings.is_empty() && page_made + state.interval * OVERDUE < now;
+    // Every poll changes the state, which renders the exposition.
+    let is_frozen = !state.listings.is_empty() && rendered_at + state.interval * STALL_INTERVALS < now;
     let what = match (accounts, listings) {
-        (0, 0) if is_frozen => "the page was not made anew".to_owned(),
+        (0, 0) if is_frozen => "the exposition has not been rendered".to_owned(),
         (0, 0) => return None,
-        (0, _) => format!("{listings} listings are due"),
-        _ => format!("nobody looks after {accounts} accounts"),
+        (0, _) => format!("{listings} listings have not been polled"),
+        _ => format!("{accounts} accounts have had no heartbeat"),
     };
-    Some(format!("{what} for more than {OVERDUE} intervals; the exporter is stuck"))
+    Some(format!("{what} for more than {STALL_INTERVALS} intervals; the exporter is stuck"))
 }
 
-/// What is not known yet, until everything was read once.
+/// What the exporter has yet to read before it is ready, if anything.
 #[must_use]
 pub fn not_ready_reason(state: &State) -> Option<String> {
     if state.is_ready() {
         return None;
     }
     Some(match state.pending() {
-        (0, listings) => format!("{listings} of {} listings were not polled yet", state.listings.len()),
-        (accounts, _) => format!("the groups of {accounts} of {} accounts are not known yet", state.accounts.len()),
+        (0, listings) => format!("{listings} of {} listings have not been polled yet", state.listings.len()),
+        (accounts, _) => {
+            format!("the projects of {accounts} of {} accounts have not been discovered yet", state.accounts.len())
+        }
     })
 }

@@ -1,49 +1,43 @@
-//! What is known of one listing, and how polls change it.
+//! What is known about one listing, and how polls change it.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Cause, Failure, ListingEvent};
+use super::{DropCause, Failure, ListingEvent};
 use atlas::{Listing, Peering, Reason};
 
-/// A group answering 404 this often in a row is gone, not hidden by a passing fault.
-const NOT_FOUND_ENDS_IT: u32 = 2;
+/// Consecutive 404s that drop a listing; a single one may be a passing fault.
+const NOT_FOUND_TO_DROP: u32 = 2;
 
-/// What is known of one listing.
+/// What is known about one listing.
 #[derive(Debug, Default)]
 pub struct ListingState {
     /// Polls that ended.
     pub polls: u64,
-    /// Those that failed, by reason.
+    /// Failed polls by reason.
     pub failures: BTreeMap<Reason, u64>,
     /// How long the last poll took.
     pub duration: Duration,
-    /// When the next poll is due; nothing while nobody polls it.
+    /// When the next poll is due; `None` until the listing is scheduled.
     pub due: Option<Instant>,
     /// Why the last poll failed, if it did.
     pub failure: Option<Failure>,
-    /// Why a poll last failed, and when, even if later ones succeeded.
+    /// The last failure and its time, even if later polls succeeded.
     pub last_failure: Option<(Failure, SystemTime)>,
     /// When a poll last succeeded.
     pub last_success: Option<SystemTime>,
-    /// The last complete listing. Ask [`ListingState::served`] for what may be shown of it.
-    listing: Option<Known>,
+    /// The last complete listing and when it was read; [`ListingState::served`] says whether it may be exported.
+    complete: Option<(Listing, Instant)>,
     /// Failures since the last success.
     failed_in_a_row: u32,
-    /// For which reasons, each of which is told once.
-    told: BTreeSet<Reason>,
-    /// Whether what was last told of them was of the account.
-    told_of_the_account: bool,
-    /// 404s since another outcome.
+    /// Their reasons, each reported once.
+    reported: BTreeSet<Reason>,
+    /// Whether the last reported failure was account-wide.
+    reported_account_wide: bool,
+    /// Consecutive 404s.
     not_found_in_a_row: u32,
-}
-
-#[derive(Debug)]
-struct Known {
-    listing: Listing,
-    since: Instant,
 }
 
 impl ListingState {
@@ -53,40 +47,40 @@ impl ListingState {
         self.polls > 0 && self.failure.is_none()
     }
 
-    /// The last complete listing, unless it is too old at `now`.
+    /// The last complete listing, unless it is stale at `now`.
     #[must_use]
     pub fn served(&self, now: Instant, max_staleness: Duration) -> Option<&Listing> {
-        let known = self.listing.as_ref()?;
-        (now.saturating_duration_since(known.since) <= max_staleness).then_some(&known.listing)
+        let (listing, read) = self.complete.as_ref()?;
+        (now.saturating_duration_since(*read) <= max_staleness).then_some(listing)
     }
 
-    /// When the last complete listing came.
-    pub(super) fn since(&self) -> Option<Instant> {
-        Some(self.listing.as_ref()?.since)
+    /// When the last complete listing was read.
+    pub(super) fn read(&self) -> Option<Instant> {
+        self.complete.as_ref().map(|(_, read)| *read)
     }
 
     pub(super) fn succeed(&mut self, listing: Listing, ended: Instant, ended_at: SystemTime) -> Vec<ListingEvent> {
         let mut events = Vec::new();
         if self.failure.take().is_some() {
-            let is_account_wide = self.told_of_the_account;
+            let is_account_wide = self.reported_account_wide;
             events.push(ListingEvent::Recovered { failed: self.failed_in_a_row, is_account_wide });
         }
-        let duplicates = self.listing.as_ref().map_or(0, |known| known.listing.duplicates);
-        if listing.duplicates > duplicates {
+        let before = self.complete.as_ref().map(|(listing, _)| listing);
+        if listing.duplicates > before.map_or(0, |before| before.duplicates) {
             events.push(ListingEvent::Duplicates(listing.duplicates));
         }
-        match &self.listing {
-            Some(known) => events.extend(differences(&known.listing.peerings, &listing.peerings)),
+        match before {
+            Some(before) => events.extend(differences(&before.peerings, &listing.peerings)),
             None => {
                 let unavailable = listing.peerings.iter().filter(|peering| !peering.is_available());
                 events.extend(unavailable.cloned().map(ListingEvent::Unavailable));
             }
         }
         self.failed_in_a_row = 0;
-        self.told.clear();
+        self.reported.clear();
         self.not_found_in_a_row = 0;
         self.last_success = Some(ended_at);
-        self.listing = Some(Known { listing, since: ended });
+        self.complete = Some((listing, ended));
         events
     }
 
@@ -101,42 +95,46 @@ impl ListingState {
         let reason = failure.reason;
         *self.failures.entry(reason).or_default() += 1;
         self.failed_in_a_row += 1;
-        self.not_found_in_a_row = if reason == Reason::NotFound { self.not_found_in_a_row + 1 } else { 0 };
         self.failure = Some(failure.clone());
         self.last_failure = Some((failure.clone(), ended_at));
-        if self.told.insert(reason) {
-            self.told_of_the_account = failure.is_account_wide;
+        if self.reported.insert(reason) {
+            self.reported_account_wide = failure.is_account_wide;
             events.push(ListingEvent::Failing(failure));
         }
-        let cause = if self.not_found_in_a_row >= NOT_FOUND_ENDS_IT {
-            Some(Cause::Gone)
+        self.not_found_in_a_row = if reason == Reason::NotFound { self.not_found_in_a_row + 1 } else { 0 };
+        if self.not_found_in_a_row == NOT_FOUND_TO_DROP {
+            events.push(ListingEvent::GroupMissing);
+        }
+        let cause = if self.not_found_in_a_row >= NOT_FOUND_TO_DROP {
+            Some(DropCause::GroupMissing)
         } else {
-            self.served(ended, max_staleness).is_none().then_some(Cause::TooOld)
+            self.served(ended, max_staleness).is_none().then_some(DropCause::Stale)
         };
-        let dropped = self.listing.take_if(|_| cause.is_some()).map_or(0, |known| known.listing.peerings.len());
-        if let Some(cause) = cause.filter(|_| dropped > 0) {
-            events.push(ListingEvent::Dropped { peerings: dropped, cause });
+        let peerings = self.complete.take_if(|_| cause.is_some()).map_or(0, |(listing, _)| listing.peerings.len());
+        if let Some(cause) = cause.filter(|_| peerings > 0) {
+            events.push(ListingEvent::Dropped { peerings, cause });
         }
         events
     }
 }
 
 fn differences(before: &[Peering], after: &[Peering]) -> Vec<ListingEvent> {
-    let mut gone: HashMap<&str, &Peering> = before.iter().map(|peering| (peering.id.as_str(), peering)).collect();
+    let mut removed: HashMap<&str, &Peering> = before.iter().map(|peering| (peering.id.as_str(), peering)).collect();
     let mut events = Vec::new();
     for peering in after {
-        match gone.remove(peering.id.as_str()) {
-            None => events.push(ListingEvent::Appeared(peering.clone())),
+        match removed.remove(peering.id.as_str()) {
+            None => events.push(ListingEvent::Added(peering.clone())),
             Some(old) if (&old.status, &old.error) != (&peering.status, &peering.error) => {
                 events.push(ListingEvent::Changed { from: old.status.clone(), to: peering.clone() });
             }
             Some(_) => {}
         }
     }
-    let vanished = before.iter().filter(|peering| gone.contains_key(peering.id.as_str()));
-    events.extend(vanished.cloned().map(ListingEvent::Vanished));
+    // In the order of the listing before.
+    let removed = before.iter().filter(|peering| removed.contains_key(peering.id.as_str()));
+    events.extend(removed.cloned().map(ListingEvent::Removed));
     if after.is_empty() && !before.is_empty() {
-        events.push(ListingEvent::Emptied { peerings: before.len() });
+        events.push(ListingEvent::Emptied(before.len()));
     }
     events
 }

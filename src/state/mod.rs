@@ -1,4 +1,4 @@
-//! What we know now: plain data, changed by polls and API exchanges, read by the metrics.
+//! What the exporter knows now: plain data that polls and requests change and the metrics render.
 
 mod account;
 mod api;
@@ -8,6 +8,7 @@ mod group;
 mod health;
 mod listing;
 mod poll;
+mod shared;
 
 use std::{
     collections::BTreeMap,
@@ -20,58 +21,55 @@ pub use self::{
     carry_over::Candidate,
     discovery::DiscoveryEvent,
     group::GroupState,
-    health::{not_ready_reason, stall_reason},
+    health::{STALL_INTERVALS, not_ready_reason, stall_reason},
     listing::ListingState,
-    poll::{Cause, Failure, ListingEvent, PollResult},
+    poll::{DropCause, Failure, ListingEvent, PollResult},
+    shared::SharedState,
 };
 use atlas::{Container, GroupId, Provider, RateLimit, RequestRecord, VersionEnds};
 
-/// The unit that is polled: one group and one provider.
+/// A listing: the peerings of one group with one provider.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListingKey {
-    /// The Atlas project.
+    /// The group.
     pub group: GroupId,
-    /// The cloud.
+    /// The provider.
     pub provider: Provider,
 }
 
-/// What is due for so many intervals was forgotten: every three a listing is polled or told to wait, every one its
-/// account looks after it.
-pub const OVERDUE: u32 = 5;
-
-/// Everything that is known.
+/// Everything the exporter knows.
 #[derive(Debug)]
 pub struct State {
-    /// How often each listing is polled.
+    /// The time between two polls of a listing.
     pub interval: Duration,
-    /// A listing older than this is served no more.
+    /// A listing older than this is not exported.
     pub max_staleness: Duration,
-    /// When the config was last read without faults.
+    /// When the config in use was read.
     pub config_read: SystemTime,
-    /// Whether it had none when it was last read.
-    pub config_is_good: bool,
-    /// Which of several exporters this is, from 0.
+    /// Whether the last reload succeeded.
+    pub last_reload_ok: bool,
+    /// The index of this shard, from 0.
     pub shard_index: u32,
-    /// How many there are.
+    /// The number of shards.
     pub shard_count: u32,
-    /// Every account of the config.
+    /// The accounts in the config, by name.
     pub accounts: BTreeMap<String, AccountState>,
-    /// Every group that is watched.
+    /// The groups that are polled.
     pub groups: BTreeMap<GroupId, GroupState>,
-    /// Every listing, polled or not.
+    /// Their listings.
     pub listings: BTreeMap<ListingKey, ListingState>,
-    /// Exchanges with Atlas by account and endpoint.
+    /// Requests to Atlas by account and endpoint.
     pub api: BTreeMap<(String, &'static str), ApiState>,
-    /// The last word on each rate limit, by account, endpoint and, where the bucket is a group's, group.
+    /// The latest rate limits by account, endpoint and, where the bucket belongs to one, group.
     pub rate_limits: BTreeMap<(String, &'static str, Option<GroupId>), RateLimit>,
-    /// When the version of the API ends, by account and endpoint; only where Atlas announces it.
+    /// The announced ends of the API version by account and endpoint.
     pub version_ends: BTreeMap<(String, &'static str), VersionEnds>,
-    /// Whether everything was asked for once; stays so, whatever appears later.
+    /// See [`State::is_ready`].
     ready: bool,
 }
 
 impl State {
-    /// Knows the accounts, groups and listings, and nothing of them yet.
+    /// These accounts, groups and listings, before any poll.
     #[must_use]
     pub fn new(
         interval: Duration,
@@ -86,7 +84,7 @@ impl State {
             interval,
             max_staleness,
             config_read,
-            config_is_good: true,
+            last_reload_ok: true,
             shard_index: 0,
             shard_count: 1,
             accounts,
@@ -99,62 +97,57 @@ impl State {
         }
     }
 
-    /// Whether the groups of every account are known, or cannot be had, and every listing was polled once, whatever came
-    /// of it.
+    /// Whether nothing was pending at some point in time: see [`State::pending`]. Stays true from then on.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.ready
     }
 
     /// Whether the last discovery of every account and the last poll of every listing succeeded, and every account has
-    /// something to poll.
+    /// a group to poll. With several shards, an account may have none on this one.
     #[must_use]
     pub fn all_succeeded(&self) -> bool {
-        let is_in_use = |account: &String| self.groups.values().any(|group| group.account == *account);
-        // One of several exporters may well have nothing to do for an account.
-        if self.shard_count == 1 && !self.accounts.keys().all(is_in_use) {
-            return false;
-        }
         let mut discoveries = self.accounts.values().filter_map(|account| account.discovery.as_ref());
-        discoveries.all(DiscoveryState::succeeded) && self.listings.values().all(ListingState::succeeded)
+        (self.shard_count > 1 || self.accounts.keys().all(|account| self.has_groups(account)))
+            && discoveries.all(DiscoveryState::succeeded)
+            && self.listings.values().all(ListingState::succeeded)
     }
 
-    /// The accounts whose groups are not known yet, unless Atlas failed to tell several times, and the listings that were
-    /// not polled yet.
+    /// How many accounts have no successful discovery yet and fewer than three failed ones, and how many listings have
+    /// not been polled yet.
     #[must_use]
     pub fn pending(&self) -> (usize, usize) {
         let discoveries = self.accounts.values().filter_map(|account| account.discovery.as_ref());
         let undiscovered = discoveries.filter(|discovery| discovery.is_pending()).count();
-        (undiscovered, self.listings.values().filter(|key| key.polls == 0).count())
+        (undiscovered, self.listings.values().filter(|listing| listing.polls == 0).count())
     }
 
-    /// Notes that a listing is due from now on, unless it is known when it is.
-    pub fn begin(&mut self, key: &ListingKey, now: Instant) {
-        if let Some(key) = self.listings.get_mut(key) {
-            key.due.get_or_insert(now);
-        }
+    /// Makes a listing due now, unless its due time is known. Returns the due time.
+    pub fn ensure_due(&mut self, key: &ListingKey, now: Instant) -> Option<Instant> {
+        self.listings.get_mut(key).map(|listing| *listing.due.get_or_insert(now))
     }
 
-    /// How many accounts were not looked after and how many listings not polled for long. What waits for a place or for
-    /// the end of a pause is told every three intervals, so that nothing is forgotten by a scheduler that lives.
+    /// How many accounts lack a heartbeat or a discovery, and how many listings lack a poll, for longer than
+    /// [`STALL_INTERVALS`].
     #[must_use]
     pub fn overdue(&self, now: Instant) -> (usize, usize) {
-        let is_overdue = |due: Option<Instant>| due.is_some_and(|due| due + self.interval * OVERDUE < now);
-        let discovers = |account: &AccountState| account.discovery.as_ref().and_then(|discovery| discovery.due);
-        let forgotten = |account: &&AccountState| is_overdue(account.looked_after) || is_overdue(discovers(account));
-        let accounts = self.accounts.values().filter(forgotten).count();
-        (accounts, self.listings.values().filter(|key| is_overdue(key.due)).count())
+        let is_overdue = |due: Option<Instant>| due.is_some_and(|due| due + self.interval * STALL_INTERVALS < now);
+        let discovery_due = |account: &AccountState| account.discovery.as_ref().and_then(|discovery| discovery.due);
+        let is_stalled =
+            |account: &&AccountState| is_overdue(account.last_heartbeat) || is_overdue(discovery_due(account));
+        let accounts = self.accounts.values().filter(is_stalled).count();
+        (accounts, self.listings.values().filter(|listing| is_overdue(listing.due)).count())
     }
 
-    /// When the next listing will become too old to be shown.
+    /// When the next listing becomes stale.
     #[must_use]
     pub fn next_expiry(&self, now: Instant) -> Option<Instant> {
-        let ends = self.listings.values().filter_map(|key| Some(key.since()? + self.max_staleness));
-        ends.filter(|end| *end >= now).min()
+        let expiries = self.listings.values().filter_map(|listing| Some(listing.read()? + self.max_staleness));
+        expiries.filter(|expiry| *expiry >= now).min()
     }
 
     /// The listings of an account.
-    pub fn targets_of(&self, account: &str) -> impl Iterator<Item = &ListingKey> {
+    pub fn listings_of(&self, account: &str) -> impl Iterator<Item = &ListingKey> {
         self.listings.keys().filter(move |key| self.account_of(&key.group) == Some(account))
     }
 
@@ -164,17 +157,17 @@ impl State {
         Some(self.groups.get(group)?.account.as_str())
     }
 
-    /// Takes in an exchange with Atlas. Tells when the version that was asked for ends, if that is news.
-    pub fn record_exchange(&mut self, account: &str, exchange: RequestRecord) -> Option<VersionEnds> {
-        let key = (account.to_owned(), exchange.endpoint);
+    /// Records a request to Atlas. Returns the end of the API version that the response announces, if it is new.
+    pub fn record_request(&mut self, account: &str, request: RequestRecord) -> Option<VersionEnds> {
+        let key = (account.to_owned(), request.endpoint);
         let api = self.api.entry(key.clone()).or_default();
-        *api.requests.entry(exchange.code).or_default() += 1;
-        api.durations.observe(exchange.duration);
-        let is_watched = exchange.group.as_ref().is_none_or(|group| self.groups.contains_key(group));
-        if let Some(rate_limit) = exchange.rate_limit.filter(|_| is_watched) {
-            self.rate_limits.insert((account.to_owned(), bucket(exchange.endpoint), exchange.group), rate_limit);
+        *api.requests.entry(request.code).or_default() += 1;
+        api.durations.observe(request.duration);
+        let is_polled = request.group.as_ref().is_none_or(|group| self.groups.contains_key(group));
+        if let Some(rate_limit) = request.rate_limit.filter(|_| is_polled) {
+            self.rate_limits.insert((account.to_owned(), bucket(request.endpoint), request.group), rate_limit);
         }
-        let ends = exchange.ends?;
+        let ends = request.ends?;
         let before = if ends == VersionEnds::default() {
             self.version_ends.remove(&key)
         } else {
@@ -183,22 +176,22 @@ impl State {
         (before.unwrap_or_default() != ends).then_some(ends)
     }
 
-    /// Takes in Atlas's side of a group's peerings. A group that is watched no more stays unknown.
+    /// Records Atlas's side of a group's peerings, if the group is still polled.
     pub fn record_containers(&mut self, group: &GroupId, containers: Vec<Container>) {
         if let Some(group) = self.groups.get_mut(group) {
             group.containers = containers.into_iter().map(|container| (container.id.clone(), container)).collect();
         }
     }
 
-    /// Takes in a poll and tells what it changed. A listing that is watched no more stays unknown.
-    pub fn record(&mut self, key: &ListingKey, poll: PollResult) -> Vec<ListingEvent> {
-        let Some(state) = self.listings.get_mut(key) else { return Vec::new() };
-        state.polls += 1;
-        state.duration = poll.duration;
-        state.due = Some(poll.due);
+    /// Records a poll, if its listing is still polled, and returns what changed.
+    pub fn record_poll(&mut self, key: &ListingKey, poll: PollResult) -> Vec<ListingEvent> {
+        let Some(listing) = self.listings.get_mut(key) else { return Vec::new() };
+        listing.polls += 1;
+        listing.duration = poll.duration;
+        listing.due = Some(poll.due);
         let events = match poll.outcome {
-            Ok(listing) => state.succeed(listing, poll.ended, poll.ended_at),
-            Err(failure) => state.fail(failure, poll.ended, poll.ended_at, self.max_staleness),
+            Ok(complete) => listing.succeed(complete, poll.ended, poll.ended_at),
+            Err(failure) => listing.fail(failure, poll.ended, poll.ended_at, self.max_staleness),
         };
         self.update_ready();
         events
@@ -209,7 +202,7 @@ impl State {
     }
 }
 
-/// Containers take their tokens from the bucket of peers.
+/// The endpoint that names the token bucket: containers share that of peers.
 fn bucket(endpoint: &'static str) -> &'static str {
     if endpoint == "containers" { "peers" } else { endpoint }
 }

@@ -1,83 +1,101 @@
-//! A poll that ended, and what it may change.
+//! The result of a poll, and what it may change.
 
 use std::time::{Duration, Instant, SystemTime};
 
-use atlas::{Listing, Peering, Reason};
+use atlas::{ListError, Listing, Peering, Reason};
 
 /// A poll that ended.
 #[derive(Debug)]
 pub struct PollResult {
-    /// By the clock that ages are reckoned with.
+    /// When it ended, on the monotonic clock that measures ages.
     pub ended: Instant,
-    /// By the clock that is shown.
+    /// When it ended, on the wall clock.
     pub ended_at: SystemTime,
-    /// From its start to its end.
+    /// How long it took.
     pub duration: Duration,
-    /// When the next one is due.
+    /// When the next poll is due.
     pub due: Instant,
     /// A complete listing or a failure.
     pub outcome: Result<Listing, Failure>,
 }
 
-/// Why a poll failed.
+/// Why a poll or a discovery failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The word it is counted under.
+    /// The label value that counts it.
     pub reason: Reason,
-    /// The whole chain of causes as a sentence.
+    /// The error with all its causes.
     pub message: String,
     /// What to do about it.
     pub advice: &'static str,
-    /// Whether everything of the account fails for the same cause.
+    /// Whether every request of the account fails for the same cause.
     pub is_account_wide: bool,
 }
 
-/// A change that someone may want to read about in the log.
+impl Failure {
+    /// A failure before any request was sent.
+    #[must_use]
+    pub fn without_request(reason: Reason, message: String) -> Self {
+        Self { reason, message, advice: reason.advice(), is_account_wide: false }
+    }
+}
+
+impl From<&ListError> for Failure {
+    fn from(error: &ListError) -> Self {
+        Self {
+            reason: error.kind.reason(),
+            message: error.error_chain(),
+            advice: error.kind.advice(),
+            is_account_wide: error.kind.is_account_wide(),
+        }
+    }
+}
+
+/// What a poll changed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ListingEvent {
-    /// Polls of the listing begin to fail, or fail for a reason that they did not fail for yet.
+    /// Polls fail for a reason that is new since the last success.
     Failing(Failure),
-    /// Polls succeed again.
+    /// A poll succeeded after failures.
     Recovered {
-        /// How many failed in between.
+        /// How many consecutive polls failed.
         failed: u32,
-        /// Whether everything of the account failed for the same cause.
+        /// Whether the last reported failure was account-wide.
         is_account_wide: bool,
     },
-    /// The listing went because the group is gone or the listing is too old.
+    /// Atlas reported often enough in a row that the group does not exist.
+    GroupMissing,
+    /// The listing is no longer exported.
     Dropped {
         /// How many peerings it held.
         peerings: usize,
         /// Why.
-        cause: Cause,
+        cause: DropCause,
     },
-    /// A listing without peerings where there were some.
-    Emptied {
-        /// How many there were.
-        peerings: usize,
-    },
-    /// Atlas sent more peerings twice in one listing than before.
+    /// The listing has become empty; it held this many peerings before.
+    Emptied(usize),
+    /// Atlas sent this many peerings more than once in one listing, more than before.
     Duplicates(u64),
-    /// A peering of the first listing that is not available.
+    /// A peering in the first listing is not available.
     Unavailable(Peering),
-    /// A peering that was not in the listing before.
-    Appeared(Peering),
-    /// A peering that is in the listing no more.
-    Vanished(Peering),
-    /// Another status or error than before.
+    /// A peering is new in the listing.
+    Added(Peering),
+    /// A peering is no longer in the listing.
+    Removed(Peering),
+    /// A peering has a new status or error.
     Changed {
-        /// The status before.
+        /// The previous status.
         from: String,
-        /// The peering as it is now.
+        /// The peering now.
         to: Peering,
     },
 }
 
-/// Why a listing is not served any more.
+/// Why a listing is no longer exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// The group is not there.
-    Gone,
-    /// No poll succeeded for too long.
-    TooOld,
+pub enum DropCause {
+    /// Atlas reports that the group does not exist.
+    GroupMissing,
+    /// No poll succeeded within `poll.max_staleness`.
+    Stale,
 }

@@ -17,7 +17,7 @@ impl Fixture {
             MAX_STALENESS,
             SystemTime::UNIX_EPOCH,
             BTreeMap::new(),
-            [(key.group.clone(), GroupState::listed("main", ""))].into(),
+            [(key.group.clone(), GroupState::configured("main", ""))].into(),
             [key.clone()],
         );
         Self { state, key, start: Instant::now() }
@@ -26,7 +26,7 @@ impl Fixture {
     fn poll(&mut self, after: u64, outcome: Result<Listing, Failure>) -> Vec<ListingEvent> {
         let ended = self.start + Duration::from_secs(after);
         let ended_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + after);
-        self.state.record(
+        self.state.record_poll(
             &self.key,
             PollResult { ended, due: ended, ended_at, duration: Duration::from_millis(150), outcome },
         )
@@ -53,7 +53,7 @@ fn failure(reason: Reason) -> Failure {
 }
 
 #[test]
-fn nothing_is_served_and_nothing_is_ready_before_the_first_poll() {
+fn before_the_first_poll_nothing_is_served_and_the_state_is_not_ready() {
     let fixture = Fixture::new();
     assert_eq!(fixture.served(0), None);
     assert!(!fixture.state.is_ready());
@@ -61,7 +61,7 @@ fn nothing_is_served_and_nothing_is_ready_before_the_first_poll() {
 }
 
 #[test]
-fn a_failed_first_poll_makes_ready_too() {
+fn a_failed_first_poll_makes_the_state_ready() {
     let mut fixture = Fixture::new();
     assert_eq!(fixture.poll(0, Err(failure(Reason::Dns))), [ListingEvent::Failing(failure(Reason::Dns))]);
     assert!(fixture.state.is_ready());
@@ -79,26 +79,26 @@ fn a_failure_keeps_the_last_complete_listing() {
 }
 
 #[test]
-fn a_failure_is_told_when_it_begins_when_it_becomes_another_and_when_it_ends() {
+fn each_reason_is_reported_once_until_a_poll_succeeds() {
     let mut fixture = Fixture::new();
     fixture.poll(0, Ok(listing(&[])));
     assert_eq!(fixture.poll(1, Err(failure(Reason::Server))), [ListingEvent::Failing(failure(Reason::Server))]);
     assert_eq!(fixture.poll(2, Err(failure(Reason::Server))), []);
     assert_eq!(fixture.poll(3, Err(failure(Reason::Timeout))), [ListingEvent::Failing(failure(Reason::Timeout))]);
-    assert_eq!(fixture.poll(4, Err(failure(Reason::Server))), [], "that was told");
+    assert_eq!(fixture.poll(4, Err(failure(Reason::Server))), [], "already reported");
     assert_eq!(fixture.poll(5, Ok(listing(&[]))), [ListingEvent::Recovered { failed: 4, is_account_wide: false }]);
     assert_eq!(fixture.poll(6, Err(failure(Reason::Server))), [ListingEvent::Failing(failure(Reason::Server))]);
 }
 
 #[test]
-fn a_listing_that_is_too_old_is_served_no_more_even_if_no_poll_comes() {
+fn a_stale_listing_is_not_served_even_without_another_poll() {
     let mut fixture = Fixture::new();
     fixture.poll(0, Ok(listing(&[("a", "AVAILABLE")])));
     assert_eq!(fixture.served(900), Some(1));
     assert_eq!(fixture.served(901), None);
     assert_eq!(fixture.state.next_expiry(fixture.start), Some(fixture.start + MAX_STALENESS));
     let events = fixture.poll(901, Err(failure(Reason::Server)));
-    assert_eq!(events[1], ListingEvent::Dropped { peerings: 1, cause: Cause::TooOld });
+    assert_eq!(events[1], ListingEvent::Dropped { peerings: 1, cause: DropCause::Stale });
     assert_eq!(fixture.state.next_expiry(fixture.start), None);
 }
 
@@ -113,13 +113,13 @@ fn the_second_404_in_a_row_drops_the_listing() {
     assert_eq!(fixture.served(180), Some(1));
     assert_eq!(
         fixture.poll(240, Err(failure(Reason::NotFound))),
-        [ListingEvent::Dropped { peerings: 1, cause: Cause::Gone }]
+        [ListingEvent::GroupMissing, ListingEvent::Dropped { peerings: 1, cause: DropCause::GroupMissing }]
     );
     assert_eq!(fixture.served(240), None);
 }
 
 #[test]
-fn differences_between_listings_are_told() {
+fn differences_between_listings_are_reported() {
     let mut fixture = Fixture::new();
     let failed = listing(&[("b", "FAILED")]).peerings.remove(0);
     let first = fixture.poll(0, Ok(listing(&[("a", "AVAILABLE"), ("b", "FAILED")])));
@@ -128,21 +128,21 @@ fn differences_between_listings_are_told() {
     let peering = |id: &str, status: &str| listing(&[(id, status)]).peerings.remove(0);
     let changed = ListingEvent::Changed { from: "AVAILABLE".into(), to: peering("a", "FAILED") };
     let expected =
-        [changed, ListingEvent::Appeared(peering("c", "INITIATING")), ListingEvent::Vanished(peering("b", "FAILED"))];
+        [changed, ListingEvent::Added(peering("c", "INITIATING")), ListingEvent::Removed(peering("b", "FAILED"))];
     assert_eq!(events, expected);
 }
 
 #[test]
-fn an_empty_listing_after_a_full_one_is_believed_and_told() {
+fn an_empty_listing_replaces_a_full_one_and_is_reported() {
     let mut fixture = Fixture::new();
     fixture.poll(0, Ok(listing(&[("a", "AVAILABLE")])));
     let events = fixture.poll(60, Ok(listing(&[])));
-    assert!(events.contains(&ListingEvent::Emptied { peerings: 1 }));
+    assert!(events.contains(&ListingEvent::Emptied(1)));
     assert_eq!(fixture.served(60), Some(0));
 }
 
 #[test]
-fn a_poll_of_a_target_that_is_watched_no_more_changes_nothing() {
+fn a_poll_of_a_removed_listing_changes_nothing() {
     let mut fixture = Fixture::new();
     fixture.key.provider = Provider::Gcp;
     assert_eq!(fixture.poll(0, Ok(listing(&[("a", "AVAILABLE")]))), []);
@@ -150,11 +150,11 @@ fn a_poll_of_a_target_that_is_watched_no_more_changes_nothing() {
 }
 
 #[test]
-fn exchanges_are_counted() {
+fn requests_are_counted() {
     let mut fixture = Fixture::new();
     for code in ["401", "200", "200"] {
         let rate_limit = (code == "200").then_some(RateLimit { limit: 2000, remaining: 1999 });
-        let exchange = RequestRecord {
+        let request = RequestRecord {
             group: Some(fixture.key.group.clone()),
             endpoint: "peers",
             code: code.to_owned(),
@@ -163,12 +163,12 @@ fn exchanges_are_counted() {
             retry_after: None,
             ends: None,
         };
-        fixture.state.record_exchange("main", exchange);
+        fixture.state.record_request("main", request);
     }
     let api = &fixture.state.api[&("main".to_owned(), "peers")];
     assert_eq!(api.requests, BTreeMap::from([("200".to_owned(), 2), ("401".to_owned(), 1)]));
     assert_eq!(api.durations.counts, [0, 0, 3, 0, 0, 0, 0, 0, 0]);
-    let gone = RequestRecord {
+    let removed = RequestRecord {
         endpoint: "peers",
         group: Some("64c0ffee0000000000000009".parse().unwrap()),
         code: "200".to_owned(),
@@ -177,27 +177,27 @@ fn exchanges_are_counted() {
         retry_after: None,
         ends: None,
     };
-    fixture.state.record_exchange("main", gone);
-    assert_eq!(fixture.state.rate_limits.len(), 1, "not of a group that is watched no more");
+    fixture.state.record_request("main", removed);
+    assert_eq!(fixture.state.rate_limits.len(), 1, "a removed group has none");
     let key = ("main".to_owned(), "peers", Some(fixture.key.group.clone()));
     assert_eq!(fixture.state.rate_limits[&key].remaining, 1999);
 }
 
 #[test]
-fn a_target_that_nobody_polls_any_more_is_overdue() {
+fn a_listing_that_is_not_polled_becomes_overdue() {
     let mut fixture = Fixture::new();
     let start = fixture.start;
     let overdue = |state: &State, seconds| state.overdue(start + Duration::from_secs(seconds));
-    assert_eq!(overdue(&fixture.state, 1000), (0, 0), "nobody polls it yet");
-    fixture.state.begin(&fixture.key, start);
-    assert_eq!((overdue(&fixture.state, 300), overdue(&fixture.state, 301)), ((0, 0), (0, 1)), "it was never polled");
+    assert_eq!(overdue(&fixture.state, 1000), (0, 0), "not scheduled yet");
+    fixture.state.ensure_due(&fixture.key, start);
+    assert_eq!((overdue(&fixture.state, 300), overdue(&fixture.state, 301)), ((0, 0), (0, 1)), "never polled");
     fixture.poll(60, Ok(listing(&[])));
-    fixture.state.begin(&fixture.key, start);
+    fixture.state.ensure_due(&fixture.key, start);
     assert_eq!((overdue(&fixture.state, 360), overdue(&fixture.state, 361)), ((0, 0), (0, 1)));
 }
 
 #[test]
-fn an_account_that_nobody_looks_after_and_a_discovery_that_does_not_come_are_overdue() {
+fn an_account_without_heartbeats_or_discoveries_becomes_overdue() {
     let start = Instant::now();
     let discovery = |due| AccountState {
         discovery: Some(DiscoveryState { due, ..DiscoveryState::default() }),
@@ -205,7 +205,7 @@ fn an_account_that_nobody_looks_after_and_a_discovery_that_does_not_come_are_ove
     };
     let accounts = [
         ("new", AccountState::default()),
-        ("forgotten", AccountState { looked_after: Some(start), ..AccountState::default() }),
+        ("stopped", AccountState { last_heartbeat: Some(start), ..AccountState::default() }),
         ("due", discovery(Some(start + Duration::from_secs(600)))),
         ("first", discovery(None)),
     ];

@@ -86,14 +86,14 @@ fn the_number_of_series_is_as_documented() {
     let discovery = Some(DiscoveryState::new(interval));
     let account = AccountState { token: Some(TokenState::default()), discovery, ..AccountState::default() };
     let accounts = [("main".to_owned(), account)].into();
-    let groups = [(group.clone(), GroupState::listed("main", ""))].into();
+    let groups = [(group.clone(), GroupState::configured("main", ""))].into();
     let mut state = State::new(interval, interval, SystemTime::now(), accounts, groups, keys.clone());
     let available =
         Peering { id: "64c0ffee00000000000000a1".to_owned(), status: "AVAILABLE".to_owned(), ..Peering::default() };
     let failed = Peering { status: "FAILED".to_owned(), error: Some("REJECTED".to_owned()), ..available.clone() };
     for (key, peerings) in keys.iter().zip([vec![available], vec![failed], vec![]]) {
         let listing = Listing { peerings, duplicates: 0 };
-        state.record(
+        state.record_poll(
             key,
             PollResult { ended: now, due: now, ended_at: SystemTime::now(), duration: interval, outcome: Ok(listing) },
         );
@@ -103,7 +103,7 @@ fn the_number_of_series_is_as_documented() {
     for (endpoint, group) in endpoints.clone() {
         let (code, duration) = ("200".to_owned(), interval);
         let exchange = RequestRecord { endpoint, group, code, duration, rate_limit, retry_after: None, ends: None };
-        state.record_exchange("main", exchange);
+        state.record_request("main", exchange);
     }
 
     let series = render(&state, now);

@@ -16,18 +16,18 @@ use crate::markdown::{keys, read, section};
 fn state() -> State {
     let target = |provider| ListingKey { group: "5e57d85c854180642f784401".parse().unwrap(), provider };
     let (aws, azure) = (target(Provider::Aws), target(Provider::Azure));
-    let groups = BTreeMap::from([(aws.group.clone(), GroupState::listed("main", "payments"))]);
+    let groups = BTreeMap::from([(aws.group.clone(), GroupState::configured("main", "payments"))]);
     let (minute, wall, now) = (Duration::from_secs(60), std::time::SystemTime::now(), std::time::Instant::now());
     let mut state = State::new(minute, minute * 15, wall, BTreeMap::new(), groups, [aws.clone(), azure.clone()]);
     let poll = |outcome| PollResult { ended: now, ended_at: wall, duration: minute, due: now, outcome };
-    state.record(&aws, poll(Ok(Listing { peerings: vec![Peering::default()], duplicates: 0 })));
+    state.record_poll(&aws, poll(Ok(Listing { peerings: vec![Peering::default()], duplicates: 0 })));
     let failure = Failure {
         reason: Reason::Server,
         message: String::new(),
         advice: Reason::Server.advice(),
         is_account_wide: false,
     };
-    state.record(&azure, poll(Err(failure)));
+    state.record_poll(&azure, poll(Err(failure)));
     state
 }
 

@@ -134,7 +134,7 @@ fn hostile_answers_forge_no_line_of_the_log() {
     let exporter = Exporter::of(folder.path(), &atlas);
     let change = serde_json::json!({"status": forged, "error": forged});
     atlas.tell(&format!("groups/{GROUP}/peers/64c0ffee00000000000000a1"), &change.to_string());
-    exporter.process.word_after("a peering changed");
+    exporter.process.word_after("peering changed");
     for body in [
         serde_json::json!({"error": 500, "errorCode": forged, "detail": forged, "reason": forged}).to_string(),
         serde_json::json!({"results": [{"id": {forged: 1}}]}).to_string(),
@@ -151,7 +151,7 @@ fn hostile_answers_forge_no_line_of_the_log() {
         assert_eq!(crate::http::ask(&atlas.address, "DELETE", "/simulator/faults", "").status, 200);
     }
     let log = exporter.process.terminate().stderr;
-    assert!(log.contains("polls fail"), "{log}");
+    assert!(log.contains("polls failing"), "{log}");
     for line in log.split('\n').filter(|line| !line.is_empty()) {
         assert!(line.starts_with("20") && line.split(' ').next().unwrap().ends_with('Z'), "forged: {line:?}\n{log}");
         assert!(!line.contains(char::is_control), "{line:?}");

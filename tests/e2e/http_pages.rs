@@ -103,7 +103,7 @@ fn an_exporter_whose_atlas_is_silent_is_healthy_but_not_ready_and_says_so_on_its
     let exporter = Exporter::start(folder.path(), []);
     assert_eq!(get(&exporter.address, "/-/healthy").text(), "healthy\n");
     let ready = get(&exporter.address, "/-/ready");
-    assert_eq!((ready.status, ready.text()), (503, "not ready: 3 of 3 listings were not polled yet\n"));
+    assert_eq!((ready.status, ready.text()), (503, "not ready: 3 of 3 listings have not been polled yet\n"));
     let page = exporter.page();
     for family in ["success", "last_success_timestamp_seconds"] {
         for provider in ["AWS", "AZURE", "GCP"] {

@@ -35,7 +35,7 @@ fn every_line_of_a_json_log_is_an_object_with_time_level_and_message() {
     atlas.tell(&format!("groups/{GROUP}/peers/64c0ffee00000000000000a1"), r#"{"status": "FAILED", "error": "a\nb"}"#);
     let path = format!("/simulator/groups/{GROUP}/peers/64c0ffee00000000000000b1");
     assert_eq!(ask(&atlas.address, "DELETE", &path, "").status, 200);
-    for event in ["a peering changed", "a peering is gone", "polls fail"] {
+    for event in ["peering changed", "peering removed", "polls failing"] {
         exporter.process.wait_for_log(event, |log| log.contains(event).then_some(()));
     }
     let ended = exporter.process.terminate();
@@ -62,7 +62,7 @@ fn a_level_hides_what_is_less_serious() {
     write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments")]));
     let once = |level: &str| run(exporter(folder.path(), ["once", &format!("--log.level={level}")]));
     let [debug, info, warn] = ["debug", "info", "warn"].map(once);
-    assert!(debug.stderr.contains("DEBUG asked Atlas") && info.stderr.contains(" INFO a peering is not available"));
+    assert!(debug.stderr.contains("DEBUG request to Atlas") && info.stderr.contains(" INFO peering not available"));
     assert!(!info.stderr.contains("DEBUG"), "{}", info.stderr);
     assert_eq!((warn.status, warn.stderr.as_str()), (Some(0), ""), "nothing went wrong, so nothing is told");
 }

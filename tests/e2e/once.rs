@@ -38,7 +38,7 @@ fn once_fails_when_a_group_is_missing_and_still_prints_the_others() {
         assert!(ended.stdout.contains(&poll_success(GROUP, provider, 1)), "{}", ended.stdout);
         assert!(ended.stdout.contains(&poll_success(MISSING, provider, 0)), "{}", ended.stdout);
         let reasons: Vec<&str> =
-            ended.stderr.lines().filter(|line| line.contains(provider) && line.contains("polls fail")).collect();
+            ended.stderr.lines().filter(|line| line.contains(provider) && line.contains("polls failing")).collect();
         let [reason] = reasons.as_slice() else { panic!("one line for each target: {}", ended.stderr) };
         for word in [" WARN ", MISSING, "typo", "404", "not_found"] {
             assert!(reason.contains(word), "{word}: {reason}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use atlas_simulator::{Effect, Endpoint, Fault, Group, Peering, Provider, StatusFault};
-use mongodbatlas_peering_exporter::{collector::roster::once, config::PollConfig, shard::Shard};
+use mongodbatlas_peering_exporter::{collector::once, config::PollConfig, shard::Shard};
 
 use tokio::time::sleep;
 
@@ -201,7 +201,10 @@ async fn an_exporter_is_ready_when_the_groups_are_known_and_polled_and_stays_rea
     let config = atlas.service_account(quick());
     let rig = Rig::of(atlas, config).await;
     let (status, body) = get(rig.exporter, "/-/ready").await;
-    assert_eq!((status, body.as_str()), (503, "not ready: the groups of 1 of 1 accounts are not known yet\n"));
+    assert_eq!(
+        (status, body.as_str()),
+        (503, "not ready: the projects of 1 of 1 accounts have not been discovered yet\n")
+    );
     rig.until("polls", |page| watched(page) == 2).await;
     rig.until("every poll", |page| polled(page, &id(1)) == 3 && polled(page, &id(2)) == 3).await;
     assert_eq!(get(rig.exporter, "/-/ready").await, (200, "ready\n".to_owned()));

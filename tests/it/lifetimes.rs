@@ -178,7 +178,7 @@ async fn ready_means_that_every_target_was_polled_once_and_stays() {
     let rig = Rig::on(atlas, PollConfig { deadline: Duration::from_millis(900), ..quick() }).await;
     let (status, body) = get(rig.exporter, "/-/ready").await;
     assert_eq!(status, 503);
-    assert!(body.starts_with("not ready: ") && body.ends_with(" of 6 listings were not polled yet\n"), "{body}");
+    assert!(body.starts_with("not ready: ") && body.ends_with(" of 6 listings have not been polled yet\n"), "{body}");
     assert_eq!(get(rig.exporter, "/-/healthy").await.0, 200);
     let polled = |page: &Page| page.all("mongodbatlas_peering_polls_total", &[]).iter().all(|polls| polls.value > 0.0);
     rig.until("a poll of every target", polled).await;

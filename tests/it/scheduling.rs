@@ -8,15 +8,14 @@ use std::{
 use atlas::{Client, Provider};
 use atlas_simulator::{Effect, Fault, Request, StatusFault};
 use mongodbatlas_peering_exporter::{
-    collector::roster::{initial_state, once},
-    collector::{self, AccountSettings, DiscoverySettings, PollSchedule, RateLimitBackoffs},
+    collector::{
+        AccountSettings, AccountTask, DiscoverySettings, PollSchedule, RateLimitBackoffs, initial_state, once,
+    },
     config::PollConfig,
     shard::Shard,
+    state::SharedState,
 };
-use tokio::{
-    sync::watch,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
 use crate::rig::{Atlas, GROUP, Rig, quick};
 
@@ -225,20 +224,20 @@ async fn the_exporter_ends_at_once_while_polls_hang() {
 #[tokio::test]
 async fn a_panic_in_a_task_ends_the_watch_instead_of_freezing_its_targets() {
     let atlas = Atlas::start(&groups(1, "")).await;
-    let state = watch::Sender::new(initial_state(&atlas.service_account(quick()), Shard::WHOLE));
+    let state = SharedState::new(initial_state(&atlas.service_account(quick()), Shard::WHOLE));
     let account = AccountSettings {
         name: "main".to_owned(),
         client: Arc::new(Client::new(atlas.settings(), |_| {}).unwrap()),
-        pauses: Arc::new(RateLimitBackoffs::new(quick().interval)),
+        backoffs: Arc::new(RateLimitBackoffs::new(quick().interval)),
         discovery: Some(DiscoverySettings {
             organization: None,
             interval: quick().interval,
             providers: vec![Provider::Aws],
             selects: Box::new(|_| panic!("a fault of ours")),
         }),
-        asks_for_containers: false,
+        reads_containers: false,
     };
-    let pace = PollSchedule { interval: quick().interval, deadline: quick().deadline, concurrency: 1 };
-    let end = timeout(Duration::from_secs(20), collector::watch(account, pace, state)).await.unwrap();
+    let schedule = PollSchedule { interval: quick().interval, deadline: quick().deadline, concurrency: 1 };
+    let end = timeout(Duration::from_secs(20), AccountTask::new(account, schedule, state).run()).await.unwrap();
     assert!(end.unwrap_err().is_panic());
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use mongodbatlas_peering_exporter::{collector::roster::once, metrics::render, shard::Shard};
+use mongodbatlas_peering_exporter::{collector::once, metrics::render, shard::Shard};
 
 use crate::{
     page::Page,

@@ -16,7 +16,7 @@ impl Fixture {
     fn new() -> Self {
         let console = Some("https://cloud.mongodb.com".to_owned());
         let account = AccountState { console, ..AccountState::default() };
-        let groups = BTreeMap::from([(target(Provider::Aws).group, GroupState::listed("main", "payments"))]);
+        let groups = BTreeMap::from([(target(Provider::Aws).group, GroupState::configured("main", "payments"))]);
         let accounts = BTreeMap::from([("main".to_owned(), account)]);
         let targets = Provider::ALL.map(target);
         Self { state: State::new(MINUTE, MINUTE * 15, wall(0), accounts, groups, targets), start: Instant::now() }
@@ -26,7 +26,8 @@ impl Fixture {
         let ended = self.start + Duration::from_secs(seconds);
         let outcome = outcome.map(|peerings| Listing { peerings, duplicates: 0 });
         let (duration, due) = (Duration::ZERO, ended + MINUTE);
-        self.state.record(&target(provider), PollResult { ended, ended_at: wall(seconds), duration, due, outcome });
+        self.state
+            .record_poll(&target(provider), PollResult { ended, ended_at: wall(seconds), duration, due, outcome });
     }
 
     /// The page so many seconds after the start.
@@ -112,7 +113,7 @@ fn an_account_that_cannot_discover_is_told() {
     account.discovery = Some(DiscoveryState::new(MINUTE));
     account.refused = true;
     fixture.state.record_discovery("main", Err(failure()), &Provider::ALL, wall(0));
-    fixture.state.config_is_good = false;
+    fixture.state.last_reload_ok = false;
     let page = fixture.page(0, "");
     for said in ["Atlas refuses the credential", "may be others by now", "never succeeded", "The config has faults"] {
         assert!(page.contains(said), "{said}: {page}");

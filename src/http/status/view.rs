@@ -172,7 +172,7 @@ impl<'a> View<'a> {
         let accounts = state.accounts.iter();
         let accounts = accounts.map(|(name, known)| Account::new(name, known, state, on_the_clock)).collect();
         let shard = (state.shard_index, state.shard_count);
-        Self { made: Time(wall), stuck, shard, config_is_good: state.config_is_good, peerings, targets, accounts }
+        Self { made: Time(wall), stuck, shard, config_is_good: state.last_reload_ok, peerings, targets, accounts }
     }
 }
 

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
-use crate::state::{AccountState, DiscoveryState, PollResult};
+use crate::state::{AccountState, Candidate, ListingKey, PollResult};
 use atlas::Reason;
 
 struct Fixture {
@@ -17,7 +17,7 @@ impl Fixture {
             ..AccountState::default()
         };
         let accounts = [("a".to_owned(), discovers()), ("b".to_owned(), discovers())];
-        let groups = BTreeMap::from([(id(0), GroupState::listed("a", "mine"))]);
+        let groups = BTreeMap::from([(id(0), GroupState::configured("a", "mine"))]);
         let listings = [ListingKey { group: id(0), provider: Provider::Aws }];
         let (minute, now) = (Duration::from_secs(60), SystemTime::UNIX_EPOCH);
         let state = State::new(minute, minute * 15, now, accounts.into(), groups, listings);
@@ -33,7 +33,7 @@ impl Fixture {
         self.discover("a", Ok(groups.into_iter().map(found).collect()))
     }
 
-    fn watched(&self) -> Vec<u8> {
+    fn polled(&self) -> Vec<u8> {
         (0..100).filter(|n| self.state.groups.contains_key(&id(*n))).collect()
     }
 
@@ -58,17 +58,21 @@ fn failure(reason: Reason) -> Failure {
     Failure { reason, message: String::new(), advice: reason.advice(), is_account_wide: false }
 }
 
-fn left(n: u8) -> DiscoveryEvent {
-    DiscoveryEvent::GroupRemoved { group: id(n), name: format!("g{n}") }
+fn added(n: u8) -> DiscoveryEvent {
+    DiscoveryEvent::GroupAdded(id(n), format!("g{n}"))
+}
+
+fn removed(n: u8) -> DiscoveryEvent {
+    DiscoveryEvent::GroupRemoved(id(n), format!("g{n}"))
 }
 
 #[test]
-fn what_is_found_is_watched_with_its_name_and_organization() {
+fn a_found_group_is_polled_with_its_name_and_organization() {
     let mut fixture = Fixture::new();
-    assert_eq!(fixture.find([1, 2]), [1, 2].map(|n| DiscoveryEvent::Appeared(id(n))));
+    assert_eq!(fixture.find([1, 2]), [1, 2].map(added));
     let group = &fixture.state.groups[&id(1)];
     assert_eq!((group.account.as_str(), group.name.as_str(), group.org_id.as_str()), ("a", "g1", "5f0"));
-    let listings: Vec<_> = fixture.state.targets_of("a").cloned().collect();
+    let listings: Vec<_> = fixture.state.listings_of("a").cloned().collect();
     assert_eq!(listings.len(), 3);
     assert!(listings.contains(&ListingKey { group: id(1), provider: Provider::Gcp }));
     assert_eq!(fixture.find([1, 2]), []);
@@ -76,21 +80,21 @@ fn what_is_found_is_watched_with_its_name_and_organization() {
 }
 
 #[test]
-fn a_group_is_gone_after_the_second_listing_without_it() {
+fn two_discoveries_without_a_group_remove_it() {
     let mut fixture = Fixture::new();
     fixture.find([1, 2, 3]);
     assert_eq!(fixture.find([1, 2]), []);
-    assert_eq!(fixture.find([1, 2, 3]), [], "it was a mistake");
+    assert_eq!(fixture.find([1, 2, 3]), [], "the list lacked it by mistake");
     assert_eq!(fixture.find([1, 2]), []);
-    assert_eq!(fixture.watched(), [0, 1, 2, 3]);
-    assert_eq!(fixture.find([1, 2]), [left(3)]);
-    assert_eq!(fixture.watched(), [0, 1, 2]);
-    assert_eq!(fixture.state.targets_of("a").count(), 3);
-    assert_eq!(fixture.find([1, 2, 3]), [DiscoveryEvent::Appeared(id(3))]);
+    assert_eq!(fixture.polled(), [0, 1, 2, 3]);
+    assert_eq!(fixture.find([1, 2]), [removed(3)]);
+    assert_eq!(fixture.polled(), [0, 1, 2]);
+    assert_eq!(fixture.state.listings_of("a").count(), 3);
+    assert_eq!(fixture.find([1, 2, 3]), [added(3)]);
 }
 
 #[test]
-fn a_failure_changes_nothing_and_is_told_once() {
+fn a_failed_discovery_changes_nothing_and_is_reported_once() {
     let mut fixture = Fixture::new();
     fixture.find([1, 2, 3]);
     assert_eq!(fixture.find([1, 2]), []);
@@ -98,67 +102,67 @@ fn a_failure_changes_nothing_and_is_told_once() {
     assert_eq!(failed, [DiscoveryEvent::Failing(failure(Reason::Server))]);
     assert_eq!(fixture.discover("a", Err(failure(Reason::Server))), []);
     assert!(!fixture.discovery().succeeded());
-    assert_eq!((fixture.discovery().last_success, fixture.watched().len()), (Some(at(2)), 4));
+    assert_eq!((fixture.discovery().last_success, fixture.polled().len()), (Some(at(2)), 4));
     assert_eq!(fixture.discovery().failures, BTreeMap::from([(Reason::Server, 2)]));
-    assert_eq!(fixture.find([1, 2]), [DiscoveryEvent::Recovered { failed: 2 }, left(3)]);
+    assert_eq!(fixture.find([1, 2]), [DiscoveryEvent::Recovered(2), removed(3)]);
     assert!(fixture.discovery().succeeded());
 }
 
 #[test]
-fn losing_more_than_half_is_held_back_until_another_listing_says_the_same() {
+fn losing_more_than_half_of_the_groups_needs_confirmation_by_the_next_discovery() {
     let mut fixture = Fixture::new();
     fixture.find([1, 2, 3, 4]);
     assert_eq!(fixture.find([1, 2]), [], "half is not more than half");
     assert_eq!(fixture.find([1, 2, 3, 4]), []);
-    let held_back = DiscoveryEvent::HeldBack { missing: 3, known: 4 };
-    assert_eq!(fixture.find([1, 9]), [DiscoveryEvent::Appeared(id(9)), held_back]);
-    assert_eq!(fixture.watched(), [0, 1, 2, 3, 4, 9]);
+    let unconfirmed = DiscoveryEvent::Unconfirmed { missing: 3, known: 4 };
+    assert_eq!(fixture.find([1, 9]), [added(9), unconfirmed]);
+    assert_eq!(fixture.polled(), [0, 1, 2, 3, 4, 9]);
     assert!(!fixture.discovery().succeeded());
     assert_eq!(fixture.discovery().last_success, Some(at(3)));
-    assert_eq!(fixture.find([1, 9]), [left(2), left(3), left(4)]);
+    assert_eq!(fixture.find([1, 9]), [removed(2), removed(3), removed(4)]);
     assert!(fixture.discovery().succeeded());
-    assert_eq!(fixture.watched(), [0, 1, 9]);
+    assert_eq!(fixture.polled(), [0, 1, 9]);
 }
 
 #[test]
-fn a_listing_that_is_held_back_counts_for_nothing_if_the_next_is_whole() {
+fn an_unconfirmed_discovery_is_forgotten_if_the_next_is_complete() {
     let mut fixture = Fixture::new();
     fixture.find([1, 2, 3, 4]);
     assert_eq!(fixture.find([1, 2, 3]), []);
-    assert_eq!(fixture.find([]), [DiscoveryEvent::HeldBack { missing: 4, known: 4 }]);
+    assert_eq!(fixture.find([]), [DiscoveryEvent::Unconfirmed { missing: 4, known: 4 }]);
     fixture.discover("a", Err(failure(Reason::Timeout)));
-    assert_eq!(fixture.find([1, 2, 3, 4]), [DiscoveryEvent::Recovered { failed: 1 }]);
+    assert_eq!(fixture.find([1, 2, 3, 4]), [DiscoveryEvent::Recovered(1)]);
     assert_eq!(fixture.find([1, 2, 3]), [], "4 is missing for the first time again");
-    assert_eq!(fixture.find([]), [DiscoveryEvent::HeldBack { missing: 4, known: 4 }]);
-    assert_eq!(fixture.find([1, 2, 3]), [left(4)], "it was missing twice in listings that count");
+    assert_eq!(fixture.find([]), [DiscoveryEvent::Unconfirmed { missing: 4, known: 4 }]);
+    assert_eq!(fixture.find([1, 2, 3]), [removed(4)], "it was missing from two discoveries that count");
 }
 
 #[test]
-fn what_is_missing_only_in_the_second_listing_is_missing_for_the_first_time() {
+fn a_group_that_only_the_confirming_discovery_lacks_has_one_miss() {
     let mut fixture = Fixture::new();
     fixture.find([1, 2, 3, 4]);
     fixture.find([1]);
-    assert_eq!(fixture.find([]), [left(2), left(3), left(4)]);
-    assert_eq!(fixture.watched(), [0, 1]);
-    assert_eq!(fixture.find([]), [DiscoveryEvent::HeldBack { missing: 1, known: 1 }]);
-    assert_eq!(fixture.find([]), [left(1)]);
+    assert_eq!(fixture.find([]), [removed(2), removed(3), removed(4)]);
+    assert_eq!(fixture.polled(), [0, 1]);
+    assert_eq!(fixture.find([]), [DiscoveryEvent::Unconfirmed { missing: 1, known: 1 }]);
+    assert_eq!(fixture.find([]), [removed(1)]);
 }
 
 #[test]
-fn a_group_of_the_config_stays_and_keeps_its_name() {
+fn a_configured_group_stays_and_keeps_its_name() {
     let mut fixture = Fixture::new();
     fixture.find([0, 1]);
     let group = &fixture.state.groups[&id(0)];
     assert_eq!((group.name.as_str(), group.org_id.as_str()), ("mine", "5f0"));
-    assert!(fixture.state.targets_of("a").any(|key| key.provider == Provider::Aws), "and its providers");
+    assert!(fixture.state.listings_of("a").any(|key| key.provider == Provider::Aws), "and its providers");
     for _ in 0..3 {
         fixture.find([1]);
     }
-    assert_eq!(fixture.watched(), [0, 1]);
+    assert_eq!(fixture.polled(), [0, 1]);
 }
 
 #[test]
-fn a_group_that_is_called_otherwise_now_has_its_new_name() {
+fn a_renamed_group_gets_its_new_name() {
     let mut fixture = Fixture::new();
     fixture.find([1]);
     fixture.discover("a", Ok(vec![atlas::Group { name: "renamed".to_owned(), ..found(1) }]));
@@ -166,27 +170,27 @@ fn a_group_that_is_called_otherwise_now_has_its_new_name() {
 }
 
 #[test]
-fn a_group_of_two_accounts_stays_with_the_first_that_has_it() {
+fn a_group_of_two_accounts_stays_with_the_first_that_found_it() {
     let mut fixture = Fixture::new();
     fixture.find([1]);
-    assert_eq!(fixture.discover("b", Ok(vec![found(0), found(1), found(2)])), [DiscoveryEvent::Appeared(id(2))]);
+    assert_eq!(fixture.discover("b", Ok(vec![found(0), found(1), found(2)])), [added(2)]);
     assert_eq!(fixture.state.account_of(&id(1)), Some("a"));
     fixture.find([5]);
     fixture.find([5]);
-    assert_eq!(fixture.discover("b", Ok(vec![found(1), found(2)])), [DiscoveryEvent::Appeared(id(1))]);
-    assert_eq!(fixture.state.account_of(&id(1)), Some("b"), "the first sees it no more");
+    assert_eq!(fixture.discover("b", Ok(vec![found(1), found(2)])), [added(1)]);
+    assert_eq!(fixture.state.account_of(&id(1)), Some("b"), "the first no longer finds it");
 }
 
 #[test]
-fn an_account_without_any_group_is_told_once() {
+fn an_account_without_groups_is_reported_once() {
     let mut fixture = Fixture::new();
     assert_eq!(fixture.discover("b", Ok(Vec::new())), [DiscoveryEvent::NoGroups]);
     assert_eq!(fixture.discover("b", Ok(Vec::new())), []);
-    assert_eq!(fixture.find([]), [], "this one has a group of the config");
+    assert_eq!(fixture.find([]), [], "this account has a configured group");
 }
 
 #[test]
-fn ready_is_when_every_account_was_asked_and_every_target_polled_and_it_stays() {
+fn the_state_is_ready_once_groups_are_known_and_polled_and_stays_ready() {
     let mut fixture = Fixture::new();
     assert_eq!(fixture.state.pending(), (2, 1));
     for _ in 0..3 {
@@ -196,97 +200,99 @@ fn ready_is_when_every_account_was_asked_and_every_target_polled_and_it_stays() 
     fixture.find([1]);
     assert_eq!(fixture.state.pending(), (0, 2));
     assert!(!fixture.state.is_ready());
-    for key in fixture.state.targets_of("a").cloned().collect::<Vec<_>>() {
+    for key in fixture.state.listings_of("a").cloned().collect::<Vec<_>>() {
         let outcome = Err(failure(Reason::Dns));
         let (ended, duration) = (std::time::Instant::now(), Duration::ZERO);
-        fixture.state.record(&key, PollResult { ended, due: ended, ended_at: at(9), duration, outcome });
+        fixture.state.record_poll(&key, PollResult { ended, due: ended, ended_at: at(9), duration, outcome });
     }
     assert!(fixture.state.is_ready());
     fixture.find([1, 2]);
-    assert!(fixture.state.is_ready(), "a group that appears later does not make it unready");
+    assert!(fixture.state.is_ready(), "a group added later does not make it unready");
 }
 
-/// The state after a config that lists none of the groups, which these accounts may discover.
-fn reload(fixture: Fixture, heirs: &[&str]) -> Fixture {
+/// The state after a reload that lists no group; these accounts may discover them.
+fn reload(fixture: Fixture, accounts: &[&str]) -> Fixture {
     let mut after = Fixture::new();
     after.state.groups.clear();
     after.state.listings.clear();
-    let heirs: Vec<_> = heirs.iter().map(|account| ((*account).to_owned(), vec![Provider::Aws])).collect();
-    after.state.inherit(fixture.state, |_, _, _| heirs.clone());
+    let candidate = |account: &&str| Candidate { account: (*account).to_owned(), providers: vec![Provider::Aws] };
+    let candidates: Vec<_> = accounts.iter().map(candidate).collect();
+    let candidates = fixture.state.groups.keys().map(|id| (id.clone(), candidates.clone())).collect();
+    after.state.carry_over(fixture.state, &candidates);
     Fixture { seconds: fixture.seconds, ..after }
 }
 
 fn unlisted(n: u8) -> DiscoveryEvent {
-    DiscoveryEvent::GroupUnlisted { group: id(n), name: "mine".to_owned() }
+    DiscoveryEvent::GroupUnlisted(id(n), "mine".to_owned())
 }
 
 #[test]
-fn a_group_that_is_listed_no_more_stays_until_the_discovery_told() {
+fn an_unlisted_group_stays_until_a_discovery_ends() {
     let mut fixture = reload(Fixture::new(), &["a"]);
     let aws = ListingKey { group: id(0), provider: Provider::Aws };
     assert!(fixture.state.listings.contains_key(&aws) && !fixture.state.is_settled("a"));
     assert_eq!(fixture.find([0]), []);
-    assert_eq!((fixture.watched(), fixture.state.is_settled("a")), (vec![0], true));
-    assert_eq!(fixture.state.groups[&id(0)].name, "g0", "the config names it no more");
-    assert_eq!(fixture.find([1]), [DiscoveryEvent::Appeared(id(1)), DiscoveryEvent::HeldBack { missing: 1, known: 1 }]);
+    assert_eq!((fixture.polled(), fixture.state.is_settled("a")), (vec![0], true));
+    assert_eq!(fixture.state.groups[&id(0)].name, "g0", "the config no longer names it");
+    assert_eq!(fixture.find([1]), [added(1), DiscoveryEvent::Unconfirmed { missing: 1, known: 1 }]);
 }
 
 #[test]
-fn a_group_that_is_listed_no_more_and_not_discovered_leaves() {
+fn an_unlisted_group_that_is_not_discovered_is_removed() {
     let mut fixture = Fixture::new();
     fixture.find([1, 2]);
     let mut fixture = reload(fixture, &["a"]);
     assert_eq!(fixture.find([1, 2]), [unlisted(0)], "one of three is not more than half");
-    assert_eq!(fixture.watched(), [1, 2]);
+    assert_eq!(fixture.polled(), [1, 2]);
 }
 
 #[test]
-fn an_empty_list_after_the_config_lists_nothing_more_is_held_back() {
+fn an_empty_discovery_after_unlisting_every_group_needs_confirmation() {
     let mut fixture = reload(Fixture::new(), &["a"]);
-    assert_eq!(fixture.find([]), [DiscoveryEvent::HeldBack { missing: 1, known: 1 }]);
-    assert_eq!(fixture.watched(), [0]);
+    assert_eq!(fixture.find([]), [DiscoveryEvent::Unconfirmed { missing: 1, known: 1 }]);
+    assert_eq!(fixture.polled(), [0]);
     assert_eq!(fixture.find([]), [unlisted(0), DiscoveryEvent::NoGroups]);
 }
 
 #[test]
-fn what_was_told_of_a_listed_group_is_known_when_it_is_listed_no_more() {
+fn an_unlisted_group_that_was_discovered_before_counts_as_discovered() {
     let mut fixture = Fixture::new();
     fixture.find([0, 1]);
     assert_eq!(fixture.state.groups[&id(0)].name, "mine");
     let mut fixture = reload(fixture, &["a", "b"]);
     assert_eq!((fixture.state.groups[&id(0)].name.as_str(), fixture.state.is_settled("a")), ("g0", true));
-    assert_eq!(fixture.find([1]), [], "one listing may lack it by mistake");
-    assert_eq!(fixture.find([1]), [left(0)]);
+    assert_eq!(fixture.find([1]), [], "a single list may lack it by mistake");
+    assert_eq!(fixture.find([1]), [removed(0)]);
 }
 
 #[test]
-fn a_group_waits_for_every_account_that_may_discover_it() {
+fn an_unlisted_group_waits_for_every_candidate() {
     let mut fixture = Fixture::new();
     fixture.find([1, 2]);
     let mut fixture = reload(fixture, &["a", "b"]);
-    assert_eq!(fixture.find([1, 2]), [], "the other has not told yet");
-    assert_eq!((fixture.watched(), fixture.state.is_settled("b")), (vec![0, 1, 2], false));
+    assert_eq!(fixture.find([1, 2]), [], "the other account has not reported yet");
+    assert_eq!((fixture.polled(), fixture.state.is_settled("b")), (vec![0, 1, 2], false));
     assert_eq!(fixture.discover("b", Ok(vec![found(0)])), []);
     assert_eq!((fixture.state.account_of(&id(0)), fixture.state.is_settled("b")), (Some("b"), true));
-    let listings: Vec<_> = fixture.state.targets_of("b").map(|key| key.provider).collect();
-    assert_eq!(listings, [Provider::Gcp], "what that account asks for");
+    let listings: Vec<_> = fixture.state.listings_of("b").map(|key| key.provider).collect();
+    assert_eq!(listings, [Provider::Gcp], "the providers of that account");
 }
 
 #[test]
-fn a_name_of_atlas_outlives_a_move_between_accounts() {
+fn the_name_from_atlas_survives_a_move_between_accounts() {
     let mut fixture = Fixture::new();
     fixture.find([1]);
     for _ in 0..2 {
         let mut after = Fixture::new();
-        after.state.groups = BTreeMap::from([(id(1), GroupState::listed("b", ""))]);
-        after.state.inherit(fixture.state, |_, _, _| Vec::new());
+        after.state.groups = BTreeMap::from([(id(1), GroupState::configured("b", ""))]);
+        after.state.carry_over(fixture.state, &BTreeMap::new());
         fixture = after;
         assert_eq!(fixture.state.groups[&id(1)].name, "g1");
     }
 }
 
 #[test]
-fn a_group_that_nobody_discovers_leaves_at_once() {
+fn an_unlisted_group_without_candidates_is_removed_at_once() {
     let fixture = reload(Fixture::new(), &[]);
-    assert!(fixture.watched().is_empty() && fixture.state.listings.is_empty());
+    assert!(fixture.polled().is_empty() && fixture.state.listings.is_empty());
 }

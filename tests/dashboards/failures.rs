@@ -41,7 +41,7 @@ async fn failures_stand_out_and_every_query_has_a_result() {
     ] {
         system.wait_for(&query(dashboard, title, letter), |answer| number(answer) == expected).await;
     }
-    // One project has peerings of an earlier poll, the other was never polled.
+    // The peerings of one group are those of an earlier poll, of the other none were ever known.
     system.wait_for(&query("exporter", "Targets by their last poll", 'B'), |answer| last(answer) == "3").await;
     assert_eq!(last(&system.ask(&query("exporter", "Targets by their last poll", 'C')).await), "3");
 

@@ -114,7 +114,7 @@ async fn a_second_replica_does_not_double_any_number() {
     assert_eq!(system.replicas.len(), 2);
     for (dashboard, title, series, expected) in [
         ("overview", "Peerings", 1, "2"),
-        // One project with three providers.
+        // Three providers of one group.
         ("exporter", "Freshness of every target", 3, ""),
         ("exporter", "Polls over time", 3, ""),
         ("overview", "Status over time", 2, ""),

@@ -1,4 +1,4 @@
-//! An Alertmanager that is told of alerts by the test itself, and notifies nobody.
+//! An Alertmanager that receives alerts from the test and sends no notifications.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +21,7 @@ pub(crate) struct Alertmanager {
 }
 
 impl Alertmanager {
-    /// With these inhibitions, and one of its own, by which it shows how far it is.
+    /// Starts it with these inhibitions, and another one that shows which alerts it has processed.
     pub(crate) fn start(mut inhibitions: Vec<Value>) -> Self {
         inhibitions.push(
             json!({"source_matchers": ["mark = source"], "target_matchers": ["mark = target"], "equal": ["number"]}),
@@ -40,24 +40,24 @@ impl Alertmanager {
         let program = Running::start(command);
         let address = program.word_after("msg=\"Listening on\" address=");
         let alertmanager = Self { address, _program: program, _folder: folder };
-        // It listens before it heeds any alert; those that come by then it takes in any order.
+        // It listens before it processes alerts, and processes those of that time in any order.
         alertmanager.catch_up("1");
         alertmanager
     }
 
-    /// The `case` and `row` of each of these alerts that is held back.
-    pub(crate) fn held_of(&self, alerts: Vec<BTreeMap<String, String>>) -> BTreeSet<(String, String)> {
+    /// Sends alerts, and returns the `case` and `row` of those that are inhibited.
+    pub(crate) fn inhibited(&self, alerts: Vec<BTreeMap<String, String>>) -> BTreeSet<(String, String)> {
         let posted = alerts.len();
         self.post(&alerts.into_iter().map(|labels| json!({"labels": labels})).collect());
         self.catch_up("2");
         let all = self.alerts("filter=row!%3D%22%22");
         assert_eq!(all.len(), posted);
         let text = |alert: &Value, label: &str| alert["labels"][label].as_str().unwrap().to_owned();
-        let held = all.iter().filter(|alert| alert["status"]["state"] == "suppressed");
-        held.map(|alert| (text(alert, "case"), text(alert, "row"))).collect()
+        let inhibited = all.iter().filter(|alert| alert["status"]["state"] == "suppressed");
+        inhibited.map(|alert| (text(alert, "case"), text(alert, "row"))).collect()
     }
 
-    /// Waits until it heeds what it was told by now: it heeds one alert after another.
+    /// Waits until it has processed all earlier alerts, which it does in order.
     fn catch_up(&self, number: &str) {
         let mark = |mark| json!({"labels": {"alertname": "Mark", "mark": mark, "number": number}});
         self.post(&json!([mark("source"), mark("target")]));
@@ -69,13 +69,13 @@ impl Alertmanager {
         let mut connection = Connection::open(&self.address);
         let headers = "Content-Type: application/json\r\nConnection: close\r\n";
         connection.send("POST", "/api/v2/alerts", headers, &alerts.to_string());
-        let answer = connection.receive("POST").unwrap();
-        assert_eq!(answer.status, 200, "{}", answer.text());
+        let response = connection.receive("POST").unwrap();
+        assert_eq!(response.status, 200, "{}", response.text());
     }
 
     fn alerts(&self, parameters: &str) -> Vec<Value> {
-        let answer = get(&self.address, &format!("/api/v2/alerts?{parameters}"));
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        answer.json().as_array().unwrap().clone()
+        let response = get(&self.address, &format!("/api/v2/alerts?{parameters}"));
+        assert_eq!(response.status, 200, "{}", response.text());
+        response.json().as_array().unwrap().clone()
     }
 }

@@ -1,8 +1,8 @@
-//! The way of an alert: from a simulated Atlas to a receiver of notifications, by the real exporter, Prometheus and
-//! Alertmanager with the shipped files, made faster by `prometheus/faster.sed`. A binary of its own, so that nothing
-//! else takes the processor meanwhile.
+//! Alerts from end to end: a simulated Atlas, the exporter, Prometheus, Alertmanager, and a receiver of notifications. The
+//! tests use the shipped files, made faster by `prometheus/faster.sed`. They are a separate binary, so that no other test
+//! competes for the processor.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod alertmanager;
 mod blindness;

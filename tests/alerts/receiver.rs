@@ -1,4 +1,4 @@
-//! Whom Alertmanager notifies.
+//! The receiver of Alertmanager's notifications.
 
 use std::{
     convert::Infallible,
@@ -17,14 +17,14 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-/// What was received, as `firing pager AtlasPeeringLost`, and the whole of it.
+/// A notification: its summary, such as `firing pager AtlasPeeringLost`, and its alerts.
 #[derive(Clone, Debug)]
 pub(crate) struct Notification {
     pub(crate) summary: String,
     pub(crate) alerts: Vec<Value>,
 }
 
-/// Both receivers of the example; it lives as long as the tests.
+/// Both receivers of the example. The server runs until the test process exits.
 pub(crate) struct Receiver {
     pub(crate) address: String,
     received: Arc<Mutex<Vec<Notification>>>,
@@ -44,7 +44,7 @@ impl Receiver {
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
                     let service = service_fn(|request| receive(request, shared.clone()));
-                    // Alertmanager may close the connection as it likes.
+                    // Alertmanager may close the connection at any time.
                     drop(http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service).await);
                 }
             });
@@ -56,7 +56,7 @@ impl Receiver {
         self.received.lock().unwrap().clone()
     }
 
-    /// One line for each notification, in their order.
+    /// One line per notification, in order.
     pub(crate) fn summaries(&self) -> Vec<String> {
         self.received().into_iter().map(|notification| notification.summary).collect()
     }

@@ -1,4 +1,4 @@
-//! The exporter, Prometheus and Alertmanager, for as long as a test lasts.
+//! The exporter, Prometheus and Alertmanager of one test.
 
 use std::{fs, path::Path, process::Command};
 
@@ -12,10 +12,10 @@ use crate::{
     receiver::Receiver,
 };
 
-/// The group whose peering breaks, and whose access is lost.
+/// The project whose peering fails, and which denies access.
 pub(crate) const SHOP: &str = "5e57d85c854180642f784401";
 
-/// Three groups, in which all is well.
+/// Three projects whose peerings are AVAILABLE.
 const SCENARIO: &str = "
 groups:
   - id: 5e57d85c854180642f784401
@@ -47,13 +47,13 @@ pub(crate) struct System {
     pub(crate) atlas: String,
     prometheus: String,
     alertmanager: String,
-    /// Prometheus is the last.
+    /// In the order of their start; Prometheus is last.
     programs: Vec<Running>,
     folder: TempDir,
 }
 
 impl System {
-    /// So many replicas of the exporter on one simulated Atlas in which all is well.
+    /// Starts replicas of the exporter that poll one simulated Atlas without failures.
     pub(crate) fn start(replicas: usize) -> Self {
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join("scenario.yaml"), SCENARIO).unwrap();
@@ -70,21 +70,21 @@ impl System {
             targets.push(replica.address(0));
             programs.push(replica);
         }
-        Self::watch(folder, programs, atlas, &targets)
+        Self::scrape(folder, programs, atlas, &targets)
     }
 
-    /// The demo as it is.
+    /// Starts the demo.
     pub(crate) fn demo() -> Self {
         let folder = TempDir::new().unwrap();
         let listen = ["demo", "--simulator.listen-address=127.0.0.1:0", "--web.listen-address=127.0.0.1:0"];
         let demo = Running::start(exporter(folder.path(), listen));
         let target = demo.address(0);
         let atlas = demo.word_after("break a peering: see http://").trim_end_matches("/simulator/").to_owned();
-        Self::watch(folder, vec![demo], atlas, &[target])
+        Self::scrape(folder, vec![demo], atlas, &[target])
     }
 
-    /// Starts the rest, and waits until everything was polled, scraped and evaluated.
-    fn watch(folder: TempDir, mut programs: Vec<Running>, atlas: String, targets: &[String]) -> Self {
+    /// Starts Prometheus and Alertmanager, and waits until the rules have been evaluated on scraped data.
+    fn scrape(folder: TempDir, mut programs: Vec<Running>, atlas: String, targets: &[String]) -> Self {
         let receiver = Receiver::start();
         let at = |name: &str| folder.path().join(name);
         let text = faster("alertmanager.example.yaml").replace("127.0.0.1:9095", &receiver.address);
@@ -93,21 +93,22 @@ impl System {
         command.args(["--config.file=alertmanager.yaml", "--storage.path=alertmanager"]);
         command.args(["--web.listen-address=127.0.0.1:0", "--cluster.listen-address="]).current_dir(folder.path());
         let alertmanager = Running::start(command);
-        let alerting = alertmanager.word_after("msg=\"Listening on\" address=");
+        let alertmanager_address = alertmanager.word_after("msg=\"Listening on\" address=");
 
-        // Prometheus takes five seconds to find its targets, which are five minutes of these rules: they come later.
+        // Prometheus takes five seconds to discover its targets, which is five minutes for these rules, so it loads them later.
         fs::write(at("rules.yaml"), "groups: []").unwrap();
-        let text = faster("prometheus.example.yaml").replace("localhost:9093", &alerting);
+        let text = faster("prometheus.example.yaml").replace("localhost:9093", &alertmanager_address);
         fs::write(at("prometheus.yaml"), text.replace("localhost:10917", &targets.join("\", \""))).unwrap();
         let mut command = Command::new("prometheus");
         command.args(["--config.file=prometheus.yaml", "--storage.tsdb.path=tsdb"]);
         command.arg("--web.listen-address=127.0.0.1:0").current_dir(folder.path());
         let prometheus = Running::start(command);
-        let asked = prometheus.word_after("msg=\"Listening on\" address=");
-        prometheus.wait_for_log("its start", |log| log.contains("Server is ready").then_some(()));
+        let address = prometheus.word_after("msg=\"Listening on\" address=");
+        prometheus.wait_for_log("Prometheus to start", |log| log.contains("Server is ready").then_some(()));
         programs.extend([alertmanager, prometheus]);
 
-        let system = Self { receiver, atlas, prometheus: asked, alertmanager: alerting, programs, folder };
+        let system =
+            Self { receiver, atlas, prometheus: address, alertmanager: alertmanager_address, programs, folder };
         let replicas = targets.len();
         system.wait_for(&format!("count(up == 1) == {replicas} and min(mongodbatlas_peering_polls_total) > 0"));
         fs::write(system.folder.path().join("rules.yaml"), faster("rules.yaml")).unwrap();
@@ -116,41 +117,41 @@ impl System {
         system
     }
 
-    /// Tells the simulated Atlas to change something.
-    pub(crate) fn tell(&self, path: &str, json: &str) {
-        let answer = ask(&self.atlas, "POST", &format!("/simulator/{path}"), json);
-        assert_eq!(answer.status, 200, "{}", answer.text());
+    /// Changes something in the simulated Atlas.
+    pub(crate) fn simulate(&self, path: &str, json: &str) {
+        let response = ask(&self.atlas, "POST", &format!("/simulator/{path}"), json);
+        assert_eq!(response.status, 200, "{}", response.text());
     }
 
     /// Kills every replica.
-    pub(crate) fn end_exporters(&mut self) {
-        // The simulator is before them, Alertmanager and Prometheus behind.
+    pub(crate) fn kill_exporters(&mut self) {
+        // The simulator comes before them, Alertmanager and Prometheus after them.
         let end = self.programs.len() - 2;
         self.programs.drain(1..end);
     }
 
-    /// Waits until a query has an answer, and returns its series.
+    /// Waits until a query returns series.
     pub(crate) fn wait_for(&self, query: &str) -> Vec<Value> {
         let path = format!("/api/v1/query?query={}", byte_serialize(query.as_bytes()).collect::<String>());
         wait_for(query, || {
-            let answer = get(&self.prometheus, &path).json();
-            let series = answer.pointer("/data/result").and_then(Value::as_array)?.clone();
+            let response = get(&self.prometheus, &path).json();
+            let series = response.pointer("/data/result").and_then(Value::as_array)?.clone();
             (!series.is_empty()).then_some(series)
         })
     }
 
-    /// The names of the alerts that Alertmanager holds back for the sake of others.
+    /// The names of the alerts that are inhibited by others.
     pub(crate) fn inhibited(&self) -> Vec<String> {
-        let answer = get(&self.alertmanager, "/api/v2/alerts?active=false&silenced=false&unprocessed=false").json();
+        let response = get(&self.alertmanager, "/api/v2/alerts?active=false&silenced=false&unprocessed=false").json();
         let name = |alert: &Value| alert["labels"]["alertname"].as_str().unwrap().to_owned();
-        let mut names: Vec<_> = answer.as_array().unwrap().iter().map(name).collect();
+        let mut names: Vec<_> = response.as_array().unwrap().iter().map(name).collect();
         names.sort();
         names.dedup();
         names
     }
 }
 
-/// A shipped file after `prometheus/faster.sed`.
+/// A shipped file, made faster by `prometheus/faster.sed`.
 fn faster(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("prometheus");
     let mut command = Command::new("sed");

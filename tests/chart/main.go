@@ -1,5 +1,5 @@
-// Reads what the chart renders, as Kubernetes and the Prometheus Operator read it, and refuses fields that they do
-// not have: those would be dropped in silence.
+// Parses the rendered chart with the types of Kubernetes and the Prometheus Operator, and rejects unknown fields, which
+// they would silently drop.
 package main
 
 import (
@@ -31,16 +31,16 @@ func main() {
 	check("standard input", err)
 	objects := strings.Split("\n"+string(text), "\n---\n")[1:]
 	if len(objects) == 0 {
-		check("standard input", fmt.Errorf("has no object"))
+		check("standard input", fmt.Errorf("no objects"))
 	}
 	for number, object := range objects {
 		var kind meta.TypeMeta
 		check(fmt.Sprint("object ", number), yaml.Unmarshal([]byte(object), &kind))
-		target, known := kinds[kind]
+		newObject, known := kinds[kind]
 		if !known {
-			check(fmt.Sprint("object ", number), fmt.Errorf("is of an unknown kind: %v", kind))
+			check(fmt.Sprint("object ", number), fmt.Errorf("unknown kind: %v", kind))
 		}
-		check(kind.Kind, yaml.UnmarshalStrict([]byte(object), target()))
+		check(kind.Kind, yaml.UnmarshalStrict([]byte(object), newObject()))
 	}
 }
 

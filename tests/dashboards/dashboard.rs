@@ -1,13 +1,13 @@
-//! The dashboards as Grafana reads them, and their queries as Grafana sends them.
+//! Reads the dashboards, and interpolates their queries as Grafana does.
 
 use std::{fs, path::PathBuf};
 
 use serde_json::Value;
 
-/// The files of the folder `dashboards`, without their ending.
+/// The names of the files in `grafana/dashboards`, without extension.
 pub(crate) const NAMES: [&str; 3] = ["overview", "peering", "exporter"];
 
-/// What the variables of the dashboards are set to: all there is, but for the dashboard of one peering.
+/// The values of the dashboard variables: everything, except on the dashboard of one peering.
 const EVERYTHING: [(&str, &str); 3] = [("account", ".*"), ("group", ".*"), ("provider", ".*")];
 pub(crate) const THE_PEERING: [(&str, &str); 4] = [
     ("group", "5e57d85c854180642f784401"),
@@ -22,11 +22,11 @@ pub(crate) struct Query {
     /// The panel's title and the query's letter, or the variable's name.
     pub(crate) name: String,
     pub(crate) expr: String,
-    /// Over the time range of the dashboard, rather than at its end.
+    /// A range query over the dashboard's time range instead of an instant query at its end.
     pub(crate) is_range: bool,
 }
 
-/// A file of the repository's folder `grafana`.
+/// A file in the directory `grafana`.
 pub(crate) fn file(path: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("grafana").join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -49,7 +49,7 @@ pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Every panel that shows something: all but the headings.
+/// All panels except row headings.
 pub(crate) fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
     list(dashboard, "/panels").iter().filter(|panel| text(panel, "/type") != "row")
 }
@@ -59,13 +59,13 @@ pub(crate) fn queries(name: &str) -> Vec<Query> {
     queries_with(name, if name == "peering" { &THE_PEERING } else { &EVERYTHING })
 }
 
-/// The same with the variables set so.
+/// The same with these values of the variables.
 pub(crate) fn queries_with(name: &str, set: &[(&str, &str)]) -> Vec<Query> {
     let dashboard = dashboard(name);
     panels(&dashboard).flat_map(|panel| of_panel(panel, set)).chain(of_variables(&dashboard, set)).collect()
 }
 
-/// One query, by the dashboard, the title of the panel and the letter.
+/// One query by its dashboard, panel title and letter.
 pub(crate) fn query(dashboard: &str, title: &str, letter: char) -> Query {
     let name = format!("{title} {letter}");
     let found = queries(dashboard).into_iter().find(|query| query.name == name);
@@ -81,9 +81,9 @@ fn of_panel(panel: &Value, set: &[(&str, &str)]) -> Vec<Query> {
     list(panel, "/targets").iter().map(query).collect()
 }
 
-/// What each variable asks Prometheus for.
+/// The queries of the variables.
 fn of_variables(dashboard: &Value, set: &[(&str, &str)]) -> Vec<Query> {
-    let of_prometheus = |variable: &&Value| text(variable, "/type") == "query";
+    let is_query = |variable: &&Value| text(variable, "/type") == "query";
     let query = |variable: &Value| {
         let (function, arguments) = text(variable, "/query/query").split_once('(').unwrap();
         let arguments = arguments.strip_suffix(')').unwrap();
@@ -93,7 +93,7 @@ fn of_variables(dashboard: &Value, set: &[(&str, &str)]) -> Vec<Query> {
                 format!("group by ({label}) ({series})")
             }
             "query_result" => arguments.to_owned(),
-            other => panic!("Grafana has no `{other}` for variables"),
+            other => panic!("unsupported variable query `{other}`"),
         };
         Query {
             name: format!("variable {}", text(variable, "/name")),
@@ -101,23 +101,23 @@ fn of_variables(dashboard: &Value, set: &[(&str, &str)]) -> Vec<Query> {
             is_range: false,
         }
     };
-    list(dashboard, "/templating/list").iter().filter(of_prometheus).map(query).collect()
+    list(dashboard, "/templating/list").iter().filter(is_query).map(query).collect()
 }
 
-/// Puts in what Grafana would: the variables, and for five minutes its own intervals.
+/// Replaces the variables, and Grafana's built-in intervals for a range of five minutes.
 fn interpolate(expr: &str, min_step: &str, set: &[(&str, &str)]) -> String {
     let rate_interval = match min_step {
         "" => "1m0s",
         "30s" => "2m0s",
         "1m" => "4m0s",
         "2m" => "8m0s",
-        other => panic!("four times {other}, please"),
+        other => panic!("no rate interval for a minimum step of {other}"),
     };
-    let own = [("__rate_interval", rate_interval), ("__range", "300s"), ("__interval", "1s")];
+    let built_in = [("__rate_interval", rate_interval), ("__range", "300s"), ("__interval", "1s")];
     let mut expr = expr.to_owned();
-    for (variable, value) in own.iter().chain(set) {
+    for (variable, value) in built_in.iter().chain(set) {
         expr = expr.replace(&format!("${variable}"), value);
     }
-    assert!(!expr.contains('$'), "a variable is left: {expr}");
+    assert!(!expr.contains('$'), "unknown variable: {expr}");
     expr
 }

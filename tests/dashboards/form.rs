@@ -1,4 +1,4 @@
-//! What can be said of the files without running anything.
+//! Static checks of the dashboards and the provisioning files.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,29 +11,29 @@ use crate::{
     promql,
 };
 
-/// Colors that people who see fewer of them can still tell apart (Okabe and Ito), and neutral ones.
+/// The palette of Okabe and Ito, which people with color blindness can distinguish, and neutral colors.
 const COLORS: [&str; 9] =
     ["#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#CC79A7", "#F0E442", "#009E73", "#999999", "text"];
 
 #[test]
-fn the_dashboards_can_be_imported_under_fixed_uids() {
+fn the_dashboards_have_fixed_uids_and_an_importable_schema() {
     let uids = all().map(|(_, dashboard)| text(&dashboard, "/uid").to_owned());
     assert_eq!(uids, ["mongodbatlas-peerings", "mongodbatlas-peering", "mongodbatlas-peering-exporter"]);
     for (_, dashboard) in all() {
         assert_eq!(dashboard.get("id"), None);
         assert_eq!((text(&dashboard, "/refresh"), text(&dashboard, "/time/from")), ("30s", "now-6h"));
-        // Grafana migrates dashboards to newer schemas, never back: this is that of the oldest one supported.
+        // The schema of the oldest supported Grafana. Grafana migrates dashboards only to newer schemas.
         assert_eq!(dashboard["schemaVersion"], 38);
     }
 }
 
 #[test]
-fn every_panel_has_an_id_of_its_own_a_title_and_a_description() {
+fn every_panel_has_a_unique_id_a_unique_title_and_a_description() {
     for (name, dashboard) in all() {
         let mut ids = HashSet::new();
         let mut titles = HashSet::new();
         for panel in list(&dashboard, "/panels") {
-            assert!(ids.insert(panel["id"].as_u64().unwrap()), "{name}: twice {}", panel["id"]);
+            assert!(ids.insert(panel["id"].as_u64().unwrap()), "{name}: duplicate id {}", panel["id"]);
             assert!(!text(panel, "/title").is_empty() && titles.insert(text(panel, "/title")), "{}", panel["title"]);
         }
         for panel in panels(&dashboard) {
@@ -43,7 +43,7 @@ fn every_panel_has_an_id_of_its_own_a_title_and_a_description() {
 }
 
 #[test]
-fn panels_lie_side_by_side_within_the_page() {
+fn panels_do_not_overlap_and_fit_the_width() {
     for (name, dashboard) in all() {
         let mut taken = HashMap::new();
         for panel in list(&dashboard, "/panels") {
@@ -51,30 +51,30 @@ fn panels_lie_side_by_side_within_the_page() {
             assert!(x + w <= 24, "{name}: {}", panel["title"]);
             for cell in (x..x + w).flat_map(|x| (y..y + h).map(move |y| (x, y))) {
                 let other = taken.insert(cell, &panel["title"]);
-                assert_eq!(other, None, "{name}: lies over {}", panel["title"]);
+                assert_eq!(other, None, "{name}: overlap with {}", panel["title"]);
             }
         }
     }
 }
 
 #[test]
-fn every_query_goes_to_the_data_source_that_was_chosen() {
+fn every_query_uses_the_selected_data_source() {
     for (name, dashboard) in all() {
-        let of_prometheus = |variable: &&Value| variable["type"] == "query";
-        let variables = list(&dashboard, "/templating/list").iter().filter(of_prometheus);
-        // A query of a panel goes where its panel says, unless it says otherwise.
+        let is_query = |variable: &&Value| variable["type"] == "query";
+        let variables = list(&dashboard, "/templating/list").iter().filter(is_query);
+        // A query inherits the data source of its panel unless it has its own.
         let targets = panels(&dashboard).flat_map(|panel| list(panel, "/targets"));
-        for reader in
+        for user in
             panels(&dashboard).chain(variables).chain(targets.filter(|target| target.get("datasource").is_some()))
         {
-            assert_eq!(text(reader, "/datasource/uid"), "${datasource}", "{name}: {reader}");
-            assert_eq!(text(reader, "/datasource/type"), "prometheus", "{name}: {reader}");
+            assert_eq!(text(user, "/datasource/uid"), "${datasource}", "{name}: {user}");
+            assert_eq!(text(user, "/datasource/type"), "prometheus", "{name}: {user}");
         }
     }
 }
 
 #[test]
-fn each_dashboard_has_the_variables_that_narrow_it() {
+fn each_dashboard_has_its_variables() {
     let names = all().map(|(_, dashboard)| {
         let names = list(&dashboard, "/templating/list").iter().map(|variable| text(variable, "/name").to_owned());
         names.collect::<Vec<_>>().join(" ")
@@ -88,13 +88,13 @@ fn each_dashboard_has_the_variables_that_narrow_it() {
 }
 
 #[test]
-fn every_panel_says_what_its_numbers_are_and_what_it_means_if_there_are_none() {
+fn every_panel_has_queries_a_unit_thresholds_and_a_text_for_no_data() {
     for (name, dashboard) in all() {
         for panel in panels(&dashboard) {
             assert!(!text(panel, "/fieldConfig/defaults/noValue").is_empty(), "{name}: {}", panel["title"]);
-            // With a unit for all columns Grafana reads texts as numbers: an AWS account loses its leading zero.
-            let has_texts = list(panel, "/targets").iter().any(|target| target["format"] == "table");
-            assert_eq!(has_texts, panel["fieldConfig"]["defaults"].get("unit").is_none(), "{name}: {}", panel["title"]);
+            // With a unit for all columns, Grafana parses text as numbers, so AWS account ids lose leading zeros.
+            let is_table = list(panel, "/targets").iter().any(|target| target["format"] == "table");
+            assert_eq!(is_table, panel["fieldConfig"]["defaults"].get("unit").is_none(), "{name}: {}", panel["title"]);
             assert!(!list(panel, "/fieldConfig/defaults/thresholds/steps").is_empty(), "{name}: {}", panel["title"]);
             assert!(!list(panel, "/targets").is_empty(), "{name}: {}", panel["title"]);
         }
@@ -102,7 +102,7 @@ fn every_panel_says_what_its_numbers_are_and_what_it_means_if_there_are_none() {
 }
 
 #[test]
-fn the_variables_narrow_every_panel_about_peerings_targets_and_accounts() {
+fn the_variables_filter_every_panel_about_peerings_listings_and_accounts() {
     let of_targets = ["account=~\"$account\"", "group_id=~\"$group", "provider=~\"$provider\""];
     for (name, row, matchers) in [
         ("overview", "Peering status", &of_targets[..]),
@@ -119,7 +119,7 @@ fn the_variables_narrow_every_panel_about_peerings_targets_and_accounts() {
         assert!(!panels.is_empty(), "{name}: {row}");
         for target in panels.iter().flat_map(|panel| list(panel, "/targets")) {
             let expr = text(target, "/expr");
-            // The poll interval is the exporter's.
+            // The poll interval does not depend on the account.
             if expr != "max by (namespace, job) (mongodbatlas_peering_poll_interval_seconds)" {
                 assert!(matchers.iter().all(|matcher| expr.contains(matcher)), "{name}: {expr}");
             }
@@ -128,7 +128,7 @@ fn the_variables_narrow_every_panel_about_peerings_targets_and_accounts() {
 }
 
 #[test]
-fn an_empty_cell_of_a_table_does_not_say_what_an_empty_table_says() {
+fn empty_cells_of_a_table_do_not_show_the_text_for_an_empty_table() {
     for (name, dashboard) in all() {
         for table in panels(&dashboard).filter(|panel| panel["type"] == "table") {
             let cells = &table["fieldConfig"]["overrides"][0];
@@ -139,7 +139,7 @@ fn an_empty_cell_of_a_table_does_not_say_what_an_empty_table_says() {
 }
 
 #[test]
-fn colors_can_be_told_apart_without_telling_red_from_green() {
+fn colors_do_not_rely_on_distinguishing_red_from_green() {
     fn check(value: &Value) {
         match value {
             Value::Object(fields) => {
@@ -158,7 +158,7 @@ fn colors_can_be_told_apart_without_telling_red_from_green() {
         check(&dashboard);
         for panel in panels(&dashboard) {
             let tables_and_lines = ["table", "timeseries", "bargauge"].contains(&text(panel, "/type"));
-            // Grafana's own palette has red and green.
+            // Grafana's default palette has red and green.
             let mode = text(panel, "/fieldConfig/defaults/color/mode");
             assert!(
                 ["fixed", "shades", "thresholds"].contains(&mode) || tables_and_lines && mode.is_empty(),
@@ -170,7 +170,7 @@ fn colors_can_be_told_apart_without_telling_red_from_green() {
 }
 
 #[test]
-fn every_status_has_one_code_and_one_color_wherever_it_is_shown() {
+fn every_status_has_the_same_code_and_color_everywhere() {
     let mappings = all().map(|(_, dashboard)| {
         let timeline = panels(&dashboard).find(|panel| text(panel, "/title") == "Status over time");
         timeline.map(|panel| panel["fieldConfig"]["defaults"]["mappings"].clone())
@@ -188,7 +188,7 @@ fn every_status_has_one_code_and_one_color_wherever_it_is_shown() {
 }
 
 #[test]
-fn every_metric_is_one_that_the_exporter_or_prometheus_makes() {
+fn queries_use_only_metrics_of_the_exporter_or_prometheus() {
     let mut ours = HashSet::new();
     for family in family::ALL {
         let suffixes: &[&str] = match family.metric_type {
@@ -209,7 +209,7 @@ fn every_metric_is_one_that_the_exporter_or_prometheus_makes() {
 }
 
 #[test]
-fn the_provisioning_files_name_a_prometheus_and_the_folder_of_the_dashboards() {
+fn the_provisioning_files_define_the_data_source_and_the_dashboard_directory() {
     let sources: Value = serde_yaml::from_str(&file("provisioning/datasources/prometheus.yaml")).unwrap();
     assert_eq!(sources["apiVersion"], 1);
     assert_eq!(text(&sources, "/datasources/0/type"), "prometheus");

@@ -1,13 +1,13 @@
-//! Two installations of the exporter that one Prometheus scrapes.
+//! Two installations of the exporter that the same Prometheus scrapes.
 
 use crate::{
     dashboard::{NAMES, queries},
     promtool::{answers, check},
 };
 
-/// Alike in everything but their namespace: `east` polls every minute, has two shards, of which one is missing, and
-/// heard nothing for 14 minutes; `west` polls every hour, and is down now.
-const SIDE_BY_SIDE: &str = r#"
+/// Two installations that differ in their namespace. `east` polls every minute, has no successful poll for 14 minutes, and
+/// lacks one of its two shards. `west` polls every hour and is down.
+const TWO_INSTALLATIONS: &str = r#"
       - {series: 'up{namespace="east", job="j", instance="a"}', values: 1x20}
       - {series: 'up{namespace="west", job="j", instance="a"}', values: 1x10 0x10}
       - {series: 'mongodbatlas_peering_exporter_build_info{namespace="east", job="j", instance="a"}', values: 1x20}
@@ -35,7 +35,7 @@ const SIDE_BY_SIDE: &str = r#"
 "#;
 
 #[test]
-fn each_installation_is_judged_by_its_own_interval_shards_and_accounts() {
+fn each_installation_uses_its_own_interval_shards_and_accounts() {
     let number = |value: &str| format!("{{labels: '{{}}', value: {value}}}");
     let both = |labels: &str, east: &str, west: &str| {
         let sample = |namespace, value| {
@@ -64,18 +64,18 @@ fn each_installation_is_judged_by_its_own_interval_shards_and_accounts() {
         answers("exporter", "Polled projects", 'A', &both(account, "1", "1")),
     ]
     .concat();
-    check("installations", SIDE_BY_SIDE.trim_start_matches('\n'), &expected);
+    check("installations", TWO_INSTALLATIONS.trim_start_matches('\n'), &expected);
 }
 
-/// Two installations may have the same addresses, each in its own cluster or namespace.
+/// Two installations in different clusters or namespaces may have the same addresses.
 #[test]
-fn an_instance_is_told_apart_by_its_namespace_and_job() {
-    let mut told_apart = 0;
+fn an_instance_is_identified_by_namespace_and_job_too() {
+    let mut found = 0;
     for query in NAMES.into_iter().flat_map(queries) {
-        let whole = "namespace, job, instance";
-        told_apart += query.expr.matches(whole).count();
-        let rest = query.expr.replace(whole, "");
+        let identity = "namespace, job, instance";
+        found += query.expr.matches(identity).count();
+        let rest = query.expr.replace(identity, "");
         assert!(!rest.contains("instance"), "{query:?}");
     }
-    assert!(told_apart > 0);
+    assert!(found > 0);
 }

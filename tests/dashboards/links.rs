@@ -1,4 +1,4 @@
-//! Where the dashboards lead: to each other, and to Atlas.
+//! Links from the dashboards to each other and to Atlas.
 
 use std::collections::HashSet;
 
@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::dashboard::{all, list, panels, text};
 
-/// The page of a group that has its peerings, without the group.
+/// The peerings of a project in Atlas.
 const ATLAS: &str = "https://${atlas}/v2/GROUP#/security/network/peering";
 
-/// Every link within the value.
+/// All links in the value.
 fn links(value: &Value) -> Vec<&str> {
     match value {
         Value::Object(fields) => {
@@ -25,15 +25,15 @@ fn variables(dashboard: &Value) -> HashSet<&str> {
     list(dashboard, "/templating/list").iter().map(|variable| text(variable, "/name")).collect()
 }
 
-/// The texts between the marks.
+/// The texts between two delimiters.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
     text.split(start).skip(1).map(|rest| rest.split(end).next().unwrap()).collect()
 }
 
 #[test]
-fn every_link_leads_to_a_dashboard_that_knows_its_variables_or_to_atlas() {
+fn every_link_opens_a_dashboard_with_the_same_variables_or_atlas() {
     let dashboards = all();
-    let mut ours = 0;
+    let mut dashboard_links = 0;
     for (name, dashboard) in &dashboards {
         let known = variables(dashboard);
         for link in links(dashboard) {
@@ -46,7 +46,7 @@ fn every_link_leads_to_a_dashboard_that_knows_its_variables_or_to_atlas() {
                 assert_eq!(link, ATLAS.replace("GROUP", group));
                 continue;
             };
-            ours += 1;
+            dashboard_links += 1;
             let uid = path.split('?').next().unwrap();
             let (_, target) = dashboards.iter().find(|(_, other)| text(other, "/uid") == uid).unwrap();
             let theirs = variables(target);
@@ -56,11 +56,11 @@ fn every_link_leads_to_a_dashboard_that_knows_its_variables_or_to_atlas() {
             }
         }
     }
-    assert!(ours > 0);
+    assert!(dashboard_links > 0);
 }
 
 #[test]
-fn the_fields_that_links_take_are_columns_of_their_table() {
+fn the_fields_in_links_are_columns_of_the_table() {
     for (name, dashboard) in all() {
         for panel in panels(&dashboard) {
             let columns = list(panel, "/transformations").last().map(|last| &last["options"]["renameByName"]);
@@ -72,7 +72,7 @@ fn the_fields_that_links_take_are_columns_of_their_table() {
 }
 
 #[test]
-fn the_dashboards_find_each_other_by_their_tags() {
+fn the_dashboards_link_to_each_other_by_tag() {
     for (name, dashboard) in all() {
         assert_eq!(dashboard["links"][0]["type"], "dashboards", "{name}");
         assert_eq!(dashboard["links"][0]["tags"], dashboard["tags"], "{name}");

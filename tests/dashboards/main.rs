@@ -1,15 +1,15 @@
-//! The Grafana dashboards: their form, and every one of their queries against a real Prometheus.
+//! Tests of the Grafana dashboards: static checks, and all queries against Prometheus.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod asking;
 mod dashboard;
+mod failures;
 mod form;
 mod installations;
 mod links;
 mod programs;
+mod prometheus;
 mod promql;
 mod promtool;
 mod queries;
 mod replicas;
-mod trouble;

@@ -1,4 +1,4 @@
-//! The exporter on top of a simulated Atlas, and a Prometheus that scrapes it, for as long as a test lasts.
+//! The simulated Atlas, the exporter and Prometheus of one test.
 
 use std::{
     fs::{self, File},
@@ -7,9 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::asking::at_once;
+use crate::prometheus::instant;
 
-/// The exporter's config, but for where Atlas is.
+/// The exporter's config, without `base_url`.
 const CONFIG: &str = "poll: {interval: 2s, timeout: 1s, deadline: 1500ms, max_staleness: 10m}
 accounts:
   - client_id: mdb_sa_id_5f0000000000000000000002
@@ -19,7 +19,7 @@ accounts:
     discover: {interval: 4s}
 ";
 
-/// An alert, so that `ALERTS` has something.
+/// An alert, so that `ALERTS` has series.
 const RULES: &str = "groups:
   - name: test
     rules:
@@ -28,16 +28,16 @@ const RULES: &str = "groups:
         labels: {severity: page}
 ";
 
-/// How long anything may take; the exporter polls every two seconds.
+/// The time limit of each wait; the exporter polls every two seconds.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
-/// A folder of its own and the programs that write there.
+/// The programs and the directory that they write to.
 pub(crate) struct System {
     programs: Vec<Child>,
     folder: PathBuf,
     pub(crate) client: reqwest::Client,
-    /// The addresses of the exporter: to Prometheus each is a replica.
+    /// The addresses of the exporter. Prometheus treats each as a replica.
     pub(crate) replicas: Vec<String>,
     pub(crate) simulator: String,
     pub(crate) prometheus: String,
@@ -46,7 +46,7 @@ pub(crate) struct System {
 impl Drop for System {
     fn drop(&mut self) {
         for program in &mut self.programs {
-            // A program that ended by itself cannot be killed, and need not be.
+            // Fails if the program has already exited.
             let _ = program.kill();
             let _ = program.wait();
         }
@@ -55,7 +55,7 @@ impl Drop for System {
 }
 
 impl System {
-    /// The exporter for the scenario on two addresses, and a Prometheus that has scraped every poll of both.
+    /// Starts the exporter on two addresses, and waits until Prometheus has scraped the results of all polls from both.
     pub(crate) async fn start(test: &str, scenario: &str) -> Self {
         let mut system = Self::new(test);
         system.start_simulator(scenario).await;
@@ -63,7 +63,7 @@ impl System {
         system.scraped().await
     }
 
-    /// The same for the demo, as `make demo` shows it.
+    /// The same with the demo, as in `make demo`.
     pub(crate) async fn demo(test: &str) -> Self {
         let mut system = Self::new(test);
         let mut command = Command::new(env!("CARGO_BIN_EXE_mongodbatlas-peering-exporter"));
@@ -87,7 +87,7 @@ impl System {
 
     async fn scraped(mut self) -> Self {
         self.start_prometheus().await;
-        let polled = at_once(
+        let polled = instant(
             "min(mongodbatlas_peering_polls_total) > 0 and count(mongodbatlas_peering_exporter_build_info) == 2",
         );
         self.wait_for(&polled, |answer| !answer.is_empty()).await;
@@ -115,7 +115,7 @@ impl System {
         self.listen(command).await;
     }
 
-    /// Starts an exporter on two addresses; what it logs by then is returned.
+    /// Starts an exporter on two addresses, and returns its log.
     async fn listen(&mut self, mut command: Command) -> String {
         let command = command.args(["--web.listen-address=127.0.0.1:0", "--web.listen-address=127.0.0.1:0"]);
         let log = self.spawn(command, "exporter");
@@ -149,13 +149,13 @@ scrape_configs:
         self.prometheus = word(log.split(mark).nth(1).unwrap());
     }
 
-    /// Ends the exporter, so that no replica can be scraped any more.
-    pub(crate) fn end_exporter(&mut self) {
+    /// Kills the exporter, so that no replica can be scraped.
+    pub(crate) fn kill_exporter(&mut self) {
         self.programs[1].kill().unwrap();
         self.programs[1].wait().unwrap();
     }
 
-    /// Starts a program; its log is in the file that is returned.
+    /// Starts a program, and returns the path of its log.
     fn spawn(&mut self, command: &mut Command, name: &str) -> PathBuf {
         let path = self.folder.join(format!("{name}.log"));
         let log = File::create(&path).unwrap();
@@ -170,7 +170,7 @@ pub(crate) fn missing(name: &str, error: &std::io::Error) -> ! {
     panic!("start {name}: {error}; `apt-get install prometheus` installs prometheus and promtool")
 }
 
-/// An empty folder for one run of one test.
+/// An empty directory for one run of one test.
 pub(crate) fn folder(test: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("dashboards-{test}-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();

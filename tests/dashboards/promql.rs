@@ -1,10 +1,10 @@
-//! Which metrics an expression names.
+//! Finds the metrics that an expression uses.
 
 const KEYWORDS: [&str; 5] = ["and", "or", "unless", "bool", "offset"];
-/// The words before a list of labels.
+/// The keywords before a list of labels.
 const LABELS_FOLLOW: [&str; 5] = ["by", "on", "ignoring", "group_left", "without"];
 
-/// The metric names of an expression.
+/// The metric names in an expression.
 pub(crate) fn metrics(expr: &str) -> Vec<String> {
     let words = words(expr);
     let mut names = Vec::new();
@@ -50,7 +50,7 @@ fn words(expr: &str) -> Vec<String> {
 }
 
 #[test]
-fn functions_labels_and_numbers_are_no_metrics() {
+fn functions_labels_and_numbers_are_not_metrics() {
     let expr = "topk by (a) (1, max(x{b=~\"y}\"} offset 1m) * on (c) group_left (d) rate(z_total[5m])) > bool 1e9 or up - count_values(\"v\", w)";
     assert_eq!(metrics(expr), ["x", "z_total", "up", "w"]);
 }

@@ -1,4 +1,4 @@
-//! What queries answer about series that a test makes up.
+//! Evaluates queries on series that a test defines, with promtool.
 
 use std::{fs, process::Command};
 
@@ -7,13 +7,13 @@ use crate::{
     programs::{folder, missing},
 };
 
-/// That a query answers so in the sixteenth minute, but for the name of the group.
+/// The expectation that a query returns these samples after 15 minutes, ignoring the project name.
 pub(crate) fn answers(dashboard: &str, title: &str, letter: char, samples: &str) -> String {
     let expr = format!("max without (group_name) ({})", query(dashboard, title, letter).expr);
     format!("      - {{expr: {expr:?}, eval_time: 15m, exp_samples: [{samples}]}}\n")
 }
 
-/// Holds the answers to what is expected.
+/// Checks the expected results of queries on these series.
 pub(crate) fn check(test: &str, series: &str, expected: &str) {
     let folder = folder(&format!("promtool-{test}"));
     let file = folder.join("test.yaml");

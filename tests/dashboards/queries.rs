@@ -1,15 +1,15 @@
-//! Every query while all is well and in the demo, against a real Prometheus that scrapes the real exporter.
+//! All queries against Prometheus, without failures and in the demo.
 
 use serde_json::Value;
 
 use crate::{
-    asking::at_once,
     dashboard::{NAMES, queries, queries_with, query, text},
     programs::System,
+    prometheus::instant,
 };
 
-/// What has no answer while all is well, and why; the tests of trouble hold that each has one then.
-const EMPTY_IF_ALL_IS_WELL: [(&str, &str, &str); 13] = [
+/// Queries without a result as long as nothing fails, and why. The tests in failures.rs check that they have one then.
+const EMPTY_WITHOUT_FAILURES: [(&str, &str, &str); 13] = [
     ("overview", "Peerings that are not AVAILABLE A", "lists what is wrong"),
     ("overview", "Peerings that are not AVAILABLE B", "lists what is wrong"),
     ("overview", "AWS requests awaiting acceptance A", "nothing waits"),
@@ -25,7 +25,7 @@ const EMPTY_IF_ALL_IS_WELL: [(&str, &str, &str); 13] = [
     ("exporter", "API version sunset B", "Atlas announces no end"),
 ];
 
-/// What has no answer in the demo, and why.
+/// Queries without a result in the demo, and why.
 const EMPTY_IN_THE_DEMO: [(&str, &str, &str); 7] = [
     ("exporter", "Listing freshness F", "no poll fails"),
     ("exporter", "Failed polls by reason A", "no poll fails"),
@@ -36,7 +36,7 @@ const EMPTY_IN_THE_DEMO: [(&str, &str, &str); 7] = [
     ("peering", "Poll failure reasons A", "no poll fails"),
 ];
 
-pub(crate) const ALL_IS_WELL: &str = "
+pub(crate) const NO_FAILURES: &str = "
 groups:
   - id: 5e57d85c854180642f784401
     name: payments-prod
@@ -54,12 +54,12 @@ pub(crate) fn number(answer: &[Value]) -> &str {
 }
 
 #[tokio::test]
-async fn every_query_has_an_answer_while_all_is_well() {
-    let system = System::start("well", ALL_IS_WELL).await;
+async fn every_query_has_a_result_without_failures() {
+    let system = System::start("no-failures", NO_FAILURES).await;
     for dashboard in NAMES {
         for query in queries(dashboard) {
             let is_same = |(of, name, _): &&(&str, &str, &str)| (*of, *name) == (dashboard, query.name.as_str());
-            if EMPTY_IF_ALL_IS_WELL.iter().any(|known| is_same(&known)) {
+            if EMPTY_WITHOUT_FAILURES.iter().any(|known| is_same(&known)) {
                 assert_eq!(system.ask(&query).await, [Value::Null; 0], "{dashboard}: {}", query.name);
             } else {
                 system.wait_for(&query, |answer| !answer.is_empty()).await;
@@ -85,16 +85,16 @@ async fn every_query_has_an_answer_while_all_is_well() {
 }
 
 #[tokio::test]
-async fn every_query_has_an_answer_in_the_demo() {
+async fn every_query_has_a_result_in_the_demo() {
     let system = System::demo("demo").await;
-    // The drill of the README: nothing that was AVAILABLE is broken at first.
+    // The drill of the README. In the demo, no peering that was AVAILABLE fails on its own.
     let change = r#"{"status": "FAILED", "error": "REJECTED"}"#;
     system.simulate("groups/5e57d85c854180642f784402/peers/payments-staging", change).await;
-    let broken = at_once(r#"mongodbatlas_network_peering_error_info{group_id="5e57d85c854180642f784402"}"#);
-    let found = system.wait_for(&broken, |answer| !answer.is_empty()).await;
-    let broken =
+    let errors = instant(r#"mongodbatlas_network_peering_error_info{group_id="5e57d85c854180642f784402"}"#);
+    let found = system.wait_for(&errors, |answer| !answer.is_empty()).await;
+    let labels =
         ["group_id", "provider", "vpcId", "peering_id"].map(|label| text(&found[0]["metric"], &format!("/{label}")));
-    let [group, provider, network, peering] = broken;
+    let [group, provider, network, peering] = labels;
     let one = [("group", group), ("provider", provider), ("vpcId", network), ("peering_id", peering)];
     let all = [("account", ".*"), ("group", ".*"), ("provider", ".*")];
     for dashboard in NAMES {
@@ -109,8 +109,8 @@ async fn every_query_has_an_answer_in_the_demo() {
 }
 
 #[tokio::test]
-async fn a_second_replica_doubles_no_number() {
-    let system = System::start("replicas", ALL_IS_WELL).await;
+async fn a_second_replica_does_not_double_any_number() {
+    let system = System::start("replicas", NO_FAILURES).await;
     assert_eq!(system.replicas.len(), 2);
     for (dashboard, title, series, expected) in [
         ("overview", "Peerings", 1, "2"),

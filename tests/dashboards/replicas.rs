@@ -1,11 +1,11 @@
-//! Which replica is believed where two do not agree.
+//! Which replica the dashboards trust if two disagree.
 
 use crate::{
     dashboard::THE_PEERING,
     promtool::{answers, check},
 };
 
-/// Replica `a` was cut off from Atlas when the peering still was AVAILABLE; `b` knows better.
+/// Replica `a` lost contact with Atlas while the peering was AVAILABLE. Replica `b` has newer data.
 const DISAGREEMENT: &str = r#"
       - {series: 'mongodbatlas_group_info{job="j", instance="a", group_id="g", group_name="old", account="x"}', values: 1x20}
       - {series: 'mongodbatlas_group_info{job="j", instance="b", group_id="g", group_name="new", account="x"}', values: 1x20}
@@ -25,7 +25,7 @@ const DISAGREEMENT: &str = r#"
       - {series: 'mongodbatlas_network_peering_info{job="j", instance="b", group_id="g", provider="AWS", peering_id="p", vpcId="v", cloud_account="1", connection_id="c"}', values: 1x20}
 "#;
 
-/// The same about the peering that the dashboards' variables name.
+/// The same for the peering that the dashboard variables select.
 fn series() -> String {
     let [group, _, network, peering] = THE_PEERING.map(|(_, value)| value);
     let named = DISAGREEMENT.replace("group_id=\"g\"", &format!("group_id=\"{group}\""));
@@ -34,17 +34,17 @@ fn series() -> String {
 }
 
 #[test]
-fn the_replica_that_heard_from_atlas_last_is_believed() {
-    the_second_is_believed("replicas", &series());
+fn the_replica_with_the_most_recent_poll_is_trusted() {
+    the_second_is_trusted("replicas", &series());
 }
 
 #[test]
-fn so_is_that_in_another_namespace_under_the_same_address() {
+fn replicas_with_one_address_in_two_namespaces_are_distinguished() {
     let series = series().replace("instance=\"b\"", "namespace=\"n\", instance=\"a\"");
-    the_second_is_believed("namespaces", &series);
+    the_second_is_trusted("namespaces", &series);
 }
 
-fn the_second_is_believed(test: &str, series: &str) {
+fn the_second_is_trusted(test: &str, series: &str) {
     let expected = |dashboard, title, samples: &str| answers(dashboard, title, 'A', samples);
     let row = r#"{labels: '{group_id="5e57d85c854180642f784401", provider="AWS", vpcId="vpc-0c1d7a5e9f3b28461", peering_id="68f87c7b0000000000000001", status="FAILED", cloud_account="1", connection_id="c"}', value: 0}"#;
     let number = |value: &str| format!("{{labels: '{{}}', value: {value}}}");
@@ -55,12 +55,12 @@ fn the_second_is_believed(test: &str, series: &str) {
         expected("overview", "Not available", &number("1")),
         expected("overview", "Lost in the time range", &number("1")),
         expected("overview", "Oldest data", &number("300")),
-        // No id says when it was made, Atlas reports no error, and the replicas name the group and describe the
-        // peering in two ways: it is there nevertheless, and once.
+        // The row is there exactly once, although the id has no creation time, Atlas reports no error, and the
+        // replicas disagree about the project name and the labels of the peering.
         expected("overview", "Peerings that are not AVAILABLE", row),
         expected("peering", "Status", &status("1")),
         expected("peering", "Status over time", &number("7")),
-        // Since the twelfth minute replica `b` has been the one that heard last.
+        // Since the twelfth minute, replica `b` has had the most recent poll.
         expected("peering", "Status changes", &number("1")),
         expected("peering", "In this status since", &number("719000")),
         expected("peering", "Data age", &number("300")),

@@ -8,12 +8,12 @@ use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 use web_config::WebConfig;
 
-use crate::markdown::{Block, blocks, pages, read};
+use crate::markdown::{Block, blocks, documents, read};
 
 /// Every block in a language, with the page it is on.
 fn all(language: &str) -> Vec<(String, Block)> {
     let of_page = |(name, text): (String, String)| blocks(&text).into_iter().map(move |block| (name.clone(), block));
-    pages().into_iter().flat_map(of_page).filter(|(_, block)| block.language == language).collect()
+    documents().into_iter().flat_map(of_page).filter(|(_, block)| block.language == language).collect()
 }
 
 /// Checks a file of Prometheus with its own tool, beside the files that it names.
@@ -98,7 +98,7 @@ fn the_peering_that_the_readme_breaks_is_in_the_demo_and_nothing_else_changes_it
 fn every_make_target_that_is_named_exists() {
     let makefile = read("Makefile");
     let mut found = 0;
-    for (name, text) in pages() {
+    for (name, text) in documents() {
         for (place, _) in text.match_indices("make ") {
             let opens = text[..place].chars().next_back();
             if matches!(opens, Some('`' | '\n')) {

@@ -1,13 +1,13 @@
-//! Links between the pages.
+//! Links between the documents.
 
-use crate::markdown::{pages, path, read};
+use crate::markdown::{documents, path, read};
 
-/// The targets of all links of a page.
+/// The destinations of all links in a document.
 fn links(text: &str) -> impl Iterator<Item = &str> {
     text.split("](").skip(1).filter_map(|rest| rest.split(')').next())
 }
 
-/// The name by which a heading is linked to.
+/// The anchor of a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.to_lowercase();
     let kept = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
@@ -20,18 +20,18 @@ fn has_anchor(text: &str, wanted: &str) -> bool {
 }
 
 #[test]
-fn every_link_to_a_file_finds_it_and_its_heading() {
-    for (name, text) in pages() {
+fn every_relative_link_leads_to_a_file_and_a_heading() {
+    for (name, text) in documents() {
         let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
         for link in links(&text).filter(|link| !link.contains("://")) {
             let (file, heading) = link.split_once('#').unwrap_or((link, ""));
-            let target = if file.is_empty() {
+            let destination = if file.is_empty() {
                 name.clone()
             } else {
                 format!("{folder}/{file}").trim_start_matches('/').to_owned()
             };
-            assert!(path(&target).exists(), "{name}: {link}");
-            assert!(heading.is_empty() || has_anchor(&read(&target), heading), "{name}: no heading for {link}");
+            assert!(path(&destination).exists(), "{name}: {link}");
+            assert!(heading.is_empty() || has_anchor(&read(&destination), heading), "{name}: no heading for {link}");
         }
     }
 }

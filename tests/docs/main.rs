@@ -1,4 +1,4 @@
-//! Holds the documentation to the code.
+//! Checks the documentation against the code.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
 

@@ -1,12 +1,12 @@
-//! As much of Markdown as the documentation uses.
+//! Parses the Markdown constructs that the documentation uses.
 
 use std::{fs, path::PathBuf};
 
-/// A block between fences.
+/// A fenced code block.
 pub(crate) struct Block {
-    /// What the HTML comment on the line before it says; may be empty.
+    /// The text of the HTML comment on the line before; may be empty.
     pub(crate) mark: String,
-    /// The word behind the fence.
+    /// The word after the opening fence.
     pub(crate) language: String,
     pub(crate) text: String,
 }
@@ -19,8 +19,8 @@ pub(crate) fn read(name: &str) -> String {
     fs::read_to_string(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// Every page of the documentation, with its path.
-pub(crate) fn pages() -> Vec<(String, String)> {
+/// Every document and its path.
+pub(crate) fn documents() -> Vec<(String, String)> {
     let mut names: Vec<String> = Vec::new();
     for folder in ["", "docs/", "docs/runbooks/", "grafana/", "prometheus/"] {
         let files = fs::read_dir(path(folder)).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -34,16 +34,16 @@ pub(crate) fn pages() -> Vec<(String, String)> {
     names.into_iter().map(|name| (name.clone(), read(&name))).collect()
 }
 
-/// The text from a heading to the next of the same level or above.
+/// The text from a heading to the next one of the same or a higher level.
 pub(crate) fn section<'a>(text: &'a str, heading: &str) -> &'a str {
-    let begin = text.find(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no heading `{heading}`"));
-    let rest = &text[begin + heading.len() + 2..];
+    let start = text.find(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no heading `{heading}`"));
+    let rest = &text[start + heading.len() + 2..];
     let level = heading.chars().take_while(|c| *c == '#').count();
     let ends = (1..=level).filter_map(|level| rest.find(&format!("\n{} ", "#".repeat(level))));
     &rest[..ends.min().unwrap_or(rest.len())]
 }
 
-/// The cells of every row of every table, but for those that head one.
+/// The cells of all table rows, without header rows.
 pub(crate) fn rows(text: &str) -> Vec<Vec<String>> {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for line in text.lines().filter(|line| line.starts_with('|')) {
@@ -58,14 +58,14 @@ pub(crate) fn rows(text: &str) -> Vec<Vec<String>> {
     rows
 }
 
-/// What stands between backticks.
+/// The texts between backticks.
 pub(crate) fn quoted(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
 
-/// The word between backticks that a row begins with.
+/// The first text between backticks in the first cell of a row.
 pub(crate) fn key(row: &[String]) -> &str {
-    quoted(&row[0]).first().unwrap_or_else(|| panic!("a row without a key: {row:?}"))
+    quoted(&row[0]).first().unwrap_or_else(|| panic!("row without a key: {row:?}"))
 }
 
 pub(crate) fn keys(text: &str) -> Vec<String> {
@@ -91,6 +91,6 @@ pub(crate) fn blocks(text: &str) -> Vec<Block> {
         }
         before = line;
     }
-    assert!(open.is_none(), "a block has no end");
+    assert!(open.is_none(), "unclosed code block");
     blocks
 }

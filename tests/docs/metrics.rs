@@ -14,7 +14,7 @@ use mongodbatlas_peering_exporter::{
     state::{AccountState, DiscoveryState, GroupState, ListingKey, PollResult, State, TokenState},
 };
 
-use crate::markdown::{key, keys, pages, quoted, read, rows, section};
+use crate::markdown::{documents, key, keys, quoted, read, rows, section};
 
 #[test]
 fn every_family_has_one_row_with_its_type_and_its_labels() {
@@ -44,7 +44,7 @@ fn every_metric_that_a_document_names_exists() {
     for family in family::ALL.iter().filter(|family| family.metric_type == MetricType::Histogram) {
         known.extend(["_bucket", "_sum", "_count"].map(|suffix| format!("{}{suffix}", family.name)));
     }
-    for (name, text) in pages() {
+    for (name, text) in documents() {
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
         for word in words.filter(|word| word.starts_with("mongodbatlas_")) {
             assert!(known.contains(word), "{name}: {word}");

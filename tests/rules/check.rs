@@ -1,4 +1,4 @@
-//! Every file by the tool of the program that reads it.
+//! Validates every file with the tool of the program that reads it.
 
 use std::process::Command;
 
@@ -29,7 +29,7 @@ fn alertmanager_accepts_the_example() {
 }
 
 #[test]
-fn what_is_critical_goes_to_the_pager_and_everything_else_becomes_a_ticket() {
+fn critical_alerts_go_to_the_pager_and_others_to_tickets() {
     for alert in alerts() {
         let severity = alert.text("labels", "severity");
         let mut command = Command::new("amtool");
@@ -41,23 +41,23 @@ fn what_is_critical_goes_to_the_pager_and_everything_else_becomes_a_ticket() {
 }
 
 #[test]
-fn every_alert_that_the_example_names_is_one_of_the_rules() {
+fn the_alertmanager_example_names_only_alerts_of_the_rules() {
     let example = read("prometheus/alertmanager.example.yaml");
     let words = example.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.starts_with("Atlas"));
-    let named: Vec<_> = words.filter(|word| *word != "Atlas").collect();
-    assert!(named.len() > 10, "names were lost");
+    let names: Vec<_> = words.filter(|word| *word != "Atlas").collect();
+    assert!(names.len() > 10, "too few alert names found");
     let alerts = alerts();
-    for name in named {
+    for name in names {
         assert!(alerts.iter().any(|alert| alert.name() == name), "{name}");
     }
 }
 
 #[test]
-fn every_rule_fires_when_it_must_and_only_then() {
+fn every_rule_passes_its_promtool_tests() {
     let tests = files("prometheus/tests");
     accepts(Command::new("promtool").args(["test", "rules"]).args(&tests).current_dir(path("prometheus/tests")));
     let mut expected: Vec<_> = alerts().iter().map(|alert| format!("{}.yaml", alert.name())).collect();
     expected.push("records.yaml".to_owned());
     expected.sort();
-    assert_eq!(tests, expected, "one file of tests for each alert");
+    assert_eq!(tests, expected, "each alert has one test file");
 }

@@ -1,4 +1,4 @@
-//! What can be said of the rules without running anything.
+//! Static checks of the rules and the runbooks.
 
 use std::collections::HashSet;
 
@@ -9,11 +9,11 @@ use crate::{
     shipped::{Rule, alerts, files, read, rules},
 };
 
-/// Where the runbooks of a public copy would be; prometheus/README.md says how to change it.
+/// Placeholder base URL of the runbooks; prometheus/README.md explains how to replace it.
 const RUNBOOKS: &str = "https://github.com/example/mongodbatlas-peering-exporter/blob/main/docs/runbooks";
 
-/// Every metric that a rule or a runbook may name.
-fn known() -> HashSet<String> {
+/// Every metric that a rule or a runbook may use.
+fn known_metrics() -> HashSet<String> {
     let mut names: HashSet<String> = ["up".to_owned(), "ALERTS".to_owned()].into();
     names.extend(rules().iter().filter(|rule| !rule.is_alert()).map(|rule| rule.name().to_owned()));
     for family in family::ALL {
@@ -27,9 +27,9 @@ fn known() -> HashSet<String> {
 }
 
 #[test]
-fn every_alert_says_how_bad_it_is_what_it_means_and_where_to_read_on() {
+fn every_alert_has_a_severity_annotations_and_a_runbook_url() {
     let alerts = alerts();
-    assert!(alerts.len() >= 20, "alerts were lost");
+    assert!(alerts.len() >= 20, "too few alerts found");
     for alert in &alerts {
         let name = alert.name();
         assert!(["critical", "warning"].contains(&alert.text("labels", "severity")), "{name}");
@@ -40,26 +40,26 @@ fn every_alert_says_how_bad_it_is_what_it_means_and_where_to_read_on() {
         assert!(description.ends_with('.') && description.contains("$labels"), "{name}: {description}");
     }
     let names: HashSet<_> = alerts.iter().map(Rule::name).collect();
-    assert_eq!(names.len(), alerts.len(), "a name is there twice");
+    assert_eq!(names.len(), alerts.len(), "duplicate alert name");
 }
 
 #[test]
-fn an_alert_about_a_peering_says_which_vpc_and_which_group_by_name_and_id() {
-    let of_peerings = alerts().into_iter().filter(|alert| alert.text("annotations", "description").contains("vpcId"));
-    let of_peerings: Vec<_> = of_peerings.collect();
-    assert!(of_peerings.len() >= 10, "alerts were lost");
-    for alert in of_peerings {
+fn alerts_on_peerings_name_the_vpc_and_the_project() {
+    let has_vpc = |alert: &Rule| alert.text("annotations", "description").contains("vpcId");
+    let peering_alerts: Vec<_> = alerts().into_iter().filter(has_vpc).collect();
+    assert!(peering_alerts.len() >= 10, "too few alerts found");
+    for alert in peering_alerts {
         let description = alert.text("annotations", "description");
         for part in ["$labels.vpcId", "$labels.provider", "$labels.group_id }})", "label \"group_name\""] {
             assert!(description.contains(part), "{}: {part}", alert.name());
         }
-        // It would make another alert of a group that is renamed.
+        // With the name in the expression, renaming a project would start a new alert.
         assert!(!alert.expr().contains("group_name"), "{}", alert.name());
     }
 }
 
 #[test]
-fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
+fn every_alert_has_a_runbook_with_all_sections_and_every_runbook_has_an_alert() {
     let mut expected: Vec<_> = alerts().iter().map(|alert| format!("{}.md", alert.name())).collect();
     expected.push("README.md".to_owned());
     expected.sort();
@@ -70,14 +70,13 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
         assert!(index.contains(&format!("[{name}]({name}.md)")), "the index lacks {name}");
         let page = read(&format!("docs/runbooks/{name}.md"));
         assert!(page.starts_with(&format!("# {name}\n")), "{name}");
-        for heading in ["## What it means", "## What to look at", "## What to do"] {
-            assert!(page.contains(&format!("\n{heading}\n")), "{name} lacks {heading}");
-        }
+        let headings: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(headings, ["Meaning", "Impact", "Diagnosis", "Mitigation"], "{name}");
     }
 }
 
 #[test]
-fn the_documentation_counts_the_alerts_and_lists_those_that_wake_somebody() {
+fn the_documentation_counts_the_alerts_and_lists_the_critical_ones() {
     let count = alerts().len();
     assert!(read("prometheus/README.md").contains(&format!("nine recording rules and {count} alerts")));
     assert_eq!(rules().len(), count + 9);
@@ -97,8 +96,8 @@ fn the_documentation_counts_the_alerts_and_lists_those_that_wake_somebody() {
 }
 
 #[test]
-fn every_metric_of_a_rule_is_one_that_the_exporter_prometheus_or_a_rule_makes() {
-    let known = known();
+fn rules_use_only_metrics_of_the_exporter_prometheus_or_other_rules() {
+    let known = known_metrics();
     for rule in rules() {
         let annotations = ["summary", "description"].map(|key| {
             let template = rule.text("annotations", key);
@@ -117,8 +116,8 @@ fn every_metric_of_a_rule_is_one_that_the_exporter_prometheus_or_a_rule_makes() 
 }
 
 #[test]
-fn every_metric_of_a_runbook_is_one_that_the_exporter_prometheus_or_a_rule_makes() {
-    let known = known();
+fn runbooks_use_only_metrics_of_the_exporter_prometheus_or_the_rules() {
+    let known = known_metrics();
     let mut found = 0;
     for page in files("docs/runbooks") {
         let text = read(&format!("docs/runbooks/{page}"));
@@ -137,11 +136,11 @@ fn every_metric_of_a_runbook_is_one_that_the_exporter_prometheus_or_a_rule_makes
             assert!(known.contains(name), "{page}: {name}");
         }
     }
-    assert!(found >= 10, "queries were lost");
+    assert!(found >= 10, "too few queries found");
 }
 
 #[test]
-fn the_rules_know_the_exporter_by_the_job_of_every_example() {
+fn the_job_of_every_example_matches_the_rules() {
     for name in ["README.md", "docs/web.md", "deploy/compose/prometheus.yaml", "prometheus/prometheus.example.yaml"] {
         let text = read(name);
         let jobs: Vec<_> = text.lines().filter_map(|line| line.trim().strip_prefix("- job_name: ")).collect();
@@ -150,8 +149,8 @@ fn the_rules_know_the_exporter_by_the_job_of_every_example() {
 }
 
 #[test]
-fn alerts_about_peerings_come_from_what_the_records_believe() {
-    // A raw series is one replica's word, which may be cut off from Atlas.
+fn alerts_on_peerings_use_the_records_of_trusted_replicas() {
+    // A raw series may come from a replica that cannot reach Atlas.
     for alert in alerts().iter().filter(|alert| alert.name().starts_with("AtlasPeering")) {
         for name in metrics(&parse(alert.expr())) {
             let is_raw = ["mongodbatlas_network_peering_status", "mongodbatlas_network_peering_available"];

@@ -1,7 +1,6 @@
-//! The rules for Prometheus and the example for Alertmanager: their form, what each clause is for, and the way of an
-//! alert from a simulated Atlas to a receiver, by the real programs.
+//! Tests of the Prometheus rules and the Alertmanager example: validation, static checks, and mutation tests.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod check;
 mod form;

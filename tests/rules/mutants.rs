@@ -1,4 +1,4 @@
-//! An expression without one of its clauses, in every way.
+//! Mutants of an expression: each lacks one of its clauses.
 
 use promql_parser::{
     label::{Labels, MatchOp, Matchers},
@@ -7,17 +7,17 @@ use promql_parser::{
     },
 };
 
-/// What is left out, and the expression that is left.
+/// The removed clause, and the resulting expression.
 pub(crate) type Mutant = (String, Expr);
 
-/// Every expression that lacks one clause of this one.
+/// Every expression that results from removing one clause.
 pub(crate) fn mutants(expr: &Expr) -> Vec<Mutant> {
     match expr {
         Expr::Binary(binary) => of_binary(binary),
         Expr::Aggregate(aggregate) => of_aggregate(aggregate),
-        Expr::Paren(paren) => inside(mutants(&paren.expr), |inner| wrap(&inner)),
-        Expr::VectorSelector(selector) => inside(of_selector(selector), Expr::VectorSelector),
-        Expr::MatrixSelector(matrix) => inside(of_selector(&matrix.vs), |vs| {
+        Expr::Paren(paren) => embed(mutants(&paren.expr), |inner| wrap(&inner)),
+        Expr::VectorSelector(selector) => embed(of_selector(selector), Expr::VectorSelector),
+        Expr::MatrixSelector(matrix) => embed(of_selector(&matrix.vs), |vs| {
             let mut matrix = matrix.clone();
             matrix.vs = vs;
             Expr::MatrixSelector(matrix)
@@ -25,13 +25,13 @@ pub(crate) fn mutants(expr: &Expr) -> Vec<Mutant> {
         Expr::Call(call) => {
             let mut all = Vec::new();
             for (index, arg) in call.args.args.iter().enumerate() {
-                // Without the function, a range of samples is its last one.
+                // An argument without its function is an instant vector, so a range selector loses its range.
                 let bare = match arg.as_ref() {
                     Expr::MatrixSelector(matrix) => Expr::VectorSelector(matrix.vs.clone()),
                     other => wrap(other),
                 };
                 all.push((format!("the function {}", call.func.name), bare));
-                all.extend(inside(mutants(arg), |arg| {
+                all.extend(embed(mutants(arg), |arg| {
                     let mut call = call.clone();
                     *call.args.args[index] = arg;
                     Expr::Call(call)
@@ -40,16 +40,16 @@ pub(crate) fn mutants(expr: &Expr) -> Vec<Mutant> {
             all
         }
         Expr::NumberLiteral(_) | Expr::StringLiteral(_) => Vec::new(),
-        other => panic!("the rules have no such clause yet: {other}"),
+        other => panic!("no mutants are implemented for this clause: {other}"),
     }
 }
 
-/// The mutants of a part, put back into the whole.
-fn inside<T>(parts: Vec<(String, T)>, whole: impl Fn(T) -> Expr) -> Vec<Mutant> {
-    parts.into_iter().map(|(what, part)| (what, whole(part))).collect()
+/// Embeds the mutants of a part into the whole expression.
+fn embed<T>(parts: Vec<(String, T)>, whole: impl Fn(T) -> Expr) -> Vec<Mutant> {
+    parts.into_iter().map(|(removed, part)| (removed, whole(part))).collect()
 }
 
-/// As an operand, whatever stands beside it.
+/// Adds parentheses, so that the expression can be an operand.
 fn wrap(expr: &Expr) -> Expr {
     Expr::Paren(ParenExpr { expr: Box::new(expr.clone()) })
 }
@@ -58,17 +58,17 @@ fn of_binary(binary: &BinaryExpr) -> Vec<Mutant> {
     let operands = [("right", &binary.rhs, &binary.lhs), ("left", &binary.lhs, &binary.rhs)];
     let mut all: Vec<_> = operands
         .into_iter()
-        .filter(|(.., left)| !matches!(left.as_ref(), Expr::NumberLiteral(_)))
-        .map(|(side, gone, left)| (format!("the {side} of {}: {gone}", binary.op), wrap(left)))
+        .filter(|(.., kept)| !matches!(kept.as_ref(), Expr::NumberLiteral(_)))
+        .map(|(side, removed, kept)| (format!("the {side} of {}: {removed}", binary.op), wrap(kept)))
         .collect();
-    all.extend(inside(mutants(&binary.lhs), |lhs| {
+    all.extend(embed(mutants(&binary.lhs), |lhs| {
         Expr::Binary(BinaryExpr { lhs: Box::new(wrap(&lhs)), ..binary.clone() })
     }));
-    all.extend(inside(mutants(&binary.rhs), |rhs| {
+    all.extend(embed(mutants(&binary.rhs), |rhs| {
         Expr::Binary(BinaryExpr { rhs: Box::new(wrap(&rhs)), ..binary.clone() })
     }));
     if let Some(modifier) = &binary.modifier {
-        all.extend(inside(of_bin_modifier(modifier), |modifier| {
+        all.extend(embed(of_bin_modifier(modifier), |modifier| {
             Expr::Binary(BinaryExpr { modifier: Some(modifier), ..binary.clone() })
         }));
     }
@@ -79,7 +79,7 @@ fn of_bin_modifier(modifier: &BinModifier) -> Vec<(String, BinModifier)> {
     let mut all = Vec::new();
     if let Some(matching) = &modifier.matching {
         all.push((format!("{matching:?}"), modifier.clone().with_matching(None)));
-        all.extend(shorter(matching).into_iter().map(|(label, matching)| {
+        all.extend(without_each_label(matching).into_iter().map(|(label, matching)| {
             (format!("{label} of the matching"), modifier.clone().with_matching(Some(matching)))
         }));
     }
@@ -99,24 +99,25 @@ fn of_aggregate(aggregate: &AggregateExpr) -> Vec<Mutant> {
     let with = |modifier| Expr::Aggregate(AggregateExpr { modifier, ..aggregate.clone() });
     if let Some(modifier) = &aggregate.modifier {
         all.push((format!("every label of {}", aggregate.op), with(None)));
-        let each = shorter(modifier).into_iter();
+        let each = without_each_label(modifier).into_iter();
         all.extend(each.map(|(label, modifier)| (format!("{label} of {}", aggregate.op), with(Some(modifier)))));
     }
-    all.extend(inside(mutants(&aggregate.expr), |expr| {
+    all.extend(embed(mutants(&aggregate.expr), |expr| {
         Expr::Aggregate(AggregateExpr { expr: Box::new(expr), ..aggregate.clone() })
     }));
     all
 }
 
-/// Without each of the labels.
-fn shorter(modifier: &LabelModifier) -> Vec<(String, LabelModifier)> {
+/// The modifier without each of its labels.
+fn without_each_label(modifier: &LabelModifier) -> Vec<(String, LabelModifier)> {
     let labels = &modifier.labels().labels;
-    let without = |gone: &String| Labels { labels: labels.iter().filter(|label| *label != gone).cloned().collect() };
+    let without =
+        |removed: &String| Labels { labels: labels.iter().filter(|label| *label != removed).cloned().collect() };
     let modify = if modifier.is_include() { LabelModifier::Include } else { LabelModifier::Exclude };
     labels.iter().map(|label| (label.clone(), modify(without(label)))).collect()
 }
 
-/// Without each of the matchers, and without each of the words of a regular expression.
+/// The selector without each of its matchers, and without each alternative of a regular expression.
 fn of_selector(selector: &VectorSelector) -> Vec<(String, VectorSelector)> {
     let matchers = &selector.matchers.matchers;
     let with = |matchers| VectorSelector { matchers: Matchers::new(matchers), ..selector.clone() };
@@ -125,20 +126,20 @@ fn of_selector(selector: &VectorSelector) -> Vec<(String, VectorSelector)> {
         let mut others = matchers.clone();
         others.remove(index);
         all.push((matcher.to_string(), with(others)));
-        let words: Vec<&str> = matcher.value.split('|').collect();
-        let is_choice = matches!(matcher.op, MatchOp::Re(_) | MatchOp::NotRe(_)) && words.len() > 1;
-        for gone in words.iter().filter(|_| is_choice) {
-            let left: Vec<&str> = words.iter().filter(|word| word != &gone).copied().collect();
+        let alternatives: Vec<&str> = matcher.value.split('|').collect();
+        let is_regex = matches!(matcher.op, MatchOp::Re(_) | MatchOp::NotRe(_)) && alternatives.len() > 1;
+        for removed in alternatives.iter().filter(|_| is_regex) {
+            let rest: Vec<&str> = alternatives.iter().filter(|other| other != &removed).copied().collect();
             let mut others = matchers.clone();
-            others[index].value = left.join("|");
-            all.push((format!("{gone} of {matcher}"), with(others)));
+            others[index].value = rest.join("|");
+            all.push((format!("{removed} of {matcher}"), with(others)));
         }
     }
     all
 }
 
 #[test]
-fn every_clause_is_left_out_once() {
+fn each_mutant_lacks_one_clause() {
     let expr = crate::promql::parse(r#"max by (a, b) (x{c="d", e=~"f|g"}) > 1 unless on (a) y"#);
     let found: Vec<_> = mutants(&expr).into_iter().map(|(_, expr)| expr.to_string()).collect();
     insta::assert_snapshot!(found.join("\n"));

@@ -1,4 +1,4 @@
-//! Expressions, and which metrics they name.
+//! Parses expressions and finds the metrics that they use.
 
 use promql_parser::parser::{self, Expr};
 
@@ -6,7 +6,7 @@ pub(crate) fn parse(expr: &str) -> Expr {
     parser::parse(expr).unwrap_or_else(|error| panic!("{error}: {expr}"))
 }
 
-/// The names of the metrics of an expression.
+/// The names of the metrics that an expression uses.
 pub(crate) fn metrics(expr: &Expr) -> Vec<String> {
     match expr {
         Expr::VectorSelector(selector) => selector.name.iter().cloned().collect(),
@@ -21,7 +21,7 @@ pub(crate) fn metrics(expr: &Expr) -> Vec<String> {
     }
 }
 
-/// The expressions that a template asks Prometheus for.
+/// The expressions of the queries in a template.
 pub(crate) fn of_template(template: &str) -> Vec<Expr> {
     let printed = template.split("printf `").skip(1).map(|rest| rest.split('`').next().unwrap());
     printed.map(|format| parse(&format.replace("%q", "\"x\""))).collect()

@@ -1,4 +1,4 @@
-//! What the folder `prometheus` holds.
+//! The rules and other files of the repository.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ impl Rule {
         self.0.get("alert").is_some()
     }
 
-    /// The alert's name, or that of the record.
+    /// The name of the alert or record.
     pub(crate) fn name(&self) -> &str {
         self.0.get("alert").or(self.0.get("record")).and_then(Value::as_str).unwrap()
     }
@@ -26,7 +26,7 @@ impl Rule {
         self.0["expr"].as_str().unwrap()
     }
 
-    /// A text of a mapping such as `annotations`; empty if it is not there.
+    /// A value of a mapping such as `annotations`; empty if absent.
     pub(crate) fn text(&self, mapping: &str, key: &str) -> &str {
         self.0.get(mapping).and_then(|mapping| mapping.get(key)).and_then(Value::as_str).unwrap_or_default()
     }
@@ -40,7 +40,7 @@ pub(crate) fn read(name: &str) -> String {
     fs::read_to_string(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The names of the files in a folder, sorted.
+/// The names of the files in a directory, sorted.
 pub(crate) fn files(folder: &str) -> Vec<String> {
     let files = fs::read_dir(path(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
     let mut names: Vec<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
@@ -48,7 +48,7 @@ pub(crate) fn files(folder: &str) -> Vec<String> {
     names
 }
 
-/// Every rule, in its order.
+/// All rules, in order.
 pub(crate) fn rules() -> Vec<Rule> {
     let file: Value = serde_yaml::from_str(&read("prometheus/rules.yaml")).unwrap();
     let groups = file["groups"].as_sequence().unwrap();
@@ -59,7 +59,7 @@ pub(crate) fn alerts() -> Vec<Rule> {
     rules().into_iter().filter(Rule::is_alert).collect()
 }
 
-/// What a program answers; it must be installed.
+/// Runs a program to its end. Fails if it is not installed.
 pub(crate) fn run(command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| missing(&command.get_program().to_string_lossy(), &error))
 }

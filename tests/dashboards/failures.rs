@@ -1,4 +1,4 @@
-//! What the dashboards show while things are broken.
+//! What the dashboards show during failures.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     dashboard::{NAMES, all, list, panels, queries, query, text},
     programs::System,
-    queries::{ALL_IS_WELL, number},
+    queries::{NO_FAILURES, number},
 };
 
 /// What `Listing freshness` shows as `never`.
@@ -16,24 +16,24 @@ const NEVER: &str = "1000000000";
 const FAILED: &str = "7";
 
 #[tokio::test]
-async fn what_is_lost_or_never_answered_stands_out() {
-    let scenario = format!("deprecation: Thu, 1 Jan 2026 00:00:00 GMT\n{ALL_IS_WELL}");
-    let mut system = System::start("broken", &scenario).await;
+async fn failures_stand_out_and_every_query_has_a_result() {
+    let scenario = format!("deprecation: Thu, 1 Jan 2026 00:00:00 GMT\n{NO_FAILURES}");
+    let mut system = System::start("failures", &scenario).await;
     system.simulate("sunset", r#"{"sunset": "Thu, 1 Jul 2027 00:00:00 GMT"}"#).await;
 
-    a_group_that_never_answers(&system).await;
-    a_peering_that_fails_and_one_that_waits(&system).await;
+    a_project_that_was_never_polled(&system).await;
+    a_failed_and_a_pending_peering(&system).await;
 
-    let nothing_is_allowed = r#"{"effect": {"status": {"code": 403}}, "endpoint": "ENDPOINT"}"#;
+    let forbidden = r#"{"effect": {"status": {"code": 403}}, "endpoint": "ENDPOINT"}"#;
     for endpoint in ["peers", "groups"] {
-        system.simulate("faults", &nothing_is_allowed.replace("ENDPOINT", endpoint)).await;
+        system.simulate("faults", &forbidden.replace("ENDPOINT", endpoint)).await;
     }
     for dashboard in NAMES {
         for query in queries(dashboard) {
             system.wait_for(&query, |answer| !answer.is_empty()).await;
         }
     }
-    the_columns_of_tables_are_labels_of_their_queries(&system).await;
+    the_columns_of_tables_are_labels_of_the_results(&system).await;
     for (dashboard, title, letter, expected) in [
         ("exporter", "Failing listings", 'A', "6"),
         ("exporter", "Failing discoveries", 'A', "1"),
@@ -45,11 +45,11 @@ async fn what_is_lost_or_never_answered_stands_out() {
     system.wait_for(&query("exporter", "Listings by last poll result", 'B'), |answer| last(answer) == "3").await;
     assert_eq!(last(&system.ask(&query("exporter", "Listings by last poll result", 'C')).await), "3");
 
-    system.end_exporter();
+    system.kill_exporter();
     system.wait_for(&query("exporter", "Exporters down", 'A'), |answer| number(answer) == "2").await;
 }
 
-async fn a_group_that_never_answers(system: &System) {
+async fn a_project_that_was_never_polled(system: &System) {
     let refused =
         r#"{"effect": {"status": {"code": 401, "error_code": "NOT_IN_GROUP"}}, "group": "5e57d85c854180642f784402"}"#;
     system.simulate("faults", refused).await;
@@ -62,7 +62,7 @@ async fn a_group_that_never_answers(system: &System) {
     assert_eq!(number(&system.ask(&query("overview", "Listings without fresh data", 'A')).await), "3");
 }
 
-async fn a_peering_that_fails_and_one_that_waits(system: &System) {
+async fn a_failed_and_a_pending_peering(system: &System) {
     let change = r#"{"status": "FAILED", "error": "EXPIRED"}"#;
     system.simulate("groups/5e57d85c854180642f784401/peers/68f87c7b0000000000000001", change).await;
     let lost = system.wait_for(&query("overview", "Lost in the time range", 'A'), |answer| number(answer) == "1").await;
@@ -92,36 +92,36 @@ fn last(answer: &[Value]) -> &str {
     samples.last().map(|sample| text(sample, "/1")).unwrap_or_default()
 }
 
-async fn the_columns_of_tables_are_labels_of_their_queries(system: &System) {
+async fn the_columns_of_tables_are_labels_of_the_results(system: &System) {
     for (name, dashboard) in all() {
         for panel in panels(&dashboard).filter(|panel| panel["type"] == "table") {
             let letters = list(panel, "/targets").iter().map(|target| text(target, "/refId"));
             let letters: Vec<_> = letters.collect();
-            let mut there = BTreeSet::from(["Time".to_owned()]);
+            let mut labels = BTreeSet::from(["Time".to_owned()]);
             for letter in &letters {
-                there.insert(if letters.len() == 1 { "Value".to_owned() } else { format!("Value #{letter}") });
+                labels.insert(if letters.len() == 1 { "Value".to_owned() } else { format!("Value #{letter}") });
                 let query = query(name, text(panel, "/title"), letter.chars().next().unwrap());
                 for series in system.ask(&query).await {
-                    there.extend(series["metric"].as_object().unwrap().keys().cloned());
+                    labels.extend(series["metric"].as_object().unwrap().keys().cloned());
                 }
             }
             if panel["title"] == "Both sides" {
-                // The peering is in AWS, and only Azure has it.
-                there.insert("resource_group".to_owned());
+                // Only Azure has this label, and the peering is in AWS.
+                labels.insert("resource_group".to_owned());
             }
             let last = list(panel, "/transformations").last().unwrap();
             if last["id"] == "groupingToMatrix" {
                 let used =
                     ["columnField", "rowField", "valueField"].map(|field| text(&last["options"], &format!("/{field}")));
-                assert!(used.iter().all(|field| there.contains(*field)), "{used:?}");
+                assert!(used.iter().all(|field| labels.contains(*field)), "{used:?}");
                 continue;
             }
             let columns =
                 |key: &str| last["options"][key].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
             let (shown, hidden) = (columns("renameByName"), columns("excludeByName"));
             assert!(shown.is_disjoint(&hidden), "{}", panel["title"]);
-            assert_eq!(&shown | &hidden, there, "{}", panel["title"]);
-            assert_eq!(columns("indexByName"), there, "{}", panel["title"]);
+            assert_eq!(&shown | &hidden, labels, "{}", panel["title"]);
+            assert_eq!(columns("indexByName"), labels, "{}", panel["title"]);
         }
     }
 }

@@ -7,7 +7,7 @@ use rustls::{
 };
 
 use crate::go_yaml;
-use yaml_reader::{ConfigFaults, Section};
+use yaml_reader::Section;
 
 /// The ciphers that Go considers secure. The toolkit accepts no others.
 const CIPHERS: [(&str, CipherSuite); 13] = [
@@ -63,8 +63,8 @@ impl TlsNames {
     }
 
     /// What rustls supports of the names. Notes a fault if nothing is left, a warning if something is.
-    pub(crate) fn parameters(&self, section: &Section<'_>, http2: bool, warnings: &ConfigFaults) -> TlsParameters {
-        let versions = self.versions(section, warnings);
+    pub(crate) fn parameters(&self, section: &Section<'_>, http2: bool) -> TlsParameters {
+        let versions = self.versions(section);
         let mut provider = aws_lc_rs::default_provider();
         let has_cipher = |name: &&str| self.ciphers.iter().any(|cipher| cipher == name);
         if http2 && self.min < 3 && !self.ciphers.is_empty() && !HTTP2_CIPHERS.iter().any(has_cipher) {
@@ -72,7 +72,7 @@ impl TlsNames {
             section.fault("cipher_suites", format!("must have {needed} unless `http_server_config.http2` is false"));
         }
         if !self.ciphers.is_empty() {
-            let suites = self.suites(section, &provider, warnings);
+            let suites = self.suites(section, &provider);
             if suites.iter().any(|suite| versions.contains(&suite.version())) {
                 provider.cipher_suites = suites;
             } else if !versions.is_empty() {
@@ -81,7 +81,7 @@ impl TlsNames {
         }
         if !self.curves.is_empty() {
             let find = |group: &NamedGroup| aws_lc_rs::ALL_KX_GROUPS.iter().find(|have| have.name() == *group).copied();
-            let groups = supported(section, "curve_preferences", &self.curves, &CURVES, find, warnings);
+            let groups = supported(section, "curve_preferences", &self.curves, &CURVES, find);
             if groups.is_empty() {
                 section.fault("curve_preferences", none_supported(&self.curves, ""));
             } else {
@@ -93,28 +93,23 @@ impl TlsNames {
         TlsParameters { provider, versions }
     }
 
-    fn versions(&self, section: &Section<'_>, warnings: &ConfigFaults) -> Vec<&'static SupportedProtocolVersion> {
+    fn versions(&self, section: &Section<'_>) -> Vec<&'static SupportedProtocolVersion> {
         if self.max < 2 {
             section.fault("max_version", "must be `TLS12` or `TLS13`; older versions are not supported");
         } else if self.max < self.min {
             section.fault("max_version", "must not be below `min_version`");
         } else if self.min < 2 {
             let message = "TLS 1.0 and 1.1 are not supported; the oldest version in use is TLS 1.2";
-            warnings.note(section.path_of("min_version"), message);
+            section.warn("min_version", message);
         }
         let supported = [(2, &TLS12), (3, &TLS13)].into_iter();
         supported.filter(|(minor, _)| (self.min..=self.max).contains(minor)).map(|(_, version)| version).collect()
     }
 
     /// A list without a cipher of TLS 1.3 leaves all of TLS 1.3 in use, as in Go, where these cannot be chosen.
-    fn suites(
-        &self,
-        section: &Section<'_>,
-        provider: &CryptoProvider,
-        warnings: &ConfigFaults,
-    ) -> Vec<SupportedCipherSuite> {
+    fn suites(&self, section: &Section<'_>, provider: &CryptoProvider) -> Vec<SupportedCipherSuite> {
         let find = |id: &CipherSuite| provider.cipher_suites.iter().find(|suite| suite.suite() == *id).copied();
-        let mut suites = supported(section, "cipher_suites", &self.ciphers, &CIPHERS, find, warnings);
+        let mut suites = supported(section, "cipher_suites", &self.ciphers, &CIPHERS, find);
         if !suites.is_empty() && suites.iter().all(|suite| suite.tls13().is_none()) {
             suites.extend(provider.cipher_suites.iter().filter(|suite| suite.tls13().is_some()));
         }
@@ -155,12 +150,11 @@ fn supported<I, T>(
     names: &[String],
     table: &[(&str, I)],
     find: impl Fn(&I) -> Option<T>,
-    warnings: &ConfigFaults,
 ) -> Vec<T> {
     let known = names.iter().filter_map(|name| {
         let found = table.iter().find(|(known, _)| known == name).and_then(|(_, id)| find(id));
         if found.is_none() {
-            warnings.note(section.path_of(key), format!("`{name}` is ignored: rustls does not support it"));
+            section.warn(key, format!("`{name}` is ignored: rustls does not support it"));
         }
         found
     });

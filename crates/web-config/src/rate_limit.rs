@@ -24,13 +24,12 @@ impl RateLimiter {
     pub(crate) fn parse(mut section: Section<'_>) -> Option<Self> {
         let interval = go_yaml::nanoseconds(&mut section, "interval");
         let burst = go_yaml::number(&mut section, "burst");
+        let warn = |key, message: &str| section.warn(key, message);
         match (interval, burst) {
-            (..0, _) => section.warn("interval", "is below zero, so there is no limit, as in the toolkit"),
-            (0, 1..) => section.warn("interval", "is zero or missing, so there is no limit, as in the toolkit"),
-            (1.., ..=0) => section.warn("burst", "is not above zero, so every request is refused, as in the toolkit"),
-            (1..1_000_000, _) => {
-                section.warn("interval", "is below a millisecond; a number without a unit means nanoseconds")
-            }
+            (..0, _) => warn("interval", "is below zero, so there is no limit, as in the toolkit"),
+            (0, 1..) => warn("interval", "is zero or missing, so there is no limit, as in the toolkit"),
+            (1.., ..=0) => warn("burst", "is not above zero, so every request is refused, as in the toolkit"),
+            (1..1_000_000, _) => warn("interval", "is below a millisecond; a number without a unit means nanoseconds"),
             _ => {}
         }
         section.finish();

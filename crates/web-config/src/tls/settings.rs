@@ -3,8 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use rustls::{
-    ServerConfig, SupportedProtocolVersion,
-    crypto::CryptoProvider,
+    ServerConfig,
     server::{NoServerSessionStorage, WebPkiClientVerifier},
     sign::SingleCertAndKey,
 };
@@ -12,7 +11,7 @@ use rustls::{
 use super::{
     client_auth::{ClientAuth, ClientVerifier},
     files::{PemSource, PemSources, TlsFiles},
-    names::TlsNames,
+    names::{TlsNames, TlsParameters},
     pem::{self, ClientCas},
 };
 use crate::go_yaml;
@@ -21,8 +20,7 @@ use yaml_reader::{ConfigFault, Section};
 /// What stays the same when the files change.
 pub(crate) struct TlsSettings {
     pub(crate) sources: PemSources,
-    provider: Arc<CryptoProvider>,
-    versions: Vec<&'static SupportedProtocolVersion>,
+    parameters: TlsParameters,
     prefer_server_ciphers: bool,
     client_auth: ClientAuth,
     allowed_sans: Option<Vec<String>>,
@@ -73,8 +71,7 @@ impl RawTls {
         let protocols: &[&str] = if http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
         Some(TlsSettings {
             sources: PemSources { certificate: self.certificate?, key: self.key?, client_cas: self.client_cas },
-            provider: Arc::new(parameters.provider),
-            versions: parameters.versions,
+            parameters,
             prefer_server_ciphers: self.prefer_server_ciphers,
             client_auth,
             allowed_sans: self.allowed_sans,
@@ -114,9 +111,9 @@ fn warn_of_sans(section: &Section<'_>, sans: &[String], client_auth: ClientAuth)
 impl TlsSettings {
     /// The rustls config with the contents of the files.
     pub(crate) fn server_config(&self, files: &TlsFiles) -> Result<ServerConfig, ConfigFault> {
-        let certified_key = pem::certified_key(&self.sources, files, self.provider.key_provider)?;
-        let builder = ServerConfig::builder_with_provider(self.provider.clone());
-        let builder = builder.with_protocol_versions(&self.versions);
+        let certified_key = pem::certified_key(&self.sources, files, self.parameters.provider.key_provider)?;
+        let builder = ServerConfig::builder_with_provider(self.parameters.provider.clone());
+        let builder = builder.with_protocol_versions(&self.parameters.versions);
         let builder = builder.map_err(|error| self.sources.certificate.fault(error.to_string()))?;
         let verifier = match self.client_auth {
             ClientAuth::Off => WebPkiClientVerifier::no_client_auth(),
@@ -134,7 +131,7 @@ impl TlsSettings {
 
     fn verifier(&self, files: &TlsFiles) -> ClientVerifier {
         let (cas, _) = self.client_cas(files);
-        ClientVerifier::new(self.client_auth, self.allowed_sans.clone(), cas, self.provider.clone())
+        ClientVerifier::new(self.client_auth, self.allowed_sans.clone(), cas, self.parameters.provider.clone())
     }
 
     fn client_cas(&self, files: &TlsFiles) -> (ClientCas, usize) {

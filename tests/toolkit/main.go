@@ -1,4 +1,4 @@
-// Asks Prometheus's exporter-toolkit itself what it does with every web config of cases.txt.
+// Runs Prometheus's exporter-toolkit on every web config in cases.txt.
 package main
 
 import (
@@ -41,13 +41,13 @@ func main() {
 			fmt.Printf("expected: %s\n%s\nbut: %v\n\n", expected, yaml, refusal)
 		}
 	}
-	fmt.Printf("the toolkit does as expected with %d of %d web configs\n", len(cases)-differ, len(cases))
+	fmt.Printf("the toolkit behaves as expected on %d of %d web configs\n", len(cases)-differ, len(cases))
 	if differ > 0 {
 		os.Exit(1)
 	}
 }
 
-// Starts a server and ends it; the toolkit refuses at once or not at all.
+// Starts and stops a server. The toolkit refuses a web config at startup or not at all.
 func serve(path, yaml string) error {
 	check(os.WriteFile(path, []byte(yaml), 0o600))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

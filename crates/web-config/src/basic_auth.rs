@@ -79,7 +79,7 @@ impl Users {
             drop(permit);
             accepted
         });
-        // A panic, which no input causes, lets nobody in.
+        // If the comparison panics, the request is refused.
         comparison.await.unwrap_or(false)
     }
 }
@@ -120,7 +120,7 @@ fn credentials(authorization: &[u8]) -> Option<(String, Vec<u8>)> {
 
 fn cache_key(user: &str, password: &[u8]) -> CacheKey {
     let mut digest = Sha256::new();
-    // The length tells `a` and `bc` from `ab` and `c`.
+    // Without the length, `a` and `bc` would have the digest of `ab` and `c`.
     digest.update((user.len() as u64).to_le_bytes());
     digest.update(user);
     digest.update(password);
@@ -208,7 +208,7 @@ mod tests {
     async fn a_refusal_takes_as_long_for_any_hash_and_for_an_unknown_user() {
         let users = users(&[("cheap", "x", 4), ("costly", "x", 9)]);
         let costly = shortest_refusal(&users, "costly").await;
-        for user in ["cheap", "nobody"] {
+        for user in ["cheap", "unknown"] {
             let took = shortest_refusal(&users, user).await;
             assert!(took > costly / 4 && took < costly * 4, "{user}: {took:?}, not {costly:?}");
         }

@@ -153,7 +153,7 @@ mod tests {
         let faults = yaml_reader::ConfigFaults::default();
         let value: serde_yaml::Value = serde_yaml::from_str(yaml).unwrap();
         let discover = Discover::parse(Section::new(&value, String::new(), &faults));
-        assert_eq!(faults.into_inner(), []);
+        assert_eq!(faults.into_result(), Ok(Vec::new()));
         discover.selects(group)
     }
 

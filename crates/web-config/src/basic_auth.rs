@@ -11,7 +11,7 @@ use crate::{
     go_yaml,
     hash::{Hash, compare},
 };
-use yaml_reader::{ConfigFaults, Section};
+use yaml_reader::Section;
 
 /// Comparisons at once. Each occupies a processor.
 const MAX_COMPARISONS: usize = 2;
@@ -40,14 +40,14 @@ struct AuthCache {
 type CacheKey = [u8; 32];
 
 impl Users {
-    pub(crate) fn parse(top: &mut Section<'_>, warnings: &ConfigFaults) -> Option<Self> {
+    pub(crate) fn parse(top: &mut Section<'_>) -> Option<Self> {
         let mut hashes = HashMap::new();
         for (user, text) in go_yaml::pairs(top, "basic_auth_users") {
             let key = format!("basic_auth_users.{user}");
             match Hash::parse(&text) {
                 Ok(hash) => {
                     if !hash.is_intact() {
-                        warnings.note(top.path_of(&key), "is a damaged bcrypt hash: no password matches it");
+                        top.warn(&key, "is a damaged bcrypt hash: no password matches it");
                     }
                     hashes.insert(user, hash);
                 }
@@ -79,7 +79,7 @@ impl Users {
             drop(permit);
             accepted
         });
-        // A panic, which no input causes, lets nobody in.
+        // If the comparison panics, the request is refused.
         comparison.await.unwrap_or(false)
     }
 }
@@ -120,7 +120,7 @@ fn credentials(authorization: &[u8]) -> Option<(String, Vec<u8>)> {
 
 fn cache_key(user: &str, password: &[u8]) -> CacheKey {
     let mut digest = Sha256::new();
-    // The length tells `a` and `bc` from `ab` and `c`.
+    // Without the length, `a` and `bc` would have the digest of `ab` and `c`.
     digest.update((user.len() as u64).to_le_bytes());
     digest.update(user);
     digest.update(password);
@@ -139,10 +139,10 @@ mod tests {
     fn users(list: &[(&str, &str, u32)]) -> Users {
         let lines = list.iter().map(|(user, password, cost)| format!("'{user}': '{}'", hashed(password, *cost)));
         let text = format!("basic_auth_users: {{{}}}", lines.collect::<Vec<_>>().join(", "));
-        let (faults, warnings) = (ConfigFaults::default(), ConfigFaults::default());
+        let faults = yaml_reader::ConfigFaults::default();
         let value = serde_yaml::from_str(&text).unwrap();
         let mut top = Section::new(&value, String::new(), &faults);
-        Users::parse(&mut top, &warnings).unwrap()
+        Users::parse(&mut top).unwrap()
     }
 
     fn header(user: &str, password: &str) -> Vec<u8> {
@@ -208,7 +208,7 @@ mod tests {
     async fn a_refusal_takes_as_long_for_any_hash_and_for_an_unknown_user() {
         let users = users(&[("cheap", "x", 4), ("costly", "x", 9)]);
         let costly = shortest_refusal(&users, "costly").await;
-        for user in ["cheap", "nobody"] {
+        for user in ["cheap", "unknown"] {
             let took = shortest_refusal(&users, user).await;
             assert!(took > costly / 4 && took < costly * 4, "{user}: {took:?}, not {costly:?}");
         }

@@ -10,7 +10,7 @@ pub(crate) fn text(section: &mut Section<'_>, key: &'static str) -> Option<Strin
     string(section, key, value).filter(|text| !text.is_empty())
 }
 
-/// A boolean in the words of YAML 1.1. An empty value means false, whatever the default.
+/// A boolean in the words of YAML 1.1. An empty value means false even if the default is true.
 pub(crate) fn boolean(section: &mut Section<'_>, key: &'static str, default: bool) -> bool {
     let Some(value) = section.take(key) else { return default && section.presence(key) == Presence::Absent };
     match value {

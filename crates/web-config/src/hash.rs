@@ -1,4 +1,4 @@
-//! A bcrypt hash as the toolkit reads it, and the comparison of a password with it that takes as long for every user.
+//! A bcrypt hash as the toolkit reads it, and the comparison of a password with it.
 
 use bcrypt::{HashParts, hash_with_salt, verify};
 

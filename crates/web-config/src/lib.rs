@@ -1,47 +1,4 @@
-//! The [web configuration file] of Prometheus's exporter-toolkit for any Rust server: TLS with certificates that are
-//! reloaded when their files change, client certificates, basic authentication, response headers and a rate limit.
-//!
-//! The crate accepts no connections. A server asks it three things: the [`rustls::ServerConfig`] of a new connection,
-//! whether to handle a request, and which headers to add to the response.
-//!
-//! ```
-//! use std::path::Path;
-//!
-//! use http::{HeaderMap, HeaderValue, Response, StatusCode, header::AUTHORIZATION};
-//! use web_config::WebConfig;
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), web_config::ConfigError> {
-//! // `WebConfig::read` takes the path of a file instead.
-//! let text = "
-//! basic_auth_users:
-//!   alice: $2y$05$upTwOesjMmkdqKrxYFB4BeRr4Z8pRnPPOc.GZkjHC7y/uAJIj6lSi
-//! http_server_config:
-//!   headers: {X-Frame-Options: deny}
-//! ";
-//! let (web, warnings) = WebConfig::parse(text, Path::new(""))?;
-//! assert!(warnings.is_empty());
-//!
-//! // For each connection: with TLS, hand the config to a `tokio_rustls::TlsAcceptor`.
-//! assert!(web.server_config().await.is_none(), "the file has no tls_server_config");
-//!
-//! // For each request:
-//! let mut headers = HeaderMap::new();
-//! assert_eq!(web.access().authorize(&headers).await, Err(StatusCode::UNAUTHORIZED));
-//! headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic YWxpY2U6c2VjcmV0"));
-//! assert_eq!(web.access().authorize(&headers).await, Ok(()));
-//!
-//! // For each response, the refusals included:
-//! let mut response = Response::new("hello");
-//! web.access().apply_headers(&mut response);
-//! assert_eq!(response.headers()["x-frame-options"], "deny");
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! The crate logs with `tracing` when it reloads a certificate and when it cannot. It runs within a tokio runtime.
-//!
-//! [web configuration file]: https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md
+#![doc = include_str!("../README.md")]
 
 mod access;
 mod basic_auth;
@@ -87,7 +44,7 @@ impl WebConfig {
     pub fn parse(text: &str, folder: &Path) -> Result<(Self, Vec<ConfigFault>), ConfigError> {
         let mut value: Value = serde_yaml::from_str(text).map_err(|error| ConfigError::whole(error.to_string()))?;
         value.apply_merge().map_err(|error| ConfigError::whole(error.to_string()))?;
-        let (faults, warnings) = (ConfigFaults::default(), ConfigFaults::default());
+        let faults = ConfigFaults::default();
         let mut top = Section::new(&value, String::new(), &faults);
         let tls_section = top.section("tls_server_config");
         // To the toolkit, the keys of an empty section are empty too.
@@ -96,12 +53,12 @@ impl WebConfig {
         let http2 = go_yaml::boolean(&mut http, "http2", http2_default);
         let headers = headers::parse(&mut http);
         http.finish();
-        let tls = tls::parse(tls_section, folder, http2, &warnings);
-        let users = Users::parse(&mut top, &warnings);
-        let rate_limiter = RateLimiter::parse(top.section("rate_limit"), &warnings);
+        let tls = tls::parse(tls_section, folder, http2);
+        let users = Users::parse(&mut top);
+        let rate_limiter = RateLimiter::parse(top.section("rate_limit"));
         top.finish();
-        faults.into_result()?;
-        Ok((Self { tls, access: AccessControl { rate_limiter, users, headers } }, warnings.into_inner()))
+        let warnings = faults.into_result()?;
+        Ok((Self { tls, access: AccessControl { rate_limiter, users, headers } }, warnings))
     }
 
     /// Whether connections are encrypted.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::go_yaml;
-use yaml_reader::{ConfigFaults, Section};
+use yaml_reader::Section;
 
 /// Starts with `burst` tokens, which is also the most it holds, and gains one each interval. A request takes one.
 pub(crate) struct RateLimiter {
@@ -21,10 +21,10 @@ struct Level {
 }
 
 impl RateLimiter {
-    pub(crate) fn parse(mut section: Section<'_>, warnings: &ConfigFaults) -> Option<Self> {
+    pub(crate) fn parse(mut section: Section<'_>) -> Option<Self> {
         let interval = go_yaml::nanoseconds(&mut section, "interval");
         let burst = go_yaml::number(&mut section, "burst");
-        let warn = |key, message: &str| warnings.note(section.path_of(key), message);
+        let warn = |key, message: &str| section.warn(key, message);
         match (interval, burst) {
             (..0, _) => warn("interval", "is below zero, so there is no limit, as in the toolkit"),
             (0, 1..) => warn("interval", "is zero or missing, so there is no limit, as in the toolkit"),

@@ -2,29 +2,21 @@
 
 use std::cell::RefCell;
 
-/// The faults found so far.
+/// The faults and warnings found so far.
 #[derive(Default)]
-pub struct ConfigFaults(RefCell<Vec<ConfigFault>>);
+pub struct ConfigFaults {
+    pub(crate) faults: RefCell<Vec<ConfigFault>>,
+    pub(crate) warnings: RefCell<Vec<ConfigFault>>,
+}
 
 impl ConfigFaults {
-    /// Adds a fault at a path.
-    pub fn note(&self, path: String, message: impl Into<String>) {
-        self.0.borrow_mut().push(ConfigFault { path, message: message.into() });
-    }
-
-    /// The faults in the order in which they were found.
-    #[must_use]
-    pub fn into_inner(self) -> Vec<ConfigFault> {
-        self.0.into_inner()
-    }
-
-    /// Fails if any fault was found.
+    /// The warnings, if there are no faults.
     ///
     /// # Errors
     /// All faults at once.
-    pub fn into_result(self) -> Result<(), ConfigError> {
-        let faults = self.into_inner();
-        if faults.is_empty() { Ok(()) } else { Err(ConfigError { faults }) }
+    pub fn into_result(self) -> Result<Vec<ConfigFault>, ConfigError> {
+        let faults = self.faults.into_inner();
+        if faults.is_empty() { Ok(self.warnings.into_inner()) } else { Err(ConfigError { faults }) }
     }
 }
 
@@ -44,7 +36,7 @@ impl ConfigError {
     }
 }
 
-/// One thing that is wrong with a file.
+/// One thing that is wrong with a file, or a warning.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}{}{message}", if path.is_empty() { "" } else { ": " })]
 pub struct ConfigFault {

@@ -1,22 +1,4 @@
-//! Reads a mapping of a YAML file key by key. A fault does not end the reading: it is noted with its path, and a
-//! default stands in, so that the author of the file sees every fault at once.
-//!
-//! ```
-//! use yaml_reader::{ConfigFaults, Section};
-//!
-//! let value = serde_yaml::from_str("{name: [shop], retries: 3, color: red}")?;
-//! let faults = ConfigFaults::default();
-//! let mut top = Section::new(&value, String::new(), &faults);
-//! assert_eq!(top.text("name"), None);
-//! assert_eq!(top.integer("retries", 1, 0..=5), 3);
-//! top.finish();
-//! let error = faults.into_result().unwrap_err();
-//! assert_eq!(
-//!     error.to_string(),
-//!     "name: must be a string, not a list; put it in quotes\ncolor: unknown key; known here: name, retries"
-//! );
-//! # Ok::<(), serde_yaml::Error>(())
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod fault;
 
@@ -46,6 +28,7 @@ pub enum Presence {
 }
 
 /// A mapping that is read key by key.
+#[must_use]
 pub struct Section<'a> {
     path: String,
     mapping: Option<&'a Mapping>,
@@ -214,17 +197,27 @@ impl<'a> Section<'a> {
 
     /// Notes a fault of a key.
     pub fn fault(&self, key: &str, message: impl Into<String>) {
-        self.faults.note(self.path_of(key), message);
+        self.faults.faults.borrow_mut().push(ConfigFault { path: self.path_of(key), message: message.into() });
     }
 
     /// Notes a fault of the section as a whole.
     pub fn fault_here(&self, message: impl Into<String>) {
-        self.faults.note(self.path.clone(), message);
+        self.faults.faults.borrow_mut().push(ConfigFault { path: self.path.clone(), message: message.into() });
     }
 
-    /// The value of a result; its faults, with their own paths, become faults of the file.
+    /// Notes a warning about a key.
+    pub fn warn(&self, key: &str, message: impl Into<String>) {
+        self.faults.warnings.borrow_mut().push(ConfigFault { path: self.path_of(key), message: message.into() });
+    }
+
+    /// Notes a warning about the section as a whole.
+    pub fn warn_here(&self, message: impl Into<String>) {
+        self.faults.warnings.borrow_mut().push(ConfigFault { path: self.path.clone(), message: message.into() });
+    }
+
+    /// The value of a result. Its faults, which have their own paths, become faults of the file.
     pub fn absorb<T>(&self, result: Result<T, Vec<ConfigFault>>) -> Option<T> {
-        result.map_err(|faults| faults.into_iter().for_each(|fault| self.faults.note(fault.path, fault.message))).ok()
+        result.map_err(|faults| self.faults.faults.borrow_mut().extend(faults)).ok()
     }
 
     /// Notes a fault for each key that was neither read nor declared.
@@ -238,15 +231,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The path of the section.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// The path of a key.
-    #[must_use]
-    pub fn path_of(&self, key: &str) -> String {
+    fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 

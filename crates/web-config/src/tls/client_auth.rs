@@ -132,7 +132,7 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 }
 
 impl ClientCertVerifier for ClientVerifier {
-    /// A list of allowed names requires a certificate, whatever the type.
+    /// A list of allowed names requires a certificate in each mode.
     fn client_auth_mandatory(&self) -> bool {
         self.client_auth.requires() || self.allowed_sans.is_some()
     }

@@ -9,15 +9,14 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use crate::go_yaml;
-use yaml_reader::{ConfigFault, ConfigFaults, Section};
+use yaml_reader::{ConfigFault, Section};
 
 /// A larger file is refused. A chain of certificates has a few kilobytes.
 const MAX_PEM_SIZE: u64 = 1 << 20;
 
 /// Where a text in PEM format comes from.
 pub(crate) struct PemSource {
-    /// The path of its key, for messages.
-    pub(crate) path: String,
+    pub(crate) key: &'static str,
     location: Location,
 }
 
@@ -46,17 +45,16 @@ impl PemSource {
         section: &mut Section<'_>,
         [file_key, text_key]: [&'static str; 2],
         folder: &Path,
-        warnings: &ConfigFaults,
     ) -> Option<Self> {
         let file = go_yaml::text(section, file_key);
         let text = go_yaml::text(section, text_key);
         let Some(file) = file else {
-            return text.map(|text| Self { path: section.path_of(text_key), location: Location::Inline(text) });
+            return text.map(|text| Self { key: text_key, location: Location::Inline(text) });
         };
         if text.is_some() {
-            warnings.note(section.path_of(text_key), format!("is not used: `{file_key}` is set too"));
+            section.warn(text_key, format!("is not used: `{file_key}` is set too"));
         }
-        Some(Self { path: section.path_of(file_key), location: Location::File(folder.join(file)) })
+        Some(Self { key: file_key, location: Location::File(folder.join(file)) })
     }
 
     fn read(&self) -> Result<Vec<u8>, ConfigFault> {
@@ -74,7 +72,7 @@ impl PemSource {
     }
 
     pub(crate) fn fault(&self, message: impl Into<String>) -> ConfigFault {
-        ConfigFault { path: self.path.clone(), message: message.into() }
+        ConfigFault { path: format!("tls_server_config.{}", self.key), message: message.into() }
     }
 }
 

@@ -10,28 +10,22 @@ mod settings;
 use std::path::Path;
 
 use self::{reload::CertReloader, settings::RawTls};
-use yaml_reader::{ConfigFaults, Section};
+use yaml_reader::Section;
 
 /// Parses the section. `None` means that TLS is off, or that there are faults.
-pub(crate) fn parse(
-    mut section: Section<'_>,
-    folder: &Path,
-    http2: bool,
-    warnings: &ConfigFaults,
-) -> Option<CertReloader> {
-    let raw = RawTls::take(&mut section, folder, warnings);
+pub(crate) fn parse(mut section: Section<'_>, folder: &Path, http2: bool) -> Option<CertReloader> {
+    let raw = RawTls::take(&mut section, folder);
     section.finish();
     if raw.enables_tls() {
-        let settings = raw.resolve(&section, http2, warnings)?;
+        let settings = raw.resolve(&section, http2)?;
         let reloader = settings.sources.read().and_then(|files| {
-            settings.warn(&files, warnings);
+            settings.warn(&section, &files);
             CertReloader::new(settings, &files)
         });
         return section.absorb(reloader);
     }
     if !section.is_empty() {
-        let message = "has no effect: TLS is off without a certificate and a key, as in the toolkit";
-        warnings.note(section.path().to_owned(), message);
+        section.warn_here("has no effect: TLS is off without a certificate and a key, as in the toolkit");
     }
     None
 }

@@ -3,8 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use rustls::{
-    ServerConfig, SupportedProtocolVersion,
-    crypto::CryptoProvider,
+    ServerConfig,
     server::{NoServerSessionStorage, WebPkiClientVerifier},
     sign::SingleCertAndKey,
 };
@@ -12,17 +11,16 @@ use rustls::{
 use super::{
     client_auth::{ClientAuth, ClientVerifier},
     files::{PemSource, PemSources, TlsFiles},
-    names::TlsNames,
+    names::{TlsNames, TlsParameters},
     pem::{self, ClientCas},
 };
 use crate::go_yaml;
-use yaml_reader::{ConfigFault, ConfigFaults, Section};
+use yaml_reader::{ConfigFault, Section};
 
 /// What stays the same when the files change.
 pub(crate) struct TlsSettings {
     pub(crate) sources: PemSources,
-    provider: Arc<CryptoProvider>,
-    versions: Vec<&'static SupportedProtocolVersion>,
+    parameters: TlsParameters,
     prefer_server_ciphers: bool,
     client_auth: ClientAuth,
     allowed_sans: Option<Vec<String>>,
@@ -41,11 +39,11 @@ pub(crate) struct RawTls {
 }
 
 impl RawTls {
-    pub(crate) fn take(section: &mut Section<'_>, folder: &Path, warnings: &ConfigFaults) -> Self {
+    pub(crate) fn take(section: &mut Section<'_>, folder: &Path) -> Self {
         Self {
-            certificate: PemSource::take(section, ["cert_file", "cert"], folder, warnings),
-            key: PemSource::take(section, ["key_file", "key"], folder, warnings),
-            client_cas: PemSource::take(section, ["client_ca_file", "client_ca"], folder, warnings),
+            certificate: PemSource::take(section, ["cert_file", "cert"], folder),
+            key: PemSource::take(section, ["key_file", "key"], folder),
+            client_cas: PemSource::take(section, ["client_ca_file", "client_ca"], folder),
             client_auth_type: go_yaml::text(section, "client_auth_type"),
             names: TlsNames::take(section),
             prefer_server_ciphers: go_yaml::boolean(section, "prefer_server_cipher_suites", true),
@@ -59,12 +57,12 @@ impl RawTls {
         sources.iter().any(|source| source.is_some()) || self.client_auth_type.is_some()
     }
 
-    pub(crate) fn resolve(self, section: &Section<'_>, http2: bool, warnings: &ConfigFaults) -> Option<TlsSettings> {
+    pub(crate) fn resolve(self, section: &Section<'_>, http2: bool) -> Option<TlsSettings> {
         let client_auth = self.client_auth(section);
         if let Some(sans) = &self.allowed_sans {
-            warn_of_sans(section, sans, client_auth, warnings);
+            warn_of_sans(section, sans, client_auth);
         }
-        let parameters = self.names.parameters(section, http2, warnings);
+        let parameters = self.names.parameters(section, http2);
         for (source, keys) in [(&self.certificate, "cert_file or cert"), (&self.key, "key_file or key")] {
             if source.is_none() {
                 section.fault_here(format!("{keys} is required"));
@@ -73,8 +71,7 @@ impl RawTls {
         let protocols: &[&str] = if http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
         Some(TlsSettings {
             sources: PemSources { certificate: self.certificate?, key: self.key?, client_cas: self.client_cas },
-            provider: Arc::new(parameters.provider),
-            versions: parameters.versions,
+            parameters,
             prefer_server_ciphers: self.prefer_server_ciphers,
             client_auth,
             allowed_sans: self.allowed_sans,
@@ -99,7 +96,7 @@ impl RawTls {
     }
 }
 
-fn warn_of_sans(section: &Section<'_>, sans: &[String], client_auth: ClientAuth, warnings: &ConfigFaults) {
+fn warn_of_sans(section: &Section<'_>, sans: &[String], client_auth: ClientAuth) {
     let message = match client_auth {
         ClientAuth::Off => "has no effect: `client_auth_type` requests no client certificate",
         ClientAuth::Request | ClientAuth::RequireAny => {
@@ -108,15 +105,15 @@ fn warn_of_sans(section: &Section<'_>, sans: &[String], client_auth: ClientAuth,
         _ if sans.is_empty() => "is empty, so every client is refused, as in the toolkit",
         _ => return,
     };
-    warnings.note(section.path_of("client_allowed_sans"), message);
+    section.warn("client_allowed_sans", message);
 }
 
 impl TlsSettings {
     /// The rustls config with the contents of the files.
     pub(crate) fn server_config(&self, files: &TlsFiles) -> Result<ServerConfig, ConfigFault> {
-        let certified_key = pem::certified_key(&self.sources, files, self.provider.key_provider)?;
-        let builder = ServerConfig::builder_with_provider(self.provider.clone());
-        let builder = builder.with_protocol_versions(&self.versions);
+        let certified_key = pem::certified_key(&self.sources, files, self.parameters.provider.key_provider)?;
+        let builder = ServerConfig::builder_with_provider(self.parameters.provider.clone());
+        let builder = builder.with_protocol_versions(&self.parameters.versions);
         let builder = builder.map_err(|error| self.sources.certificate.fault(error.to_string()))?;
         let verifier = match self.client_auth {
             ClientAuth::Off => WebPkiClientVerifier::no_client_auth(),
@@ -134,7 +131,7 @@ impl TlsSettings {
 
     fn verifier(&self, files: &TlsFiles) -> ClientVerifier {
         let (cas, _) = self.client_cas(files);
-        ClientVerifier::new(self.client_auth, self.allowed_sans.clone(), cas, self.provider.clone())
+        ClientVerifier::new(self.client_auth, self.allowed_sans.clone(), cas, self.parameters.provider.clone())
     }
 
     fn client_cas(&self, files: &TlsFiles) -> (ClientCas, usize) {
@@ -146,20 +143,19 @@ impl TlsSettings {
     }
 
     /// Warns of client CAs that have no effect or another one than expected, which the toolkit does not report.
-    pub(crate) fn warn(&self, files: &TlsFiles, warnings: &ConfigFaults) {
+    pub(crate) fn warn(&self, section: &Section<'_>, files: &TlsFiles) {
         let (cas, unusable) = self.client_cas(files);
-        let path = self.sources.client_cas.as_ref().map_or("tls_server_config.client_auth_type", |source| &source.path);
-        let warn = |message: &str| warnings.note(path.to_owned(), message);
+        let key = self.sources.client_cas.as_ref().map_or("client_auth_type", |source| source.key);
         if unusable > 0 {
-            warn(&format!("{unusable} certificates cannot be used and are ignored"));
+            section.warn(key, format!("{unusable} certificates cannot be used and are ignored"));
         }
         if !self.client_auth.verifies() {
             return;
         }
         if cas.roots.is_empty() {
-            warn("no CA certificate was found, so every client certificate is refused");
+            section.warn(key, "no CA certificate was found, so every client certificate is refused");
         } else if self.sources.client_cas.is_none() {
-            warn("without a client CA, every client with a certificate from a public CA is let in");
+            section.warn(key, "without a client CA, every client with a certificate from a public CA is let in");
         }
     }
 }

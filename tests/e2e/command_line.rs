@@ -171,15 +171,15 @@ fn every_fault_of_a_config_is_reported_at_once() {
     stderr: ERROR config.yaml: poll.interval: must be a duration such as `60s` or `5m`, from 1s to 1day
     stderr: ERROR config.yaml: poll.concurrency: must be a whole number from 1 to 64
     stderr: ERROR config.yaml: poll.colour: unknown key; known here: interval, deadline, timeout, max_staleness, concurrency, items_per_page, containers
-    stderr: ERROR config.yaml: accounts[0].base_url: must begin with `https://`; for a simulator, set `allow_http: true`
+    stderr: ERROR config.yaml: accounts[0].base_url: must start with `https://`; for a simulator, set `allow_http: true`
     stderr: ERROR config.yaml: accounts[0].private_key_env: the environment variable `NO_SUCH_VARIABLE` is not set
-    stderr: ERROR config.yaml: accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
-    stderr: ERROR config.yaml: accounts[1].name: another account is named `a` too
+    stderr: ERROR config.yaml: accounts[0].groups: at least one group is required; `discover: true` finds all that the credential can see
+    stderr: ERROR config.yaml: accounts[1].name: another account has the name `a`
     stderr: ERROR config.yaml: accounts[1].api_version: must be `v2` or `v1.0`
     stderr: ERROR config.yaml: accounts[1].private_key_file: the file cannot be read: No such file or directory (os error 2)
     stderr: ERROR config.yaml: accounts[1].groups[0].id: `xyz`: an id is 24 hexadecimal digits, as in the address of the page in Atlas
-    stderr: ERROR config.yaml: accounts[1].groups[1].id: is needed
-    stderr: ERROR config.yaml: accounts[1].groups[1].providers: AWS is there twice
+    stderr: ERROR config.yaml: accounts[1].groups[1].id: is required
+    stderr: ERROR config.yaml: accounts[1].groups[1].providers: AWS is listed twice
     stderr: ERROR config.yaml: accounts[1].groups[1].providers: must be a list of `AWS`, `AZURE` and `GCP`
     stderr: ERROR config.yaml: more: unknown key; known here: poll, accounts
     ");

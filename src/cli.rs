@@ -1,4 +1,4 @@
-//! Commands and flags, in the manner of Prometheus's exporters.
+//! Commands and flags, named as in other Prometheus exporters.
 
 use std::{
     convert::Infallible,
@@ -16,30 +16,30 @@ pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// The config file.
+    /// Path of the config file.
     #[arg(long = "config.file", value_name = "FILE", default_value = "config.yaml", global = true)]
     pub config_file: PathBuf,
 
-    /// Address to serve on, repeatable; `:10917` is every address of this machine.
+    /// Address to listen on; repeatable. `:10917` means every address of this machine.
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10917", global = true)]
     pub listen_addresses: Vec<String>,
 
-    /// TLS, passwords and more, in the format of Prometheus's exporters [default: none].
-    #[arg(long = "web.config.file", value_name = "FILE", global = true, value_parser = file_or_nothing)]
+    /// Path of a web config file for TLS, basic auth and more, in the format of Prometheus exporters [default: none].
+    #[arg(long = "web.config.file", value_name = "FILE", global = true, value_parser = path_or_empty)]
     web_config_file: Option<PathBuf>,
 
-    /// Path of the metrics.
+    /// Path under which to serve the metrics.
     #[arg(
         long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", global = true,
         value_parser = telemetry_path,
     )]
     pub telemetry_path: String,
 
-    /// Serves on the sockets that systemd hands over, in place of the addresses to serve on.
+    /// Listen on the sockets that systemd passes, instead of `--web.listen-address`.
     #[arg(long = "web.systemd-socket", global = true)]
     pub systemd_socket: bool,
 
-    /// Allows `POST /-/reload`, which reads the config again as SIGHUP does.
+    /// Allow `POST /-/reload`, which reloads the configuration like SIGHUP.
     #[arg(long = "web.enable-lifecycle", global = true)]
     pub enable_lifecycle: bool,
 
@@ -47,89 +47,89 @@ pub struct Args {
     #[arg(long = "simulator.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:10918", global = true)]
     pub simulator_address: String,
 
-    /// Scenario of the simulated Atlas API, for `simulate` and `demo` [default: built in].
+    /// Path of a scenario for the simulated Atlas API, for `simulate` and `demo` [default: built in].
     #[arg(long = "simulator.scenario", value_name = "FILE", global = true)]
     pub scenario: Option<PathBuf>,
 
-    /// Lets `healthcheck` ask whether the exporter is ready, rather than healthy.
+    /// Let `healthcheck` check whether the exporter is ready, not whether it is healthy.
     #[arg(long = "healthcheck.ready", global = true)]
     pub healthcheck_ready: bool,
 
-    /// Which of several exporters this is, from 0; `hostname` takes the number at the end of the host's name.
+    /// Index of this exporter among several, from 0; `hostname` takes the number at the end of the hostname.
     #[arg(long = "shard.index", value_name = "INDEX", default_value = "0", global = true)]
     pub shard_index: ShardIndex,
 
-    /// How many exporters share the groups, each of which watches others.
+    /// Number of exporters that divide the projects among them.
     #[arg(long = "shard.count", value_name = "COUNT", default_value = "1", global = true)]
     pub shard_count: u32,
 
-    /// The least serious lines to log.
+    /// Minimum log level.
     #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", global = true)]
     pub log_level: LogLevel,
 
-    /// The format of the log, which goes to standard error.
+    /// Format of the log on standard error.
     #[arg(long = "log.format", value_name = "FORMAT", default_value = "text", global = true)]
     pub log_format: LogFormat,
 }
 
 impl Args {
-    /// What to do.
+    /// The command; `serve` if none is given.
     #[must_use]
     pub fn command(&self) -> Command {
         self.command.unwrap_or(Command::Serve)
     }
 
-    /// The web config, if there is one.
+    /// The web config file. As in other exporters, an empty path means none; units and charts rely on it.
     #[must_use]
     pub fn web_config_file(&self) -> Option<&Path> {
         self.web_config_file.as_deref().filter(|file| !file.as_os_str().is_empty())
     }
 }
 
-/// What to do.
+/// A command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
-    /// Poll Atlas and serve the metrics; the default.
+    /// Poll Atlas and serve the metrics (default).
     Serve,
-    /// Check the config file; exit status 64 if it has faults.
+    /// Check the config file; exit code 64 if it has faults.
     CheckConfig,
-    /// Poll everything once and print the metrics; exit status 1 if a poll failed.
+    /// Poll everything once and print the metrics; exit code 1 if a poll failed.
     Once,
-    /// Check every account and group against Atlas and say what to do; exit status 1 if something is wrong.
+    /// Check every account and project against Atlas and explain how to fix problems; exit code 1 if there are any.
     Doctor,
-    /// Serve a simulated Atlas API to drill alerts with.
+    /// Serve a simulated Atlas API, to test alerts.
     Simulate,
-    /// Serve the metrics of a simulated Atlas, without any credential.
+    /// Serve the metrics of a simulated Atlas; needs no credential.
     Demo,
-    /// Ask a running exporter whether it is healthy; for containers without a shell.
+    /// Check whether a running exporter is healthy; for containers without a shell.
     Healthcheck,
 }
 
-/// How serious a line must be.
+/// The minimum level of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogLevel {
     /// Every request to Atlas.
     Debug,
-    /// What changes.
+    /// Changes.
     Info,
-    /// What may need someone.
+    /// Problems that may need attention.
     Warn,
-    /// What needs someone.
+    /// Problems that need attention.
     Error,
 }
 
-/// How a line looks.
+/// The format of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// For programs: one JSON object a line.
+    /// For programs: one JSON object per line.
     Json,
 }
 
-/// As with other exporters, an empty name is none; units and charts rely on it.
+/// Unlike clap's own parser for paths, accepts an empty value.
 #[allow(clippy::unnecessary_wraps, reason = "the shape of a parser")]
-fn file_or_nothing(file: &str) -> Result<PathBuf, Infallible> {
+fn path_or_empty(file: &str) -> Result<PathBuf, Infallible> {
     Ok(file.into())
 }
 
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_flags_agree_with_each_other() {
+    fn the_flags_are_consistent() {
         <Args as CommandFactory>::command().debug_assert();
     }
 
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_web_config_is_none() {
+    fn an_empty_web_config_path_means_none() {
         for (line, file) in [("x", None), ("x --web.config.file=", None), ("x --web.config.file=a", Some("a"))] {
             let args = Args::try_parse_from(line.split(' ')).unwrap();
             assert_eq!(args.web_config_file(), file.map(Path::new), "{line}");
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_telemetry_path_hides_no_other_page() {
+    fn a_telemetry_path_cannot_hide_another_path() {
         for path in ["/metrics", "/atlas/metrics"] {
             assert!(telemetry_path(path).is_ok(), "{path}");
         }

@@ -1,14 +1,14 @@
-//! Which groups are this exporter's, where several share an organization that is too large for one.
+//! Divides the groups of an organization among several exporters.
 
 use std::{fmt, str::FromStr};
 
 use sha2::{Digest, Sha256};
 
-/// More exporters than anybody runs.
+/// The most exporters, far more than an organization needs.
 const MAX_SHARDS: u32 = 1000;
 
-/// One of several exporters, each of which watches other groups. Nothing is agreed between them: each finds out for
-/// itself, from the ids of the groups.
+/// One of several exporters, each of which polls its own groups. They do not communicate: the id of a group alone
+/// decides which of them owns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     /// From 0.
@@ -17,45 +17,45 @@ pub struct Shard {
     pub count: u32,
 }
 
-/// How the index of a shard is told.
+/// Where the index of a shard comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShardIndex {
-    /// As a number, from 0.
+    /// The flag itself, from 0.
     Number(u32),
-    /// By the number at the end of the host's name, which a Kubernetes `StatefulSet` gives its pods.
+    /// The number at the end of the hostname, as a Kubernetes `StatefulSet` assigns it to its pods.
     HostName,
 }
 
-/// The flags do not name a shard.
+/// The flags do not describe a shard.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidShard {
-    /// No number, and not `hostname`.
+    /// Neither a number nor `hostname`.
     #[error("must be a number from 0, or `hostname`")]
     Index,
-    /// Not between one and the most.
+    /// Not from 1 to the maximum.
     #[error("--shard.count must be from 1 to {MAX_SHARDS}")]
     Count,
-    /// There is no such shard.
+    /// The index is too large.
     #[error("--shard.index is {index}, but must be below --shard.count, which is {count}")]
     OutOfRange {
-        /// Of this shard.
+        /// The index of this shard.
         index: u32,
-        /// Of all.
+        /// The number of shards.
         count: u32,
     },
-    /// The name does not end in a hyphen and a number.
-    #[error("the host's name `{0}` does not end in a number, as in `exporter-0`")]
+    /// The hostname does not end with a hyphen and a number.
+    #[error("the hostname `{0}` does not end with a number, as in `exporter-0`")]
     HostName(String),
 }
 
 impl Shard {
-    /// The only one.
+    /// The only exporter, which owns every group.
     pub const WHOLE: Self = Self { index: 0, count: 1 };
 
-    /// The shard that the flags name.
+    /// The shard that the flags describe.
     ///
     /// # Errors
-    /// The numbers do not fit, or the host's name has none.
+    /// A number is out of range, or the hostname has none.
     pub fn new(index: ShardIndex, count: u32, host_name: &str) -> Result<Self, InvalidShard> {
         if !(1..=MAX_SHARDS).contains(&count) {
             return Err(InvalidShard::Count);
@@ -67,12 +67,12 @@ impl Shard {
         if index < count { Ok(Self { index, count }) } else { Err(InvalidShard::OutOfRange { index, count }) }
     }
 
-    /// Whether the group is this shard's: each shard draws a number for it, and the highest has it (rendezvous hashing),
-    /// so one shard more takes its share from all others and moves nothing between them.
+    /// Whether this shard owns the group (rendezvous hashing: the shard with the highest hash owns it). Adding a shard
+    /// moves groups to the new shard only, an equal share from each of the others.
     #[must_use]
     pub fn owns(self, group: &str) -> bool {
-        let draw = |index: &u32| Sha256::digest(format!("{index}/{group}"));
-        (0..self.count).max_by_key(draw) == Some(self.index)
+        let hash = |index: &u32| Sha256::digest(format!("{index}/{group}"));
+        (0..self.count).max_by_key(hash) == Some(self.index)
     }
 }
 
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     fn ids(count: u32) -> impl Iterator<Item = String> {
-        // Groups that were made one after the other, as an organization's often are.
+        // Consecutive ids, as in an organization whose groups were created at the same time.
         (0..count).map(|n| format!("5e57d85c854180642f{n:06x}"))
     }
 
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn three_shards_have_each_of_a_thousand_groups_once_and_about_as_many() {
+    fn three_shards_divide_a_thousand_groups_evenly() {
         let mut sizes = [0u32; 3];
         for group in ids(1000) {
             sizes[owner(&group, 3) as usize] += 1;
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fourth_shard_takes_its_share_and_moves_nothing_else() {
+    fn a_fourth_shard_takes_its_share_and_moves_no_other_group() {
         let mut moved = 0;
         for group in ids(1000) {
             let (before, after) = (owner(&group, 3), owner(&group, 4));
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stateful_set_numbers_its_pods() {
+    fn the_hostname_of_a_stateful_set_pod_holds_the_index() {
         let shard = |name| Shard::new(ShardIndex::HostName, 3, name).map(|shard| shard.index);
         assert_eq!(shard("peering-exporter-2").unwrap(), 2);
         assert_eq!(shard("peering-exporter-0.monitoring.svc").unwrap(), 0);
@@ -169,10 +169,10 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_do_not_fit_are_refused() {
-        let told = |index, count| Shard::new(index, count, "").unwrap_err().to_string();
-        assert_eq!(told(ShardIndex::Number(3), 3), "--shard.index is 3, but must be below --shard.count, which is 3");
-        assert_eq!(told(ShardIndex::Number(0), 0), "--shard.count must be from 1 to 1000");
+    fn invalid_indexes_and_counts_are_rejected() {
+        let error = |index, count| Shard::new(index, count, "").unwrap_err().to_string();
+        assert_eq!(error(ShardIndex::Number(3), 3), "--shard.index is 3, but must be below --shard.count, which is 3");
+        assert_eq!(error(ShardIndex::Number(0), 0), "--shard.count must be from 1 to 1000");
         assert!("first".parse::<ShardIndex>().is_err() && "-1".parse::<ShardIndex>().is_err());
         assert_eq!("hostname".parse::<ShardIndex>().unwrap().to_string(), "hostname");
     }

@@ -5,37 +5,37 @@ use std::{collections::HashSet, path::Path};
 use super::{
     AccountConfig, Discover, GroupConfig,
     connection::{authorities, base_url, proxy},
-    credential::{Sources, credential},
+    credential::{SecretSources, credential},
 };
 use atlas::{ApiVersion, GroupId, Provider};
 use yaml_reader::{Presence::Absent, Section};
 
-/// Names that must not come twice in the whole config.
+/// Values that must be unique in the whole config.
 #[derive(Default)]
 struct Seen {
     accounts: HashSet<String>,
     groups: HashSet<GroupId>,
 }
 
-/// Parses the list of accounts. What it returns is whole only if no fault was noted.
+/// Parses the list of accounts; complete only if there is no fault.
 pub(super) fn parse_all(
     top: &mut Section<'_>,
     folder: &Path,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Vec<AccountConfig> {
-    let sources = Sources { folder, env };
+    let sources = SecretSources { folder, env };
     let mut seen = Seen::default();
     let sections = top.sections("accounts");
     if sections.is_empty() {
-        top.fault("accounts", "at least one account is needed");
+        top.fault("accounts", "at least one account is required");
     }
     sections.into_iter().filter_map(|section| parse(section, &sources, &mut seen)).collect()
 }
 
-fn parse(mut section: Section<'_>, sources: &Sources<'_>, seen: &mut Seen) -> Option<AccountConfig> {
+fn parse(mut section: Section<'_>, sources: &SecretSources<'_>, seen: &mut Seen) -> Option<AccountConfig> {
     let name = section.text("name").unwrap_or_else(|| "default".to_owned());
     if !seen.accounts.insert(name.clone()) {
-        section.fault("name", format!("another account is named `{name}` too"));
+        section.fault("name", format!("another account has the name `{name}`"));
     }
     let base_url = base_url(&mut section);
     let api_version = api_version(&mut section);
@@ -44,7 +44,7 @@ fn parse(mut section: Section<'_>, sources: &Sources<'_>, seen: &mut Seen) -> Op
     let proxy = proxy(&mut section, sources);
     let authorities = authorities(&mut section, sources);
     let discover = section.optional_section("discover").map(Discover::parse);
-    // A credential and nothing else means everything that it may see.
+    // An account with only a credential discovers every group that the credential can see.
     let discover = discover
         .or_else(|| (!section.is_set("discover") && section.presence("groups") == Absent).then(Discover::default));
     let groups = groups(&mut section, discover.is_some(), seen);
@@ -77,21 +77,22 @@ fn groups(section: &mut Section<'_>, discovers: bool, seen: &mut Seen) -> Vec<Gr
     let is_there = section.presence("groups") != Absent;
     let sections = section.sections("groups");
     if sections.is_empty() && (is_there || !discovers) {
-        section.fault("groups", "at least one group is needed; `discover: true` finds all that the credential may see");
+        section
+            .fault("groups", "at least one group is required; `discover: true` finds all that the credential can see");
     }
     sections.into_iter().filter_map(|section| group(section, seen)).collect()
 }
 
 fn group(mut section: Section<'_>, seen: &mut Seen) -> Option<GroupConfig> {
     if !section.is_set("id") {
-        section.fault("id", "is needed");
+        section.fault("id", "is required");
     }
     section.require_value(&["providers"]);
     let id: Option<GroupId> = section.parsed("id");
     let name = section.text("name").unwrap_or_default();
     let providers = providers(&mut section);
     if id.as_ref().is_some_and(|id| !seen.groups.insert(id.clone())) {
-        section.fault("id", "the group is in the config already; its series would collide");
+        section.fault("id", "the group is already in the config; its series would collide");
     }
     section.finish();
     Some(GroupConfig { id: id?, name, providers })
@@ -107,14 +108,14 @@ pub(super) fn providers(section: &mut Section<'_>) -> Vec<Provider> {
     for (_, item) in &items {
         match item.as_str().map(str::parse::<Provider>) {
             Some(Ok(provider)) if providers.contains(&provider) => {
-                section.fault("providers", format!("{provider} is there twice"));
+                section.fault("providers", format!("{provider} is listed twice"));
             }
             Some(Ok(provider)) => providers.push(provider),
             _ => section.fault("providers", "must be a list of `AWS`, `AZURE` and `GCP`"),
         }
     }
     if items.is_empty() {
-        section.fault("providers", "must name at least one; leave it out for all three");
+        section.fault("providers", "must have at least one entry; remove it for all three");
     }
     providers
 }

@@ -1,15 +1,15 @@
-//! How an account's Atlas is reached: its address, a proxy, and who is trusted to sign its certificate.
+//! How to connect to the API: base URL, proxy and certificate authorities.
 
 use url::Url;
 
 use super::{
-    credential::{Sources, secret},
+    credential::{SecretSources, secret},
     read_text,
 };
 use atlas::{Authorities, ProxyUrl};
 use yaml_reader::Section;
 
-/// A larger list of certificates is refused unread; those of all public authorities have a fifth of it.
+/// A larger file of certificates is rejected; one with all public authorities has a fifth of this size.
 const MAX_AUTHORITIES: u64 = 1 << 20;
 
 const ATLAS: &str = "https://cloud.mongodb.com";
@@ -17,34 +17,34 @@ const ATLAS: &str = "https://cloud.mongodb.com";
 pub(super) fn base_url(section: &mut Section<'_>) -> Option<Url> {
     let allow_http = section.boolean("allow_http", false);
     let text = section.text("base_url").unwrap_or_else(|| ATLAS.to_owned());
-    let refuse = |message: &str| {
+    let reject = |message: &str| {
         section.fault("base_url", message);
         None
     };
-    // The text is not repeated in a message: it may hold a password.
+    // The messages never contain the URL: it may hold a password.
     let Ok(url) = Url::parse(&text) else {
-        return refuse("must be an address such as `https://cloud.mongodb.com`");
+        return reject("must be a URL such as `https://cloud.mongodb.com`");
     };
     if !url.username().is_empty() || url.password().is_some() {
-        return refuse("must hold no user name and no password");
+        return reject("must not contain a user name or a password");
     }
     if url.query().is_some() || url.fragment().is_some() || !url.has_host() {
-        return refuse("must have a host, and no `?` and no `#`");
+        return reject("must have a host, and neither `?` nor `#`");
     }
     if url.path().contains("/api/") {
-        return refuse("must end before `/api/atlas`");
+        return reject("must end before `/api/atlas`");
     }
     match url.scheme() {
         "https" => Some(url),
         "http" if allow_http => Some(url),
-        "http" => refuse("must begin with `https://`; for a simulator, set `allow_http: true`"),
-        _ => refuse("must begin with `https://`"),
+        "http" => reject("must start with `https://`; for a simulator, set `allow_http: true`"),
+        _ => reject("must start with `https://`"),
     }
 }
 
-/// Nothing is said, or the address of a proxy; an address with a password has no place in the config itself.
-#[allow(clippy::option_option, reason = "the outer one is a fault, as everywhere here")]
-pub(super) fn proxy(section: &mut Section<'_>, sources: &Sources<'_>) -> Option<Option<ProxyUrl>> {
+/// The proxy, if the config has one. A URL with a password must come from a file or an environment variable.
+#[allow(clippy::option_option, reason = "the outer `None` is a fault, as in the functions around it")]
+pub(super) fn proxy(section: &mut Section<'_>, sources: &SecretSources<'_>) -> Option<Option<ProxyUrl>> {
     const KEYS: [&str; 3] = ["proxy_url", "proxy_url_file", "proxy_url_env"];
     section.declare(&KEYS);
     if !KEYS.iter().any(|key| section.is_set(key)) {
@@ -55,7 +55,7 @@ pub(super) fn proxy(section: &mut Section<'_>, sources: &Sources<'_>) -> Option<
     let key = KEYS.into_iter().find(|key| section.is_set(key)).unwrap_or(KEYS[0]);
     match text.expose().parse::<ProxyUrl>() {
         Ok(proxy) if is_inline && proxy.has_password() => {
-            section.fault(key, "must hold no password; put the address into proxy_url_file or proxy_url_env");
+            section.fault(key, "must not contain a password; use proxy_url_file or proxy_url_env");
             None
         }
         Ok(proxy) => Some(Some(proxy)),
@@ -66,7 +66,7 @@ pub(super) fn proxy(section: &mut Section<'_>, sources: &Sources<'_>) -> Option<
     }
 }
 
-pub(super) fn authorities(section: &mut Section<'_>, sources: &Sources<'_>) -> Option<Authorities> {
+pub(super) fn authorities(section: &mut Section<'_>, sources: &SecretSources<'_>) -> Option<Authorities> {
     let Some(file) = section.text("ca_file") else { return Some(Authorities::default()) };
     let text = read_text(&sources.folder.join(&file), MAX_AUTHORITIES);
     let text = text.map_err(|error| format!("the file `{file}` cannot be read: {error}"));

@@ -1,13 +1,15 @@
-//! The credential of an account, and where secrets come from.
+//! The credential of an account, and the sources of secrets.
 
 use std::path::Path;
 
 use atlas::{Credential, CredentialKind, KeyPair, Secret};
 use yaml_reader::Section;
 
-/// Where secrets and other files come from.
-pub(super) struct Sources<'a> {
+/// The sources of secrets and other files.
+pub(super) struct SecretSources<'a> {
+    /// The folder that paths are relative to.
     pub(super) folder: &'a Path,
+    /// Looks up an environment variable.
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
 }
 
@@ -16,8 +18,8 @@ const API_KEY: [&str; 5] = ["public_key", "public_key_file", "public_key_env", "
 const SERVICE_ACCOUNT: [&str; 5] =
     ["client_id", "client_id_file", "client_id_env", "client_secret_file", "client_secret_env"];
 
-/// An API key or a service account, whichever the keys speak of.
-pub(super) fn credential(section: &mut Section<'_>, sources: &Sources<'_>) -> Option<Credential> {
+/// An API key or a service account, depending on the keys in the section.
+pub(super) fn credential(section: &mut Section<'_>, sources: &SecretSources<'_>) -> Option<Credential> {
     section.declare(&API_KEY);
     section.declare(&SERVICE_ACCOUNT);
     let has = |section: &Section<'_>, keys: &[&str]| keys.iter().any(|key| section.is_set(key));
@@ -25,10 +27,10 @@ pub(super) fn credential(section: &mut Section<'_>, sources: &Sources<'_>) -> Op
         (true, false) => (CredentialKind::ApiKey, &API_KEY[..3], &API_KEY[3..]),
         (false, true) => (CredentialKind::ServiceAccount, &SERVICE_ACCOUNT[..3], &SERVICE_ACCOUNT[3..]),
         (are_both, _) => {
-            let which = if are_both { "not both" } else { "there is neither" };
+            let which = if are_both { "found both" } else { "found neither" };
             section.fault_here(format!(
                 "a service account (client_id, client_secret_file or client_secret_env) or an API key (public_key, \
-                 private_key_file or private_key_env) is needed; {which}"
+                 private_key_file or private_key_env) is required; {which}"
             ));
             for key in API_KEY.into_iter().chain(SERVICE_ACCOUNT) {
                 section.text(key);
@@ -41,10 +43,10 @@ pub(super) fn credential(section: &mut Section<'_>, sources: &Sources<'_>) -> Op
     Some(Credential { kind, pair: KeyPair { id: id?, secret: secret? } })
 }
 
-/// A text from exactly one of a file, an environment variable and, if it is no secret, the config itself.
+/// A value from exactly one source: a file, an environment variable or, with `inline_key`, the config itself.
 pub(super) fn secret(
     section: &mut Section<'_>,
-    sources: &Sources<'_>,
+    sources: &SecretSources<'_>,
     outside: &[&'static str],
     inline_key: Option<&'static str>,
 ) -> Option<Secret> {
@@ -54,8 +56,8 @@ pub(super) fn secret(
     let inline = inline_key.and_then(|key| section.text(key));
     let file = section.text(file_key);
     let env = section.text(env_key);
-    // A path is not repeated in a message: someone may have put the secret itself there.
-    let (key, found) = match (inline, file, env) {
+    // The messages never contain the path: it may be the secret itself, put there by mistake.
+    let (key, secret) = match (inline, file, env) {
         (Some(text), None, None) => (keys[0], Secret::fixed(&text).map_err(|error| error.to_string())),
         (None, Some(path), None) => {
             (file_key, Secret::file(&sources.folder.join(&path)).map_err(|error| error.to_string()))
@@ -63,19 +65,19 @@ pub(super) fn secret(
         (None, None, Some(name)) => (
             env_key,
             (sources.env)(&name)
-                .ok_or_else(|| format!("the environment variable {}is not set", shown(&name)))
+                .ok_or_else(|| format!("the environment variable {}is not set", quote_if_identifier(&name)))
                 .and_then(|text| Secret::fixed(&text).map_err(|error| error.to_string())),
         ),
         _ => {
-            section.fault_here(format!("exactly one of {} is needed", keys.join(", ")));
+            section.fault_here(format!("exactly one of {} is required", keys.join(", ")));
             return None;
         }
     };
-    found.map_err(|message| section.fault(key, message)).ok()
+    secret.map_err(|message| section.fault(key, message)).ok()
 }
 
-/// The name in backticks, if it looks like one and not like a key.
-fn shown(name: &str) -> String {
+/// The name in backticks if it looks like the name of a variable; nothing if it may be a secret.
+fn quote_if_identifier(name: &str) -> String {
     let is_plain = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
     if is_plain { format!("`{name}` ") } else { String::new() }
 }

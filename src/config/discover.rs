@@ -1,4 +1,4 @@
-//! Which of the groups that a credential may see are watched.
+//! Discovery: which of the groups that a credential can see are polled.
 
 use std::time::Duration;
 
@@ -8,28 +8,28 @@ use super::account::providers;
 use atlas::{self, GroupId, OrgId, Provider};
 use yaml_reader::{Presence, Section};
 
-/// Groups come and go rarely, and all of them cost one request.
+/// The default: groups rarely change, and a list of all costs one request.
 const INTERVAL: Duration = Duration::from_secs(10 * 60);
 
-/// A pattern that takes more memory is refused by the library; the ones that people write take a tenth of it.
+/// The memory limit of a compiled pattern; realistic patterns need a tenth of it.
 const MAX_PATTERN: usize = 1 << 20;
 
-/// Groups are found by asking Atlas for them.
+/// The settings of discovery.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Discover {
-    /// Only the groups of this organization; without it, all that the credential may see.
+    /// Limits discovery to this organization; if none, to what the credential can see.
     pub organization: Option<OrgId>,
-    /// From one time of asking to the next.
+    /// The time between two discoveries.
     pub interval: Duration,
-    /// The providers to ask for in each group, each once; at least one.
+    /// The providers to poll in each group, without duplicates; at least one.
     pub providers: Vec<Provider>,
-    /// If there are any, only groups that one of them matches.
+    /// If not empty, only groups that match one of these.
     include: Vec<Selector>,
-    /// Not the groups that one of them matches.
+    /// No group that matches one of these.
     exclude: Vec<Selector>,
 }
 
-/// What a group must be like; everything that is said must hold.
+/// Matches a group if every condition holds.
 #[derive(Clone, Debug, PartialEq)]
 struct Selector {
     id: Option<GroupId>,
@@ -37,7 +37,7 @@ struct Selector {
     tags: Vec<(String, Pattern)>,
 }
 
-/// A regular expression for a whole text, as Prometheus has them.
+/// A regular expression, fully anchored as in Prometheus.
 #[derive(Clone, Debug)]
 struct Pattern(Regex);
 
@@ -68,7 +68,7 @@ impl Discover {
         discover
     }
 
-    /// Whether the group is to be watched.
+    /// Whether to poll the group.
     #[must_use]
     pub fn selects(&self, group: &atlas::Group) -> bool {
         let any = |selectors: &[Selector]| selectors.iter().any(|selector| selector.matches(group));
@@ -97,13 +97,13 @@ impl Pattern {
 
     fn parse(text: &str) -> Result<Self, String> {
         let build = |pattern: &str| RegexBuilder::new(pattern).size_limit(MAX_PATTERN).build();
-        // Alone first: `a)(b` is no pattern, though it would become one in parentheses.
+        // First on its own: `a)(b` is invalid, but would become valid inside the parentheses.
         let whole = build(text).and_then(|_| build(&format!("^(?s:{text})$")));
         whole.map(Self).map_err(|error| last_line(&error.to_string()))
     }
 }
 
-/// The library draws where the fault is, over several lines; the last says what.
+/// The library's messages have several lines; the last one says what is wrong.
 fn last_line(text: &str) -> String {
     let line = text.lines().last().unwrap_or_default();
     line.trim_start_matches("error: ").trim_end_matches('.').to_owned()
@@ -133,7 +133,9 @@ fn selector(mut section: Section<'_>) -> Selector {
 }
 
 fn pattern(section: &Section<'_>, key: &str, text: &str) -> Option<Pattern> {
-    Pattern::parse(text).map_err(|message| section.fault(key, format!("`{text}` is no pattern: {message}"))).ok()
+    Pattern::parse(text)
+        .map_err(|message| section.fault(key, format!("`{text}` is not a valid pattern: {message}")))
+        .ok()
 }
 
 #[cfg(test)]
@@ -158,12 +160,12 @@ mod tests {
     }
 
     #[test]
-    fn without_selectors_every_group_is_watched() {
+    fn without_selectors_every_group_is_selected() {
         assert!(selects("", &group("anything", &[])));
     }
 
     #[test]
-    fn a_name_is_matched_as_a_whole() {
+    fn a_name_must_match_as_a_whole() {
         let prod = "include: [{name: '.*-prod'}]";
         assert!(selects(prod, &group("payments-prod", &[])));
         assert!(!selects(prod, &group("payments-prod-old", &[])));
@@ -174,16 +176,16 @@ mod tests {
     }
 
     #[test]
-    fn one_selector_that_matches_is_enough_but_all_of_it_must() {
+    fn one_matching_selector_is_enough_but_all_its_conditions_must_hold() {
         let yaml = "include: [{name: 'shop.*', tags: {env: production}}, {id: 5E57D85C854180642F784401, name: odd}]";
         assert!(selects(yaml, &group("shop", &[("env", "production"), ("team", "x")])));
         assert!(!selects(yaml, &group("shop", &[("env", "test")])));
-        assert!(!selects(yaml, &group("shop", &[])), "a tag that is not there matches nothing");
+        assert!(!selects(yaml, &group("shop", &[])), "a missing tag matches nothing");
         assert!(selects(yaml, &group("odd", &[])));
     }
 
     #[test]
-    fn what_is_excluded_is_excluded_whatever_includes_it() {
+    fn exclude_takes_precedence_over_include() {
         let yaml = "{include: [{name: '.*'}], exclude: [{tags: {peering: ignore|none}}, {name: sandbox-.*}]}";
         assert!(selects(yaml, &group("shop", &[])));
         assert!(!selects(yaml, &group("shop", &[("peering", "none")])));

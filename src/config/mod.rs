@@ -1,4 +1,4 @@
-//! The config: YAML text becomes validated types, or a list of everything that is wrong with it.
+//! The config: turns YAML text into validated types, or into a list of every fault.
 
 mod account;
 mod connection;
@@ -20,40 +20,40 @@ use atlas::{ApiVersion, Authorities, Credential, GroupId, Provider, ProxyUrl, Se
 use yaml_reader::{self, ConfigFaults, Section};
 pub use yaml_reader::{ConfigError, ConfigFault};
 
-/// What the exporter calls itself in requests to Atlas.
+/// The `User-Agent` of requests to Atlas.
 pub const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
-/// A larger config is refused unread. A thousand groups have a tenth of it.
+/// A larger config is rejected; one with a thousand groups has a tenth of this size.
 const MAX_SIZE: u64 = 1 << 20;
 
 /// The default of `poll.timeout`, unless `poll.deadline` is shorter.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A config without faults, its secrets resolved.
+/// A valid config with its secrets.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// How to poll.
     pub poll: PollConfig,
-    /// What to poll, with which credential; at least one.
+    /// The accounts to poll; at least one.
     pub accounts: Vec<AccountConfig>,
 }
 
 /// How to poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PollConfig {
-    /// From the start of one poll of a target to the start of its next.
+    /// The time from the start of one poll of a listing to the start of the next.
     pub interval: Duration,
-    /// Bound on one HTTP request; not above the deadline.
+    /// The limit for one HTTP request; not above the deadline.
     pub timeout: Duration,
-    /// Bound on one poll, every page and repetition included; at most nine tenths of the interval.
+    /// The limit for one poll with all its pages and retries; at most nine tenths of the interval.
     pub deadline: Duration,
-    /// Peerings older than this are dropped from the page; at least two intervals.
+    /// How long peerings stay in the exposition while polls fail; at least two intervals.
     pub max_staleness: Duration,
-    /// Polls of one account at the same time; from 1 to 64.
+    /// Concurrent polls per account; from 1 to 64.
     pub concurrency: usize,
-    /// Results asked for with one request; from 1 to 500.
+    /// Results per page; from 1 to 500.
     pub items_per_page: u16,
-    /// Whether Atlas is asked, rarely, where peerings end on its side.
+    /// Whether to read the containers, Atlas's side of the peerings.
     pub containers: bool,
 }
 
@@ -62,26 +62,26 @@ pub struct PollConfig {
 pub struct AccountConfig {
     /// The label `account`; unique.
     pub name: String,
-    /// Where the API is; `https` unless the config allows otherwise.
+    /// The URL of the API; `https` unless the config allows `http`.
     pub base_url: Url,
-    /// Which version of the API to ask.
+    /// The version of the API.
     pub api_version: ApiVersion,
-    /// What Atlas knows the account by.
+    /// The credential, an API key or a service account.
     pub credential: Credential,
-    /// When the credential ends; Atlas tells nobody but who made it.
+    /// When the credential expires, if the config says so; the API does not.
     pub credential_expires: Option<SystemTime>,
-    /// Where requests go out; if nothing is said, where the environment says.
+    /// The proxy; if none, the proxies of the environment apply.
     pub proxy: Option<ProxyUrl>,
-    /// Who is trusted to sign Atlas's certificate.
+    /// The certificate authorities to trust.
     pub authorities: Authorities,
-    /// How groups are found, if they are; always where none is listed.
+    /// The settings of discovery, if it is on; always on if no group is listed.
     pub discover: Option<Discover>,
-    /// The groups that are listed, each in one account only.
+    /// The listed groups, each in one account only.
     pub groups: Vec<GroupConfig>,
 }
 
 impl AccountConfig {
-    /// What a client needs to know about it.
+    /// The settings of the API client.
     #[must_use]
     pub fn settings(&self, poll: &PollConfig) -> Settings {
         Settings {
@@ -101,11 +101,11 @@ impl AccountConfig {
 /// A group to poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupConfig {
-    /// The id of the Atlas project.
+    /// Its id.
     pub id: GroupId,
     /// The label `group_name`; may be empty.
     pub name: String,
-    /// The providers to ask for, each once; at least one.
+    /// The providers to poll, without duplicates; at least one.
     pub providers: Vec<Provider>,
 }
 
@@ -174,13 +174,13 @@ impl PollConfig {
     }
 }
 
-/// What the library says, with its line; it cannot hold an id of 24 digits as a number.
+/// The library's message with its line. The library cannot parse an unquoted id of 24 digits, so explain that.
 fn syntax(error: &serde_yaml::Error) -> String {
-    let said = error.to_string();
-    if said.contains("u128") { format!("{said}; an id that is all digits must be in quotes") } else { said }
+    let message = error.to_string();
+    if message.contains("u128") { format!("{message}; put an id that is all digits in quotes") } else { message }
 }
 
-/// Reads a file of bounded size; what goes wrong is told as a sentence.
+/// Reads a file of bounded size.
 fn read_text(path: &Path, limit: u64) -> Result<String, String> {
     let mut text = String::new();
     let file = fs::File::open(path).map_err(|error| error.to_string())?;

@@ -24,7 +24,7 @@ fn account(settings: &str) -> String {
 const GROUP: &str = "5e57d85c854180642f784401";
 
 #[test]
-fn the_least_config_gets_every_default() {
+fn a_minimal_config_gets_every_default() {
     let config = parse(&account("")).unwrap();
     assert_eq!(config.poll, PollConfig::default());
     let account = &config.accounts[0];
@@ -35,7 +35,7 @@ fn the_least_config_gets_every_default() {
 }
 
 #[test]
-fn every_setting_is_taken() {
+fn every_setting_is_parsed() {
     let config = parse(
         "poll: {interval: 5m, timeout: 20s, deadline: 2m, max_staleness: 1h, concurrency: 2, items_per_page: 7,
             containers: false}
@@ -54,13 +54,13 @@ accounts:
     assert!(!poll.containers);
     let account = &config.accounts[0];
     assert_eq!((account.name.as_str(), account.api_version), ("gov", ApiVersion::V1));
-    assert_eq!(account.credential.pair.id.expose(), "hunter2", "a line feed at the end is not part of a key");
+    assert_eq!(account.credential.pair.id.expose(), "hunter2", "a trailing line feed is removed");
     assert_eq!((account.groups[0].id.as_str(), account.groups[0].name.as_str()), (GROUP, "a, \"b\""));
     assert_eq!(account.groups[0].providers, [Provider::Azure, Provider::Gcp]);
 }
 
 #[test]
-fn defaults_follow_a_short_interval() {
+fn defaults_adjust_to_the_interval() {
     let poll = parse(&format!("poll: {{interval: 8s}}\n{}", account(""))).unwrap().poll;
     assert_eq!((poll.deadline.as_secs(), poll.timeout.as_secs()), (6, 6));
     let poll = parse(&format!("poll: {{interval: 1h}}\n{}", account(""))).unwrap().poll;
@@ -68,7 +68,7 @@ fn defaults_follow_a_short_interval() {
 }
 
 #[test]
-fn all_faults_are_told_at_once_with_their_places() {
+fn all_faults_are_reported_at_once_with_their_paths() {
     assert_snapshot!(faults(
         "poll: {interval: 10ms, timeout: 5, concurrency: 0, items_per_page: 501, intervall: 60s}
 accounts:
@@ -95,34 +95,34 @@ surplus: 1"
     poll.concurrency: must be a whole number from 1 to 64
     poll.items_per_page: must be a whole number from 1 to 500
     poll.intervall: unknown key; known here: interval, deadline, timeout, max_staleness, concurrency, items_per_page, containers
-    accounts[0].base_url: must begin with `https://`; for a simulator, set `allow_http: true`
+    accounts[0].base_url: must start with `https://`; for a simulator, set `allow_http: true`
     accounts[0].api_version: must be `v2` or `v1.0`
-    accounts[0]: exactly one of private_key_file, private_key_env is needed
-    accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
-    accounts[1].name: another account is named `a` too
-    accounts[1]: exactly one of public_key, public_key_file, public_key_env is needed
+    accounts[0]: exactly one of private_key_file, private_key_env is required
+    accounts[0].groups: at least one group is required; `discover: true` finds all that the credential can see
+    accounts[1].name: another account has the name `a`
+    accounts[1]: exactly one of public_key, public_key_file, public_key_env is required
     accounts[1].private_key_env: the environment variable `MISSING` is not set
     accounts[1].groups[4]: must be a mapping of keys to values, not a number
     accounts[1].groups[0].id: `xyz`: an id is 24 hexadecimal digits, as in the address of the page in Atlas
-    accounts[1].groups[0].providers: AWS is there twice
+    accounts[1].groups[0].providers: AWS is listed twice
     accounts[1].groups[0].providers: must be a list of `AWS`, `AZURE` and `GCP`
-    accounts[1].groups[1].id: is needed
-    accounts[1].groups[1].providers: must name at least one; leave it out for all three
+    accounts[1].groups[1].id: is required
+    accounts[1].groups[1].providers: must have at least one entry; remove it for all three
     accounts[1].groups[2].colour: unknown key; known here: id, name, providers
-    accounts[1].groups[3].id: the group is in the config already; its series would collide
-    accounts[1].groups[4].id: is needed
+    accounts[1].groups[3].id: the group is already in the config; its series would collide
+    accounts[1].groups[4].id: is required
     accounts[1].private_key: unknown key; known here: name, allow_http, base_url, api_version, public_key, public_key_file, public_key_env, private_key_file, private_key_env, client_id, client_id_file, client_id_env, client_secret_file, client_secret_env, credential_expires, proxy_url, proxy_url_file, proxy_url_env, ca_file, discover, groups
     surplus: unknown key; known here: poll, accounts
     ");
 }
 
-/// A config with a credential and nothing else but these settings.
+/// A config with a credential and these settings only.
 fn bare(settings: &str) -> String {
     format!("accounts: [{{client_id: mdb_sa_id_1, client_secret_env: KEY, {settings}}}]")
 }
 
 #[test]
-fn a_credential_and_nothing_else_means_every_group() {
+fn an_account_with_only_a_credential_discovers_every_group() {
     let config = parse(&bare("")).unwrap();
     let account = &config.accounts[0];
     assert_eq!(account.credential.kind, CredentialKind::ServiceAccount);
@@ -133,7 +133,7 @@ fn a_credential_and_nothing_else_means_every_group() {
 }
 
 #[test]
-fn groups_are_listed_discovered_or_both() {
+fn groups_can_be_listed_discovered_or_both() {
     let discovers = |settings: &str| parse(&bare(settings)).unwrap().accounts[0].discover.is_some();
     let groups = format!("groups: [{{id: {GROUP}}}]");
     assert!(!discovers(&groups));
@@ -145,7 +145,7 @@ fn groups_are_listed_discovered_or_both() {
 }
 
 #[test]
-fn every_setting_of_a_discovery_is_taken() {
+fn every_discovery_setting_is_parsed() {
     let settings = "discover: {organization: 5F0000000000000000000001, interval: 2h, providers: [gcp],
         include: [{name: 'a.*'}, {id: 5e57d85c854180642f784401}], exclude: [{tags: {env: test|dev}}]}";
     let discover = parse(&bare(settings)).unwrap().accounts[0].discover.clone().unwrap();
@@ -154,8 +154,8 @@ fn every_setting_of_a_discovery_is_taken() {
 }
 
 #[test]
-fn a_discovery_with_faults_is_told() {
-    let told = [
+fn faults_in_a_discovery_are_reported() {
+    let found = [
         "discover: 7",
         "discover: false",
         "groups: []",
@@ -169,25 +169,25 @@ fn a_discovery_with_faults_is_told() {
         "discover: {include: [{id: x, color: red}], groups: all}",
     ]
     .map(|settings| faults(&bare(settings)));
-    assert_snapshot!(told.join("\n"), @"
+    assert_snapshot!(found.join("\n"), @"
     accounts[0].discover: must be a mapping of keys to values, not a number
-    accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
-    accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
+    accounts[0].groups: at least one group is required; `discover: true` finds all that the credential can see
+    accounts[0].groups: at least one group is required; `discover: true` finds all that the credential can see
     found unexpected ':' at line 1 column 67, while scanning a plain scalar at line 1 column 61
     accounts[0].discover.include: must have at least one entry; otherwise remove it
     accounts[0].discover.organization: is empty; give it a value or remove it
     accounts[0].discover.providers: is empty; give it a value or remove it
     accounts[0].discover.include[0].tags: is empty; give it a value or remove it
     accounts[0].groups[0].providers: is empty; give it a value or remove it
-    accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
+    accounts[0].groups: at least one group is required; `discover: true` finds all that the credential can see
     accounts[0].discover.organization: `acme`: an id is 24 hexadecimal digits, as in the address of the page in Atlas
     accounts[0].discover.interval: must be a duration such as `60s` or `5m`, from 1s to 1day
-    accounts[0].discover.providers: must name at least one; leave it out for all three
+    accounts[0].discover.providers: must have at least one entry; remove it for all three
     accounts[0].discover.include: must have at least one entry; otherwise remove it
     accounts[0].discover.exclude[0]: must have an `id`, a `name` or `tags`
     accounts[0].discover.exclude[1].tags: must have at least one entry
-    accounts[0].discover.exclude[2].name: `[` is no pattern: unclosed character class
-    accounts[0].discover.exclude[3].tags.env: `a{9999}{9999}{9999}` is no pattern: Compiled regex exceeds size limit of 1048576 bytes
+    accounts[0].discover.exclude[2].name: `[` is not a valid pattern: unclosed character class
+    accounts[0].discover.exclude[3].tags.env: `a{9999}{9999}{9999}` is not a valid pattern: Compiled regex exceeds size limit of 1048576 bytes
     accounts[0].discover.exclude[4].tags.env: must be a string; put it in quotes
     accounts[0].discover.include[0].id: `x`: an id is 24 hexadecimal digits, as in the address of the page in Atlas
     accounts[0].discover.include[0].color: unknown key; known here: id, name, tags
@@ -197,7 +197,7 @@ fn a_discovery_with_faults_is_told() {
 
 #[test]
 fn a_credential_is_an_api_key_or_a_service_account() {
-    let told = [
+    let found = [
         "",
         "public_key: p, private_key_env: KEY, client_id: c, client_secret_env: KEY",
         "public_key: p, client_secret_env: KEY",
@@ -206,20 +206,20 @@ fn a_credential_is_an_api_key_or_a_service_account() {
         "client_secret_env: KEY, client_id_env: MISSING",
     ]
     .map(|settings| faults(&format!("accounts: [{{{settings}}}]")));
-    assert_snapshot!(told.join("\n"), @"
-    accounts[0]: a service account (client_id, client_secret_file or client_secret_env) or an API key (public_key, private_key_file or private_key_env) is needed; there is neither
-    accounts[0]: a service account (client_id, client_secret_file or client_secret_env) or an API key (public_key, private_key_file or private_key_env) is needed; not both
-    accounts[0]: a service account (client_id, client_secret_file or client_secret_env) or an API key (public_key, private_key_file or private_key_env) is needed; not both
-    accounts[0]: exactly one of client_secret_file, client_secret_env is needed
-    accounts[0]: exactly one of client_secret_file, client_secret_env is needed
+    assert_snapshot!(found.join("\n"), @"
+    accounts[0]: a service account (client_id, client_secret_file or client_secret_env) or an API key (public_key, private_key_file or private_key_env) is required; found neither
+    accounts[0]: a service account (client_id, client_secret_file or client_secret_env) or an API key (public_key, private_key_file or private_key_env) is required; found both
+    accounts[0]: a service account (client_id, client_secret_file or client_secret_env) or an API key (public_key, private_key_file or private_key_env) is required; found both
+    accounts[0]: exactly one of client_secret_file, client_secret_env is required
+    accounts[0]: exactly one of client_secret_file, client_secret_env is required
     accounts[0].client_secret: unknown key; known here: name, allow_http, base_url, api_version, public_key, public_key_file, public_key_env, private_key_file, private_key_env, client_id, client_id_file, client_id_env, client_secret_file, client_secret_env, credential_expires, proxy_url, proxy_url_file, proxy_url_env, ca_file, discover, groups
     accounts[0].client_id_env: the environment variable `MISSING` is not set
     ");
-    assert!(!told.concat().contains("hunter2"));
+    assert!(!found.concat().contains("hunter2"));
 }
 
 #[test]
-fn a_proxy_is_an_address_and_its_password_has_no_place_in_the_config() {
+fn a_proxy_url_in_the_config_must_not_contain_a_password() {
     let with = |settings: &str| parse(&bare(settings)).map(|config| config.accounts[0].proxy.clone());
     assert!(with("").unwrap().is_none());
     for proxy in ["http://proxy:3128", "https://proxy", "socks5h://[::1]:1080", "http://user@proxy:3128/"] {
@@ -229,7 +229,7 @@ fn a_proxy_is_an_address_and_its_password_has_no_place_in_the_config() {
     let config = Config::parse(&bare("proxy_url_env: PROXY"), Path::new(""), &env).unwrap();
     assert!(config.accounts[0].proxy.as_ref().unwrap().has_password());
     assert!(!format!("{config:?}").contains("hunter2"));
-    let told = [
+    let found = [
         "proxy_url: 'http://u:hunter2@proxy:3128'",
         "proxy_url: 'hunter2'",
         "proxy_url: 'ftp://hunter2'",
@@ -238,19 +238,19 @@ fn a_proxy_is_an_address_and_its_password_has_no_place_in_the_config() {
         "proxy_url_env: KEY",
     ]
     .map(|settings| faults(&bare(settings)));
-    assert_snapshot!(told.join("\n"), @"
-    accounts[0].proxy_url: must hold no password; put the address into proxy_url_file or proxy_url_env
+    assert_snapshot!(found.join("\n"), @"
+    accounts[0].proxy_url: must not contain a password; use proxy_url_file or proxy_url_env
     accounts[0].proxy_url: a proxy is an address such as `http://proxy.example:3128`; `https`, `socks5` and `socks5h` will do too
     accounts[0].proxy_url: a proxy is an address such as `http://proxy.example:3128`; `https`, `socks5` and `socks5h` will do too
     accounts[0].proxy_url: a proxy is an address such as `http://proxy.example:3128`; `https`, `socks5` and `socks5h` will do too
-    accounts[0]: exactly one of proxy_url, proxy_url_file, proxy_url_env is needed
+    accounts[0]: exactly one of proxy_url, proxy_url_file, proxy_url_env is required
     accounts[0].proxy_url_env: a proxy is an address such as `http://proxy.example:3128`; `https`, `socks5` and `socks5h` will do too
     ");
-    assert!(!told.concat().contains("hunter2"));
+    assert!(!found.concat().contains("hunter2"));
 }
 
 #[test]
-fn authorities_come_from_a_file_of_certificates() {
+fn certificate_authorities_come_from_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let certificate = rcgen::generate_simple_self_signed(["atlas.example".to_owned()]).unwrap().cert.pem();
     fs::write(folder.path().join("ca.pem"), &certificate).unwrap();
@@ -258,8 +258,8 @@ fn authorities_come_from_a_file_of_certificates() {
     fs::write(folder.path().join("bad.pem"), certificate.replace("MII", "MIX")).unwrap();
     let with = |file: &str| Config::parse(&bare(&format!("ca_file: {file}")), folder.path(), &env);
     assert!(with("ca.pem").is_ok());
-    let told = ["text.pem", "bad.pem", "missing.pem"].map(|file| with(file).unwrap_err().to_string());
-    assert_snapshot!(told.join("\n"), @"
+    let found = ["text.pem", "bad.pem", "missing.pem"].map(|file| with(file).unwrap_err().to_string());
+    assert_snapshot!(found.join("\n"), @"
     accounts[0].ca_file: is no list of certificates in the PEM format
     accounts[0].ca_file: is no list of certificates in the PEM format
     accounts[0].ca_file: the file `missing.pem` cannot be read: No such file or directory (os error 2)
@@ -267,18 +267,18 @@ fn authorities_come_from_a_file_of_certificates() {
 }
 
 #[test]
-fn a_text_that_is_no_yaml_is_told_with_its_line() {
+fn a_yaml_syntax_error_is_reported_with_its_line() {
     assert_snapshot!(faults("poll:\n  interval: 60s\n bad: [\n"), @"did not find expected key at line 3 column 2, while parsing a block mapping");
     assert_snapshot!(faults("poll: {}\npoll: {}"), @r#"duplicate entry with key "poll""#);
     assert_snapshot!(faults("- a"), @"
     must be a mapping of keys to values, not a list
-    accounts: at least one account is needed
+    accounts: at least one account is required
     ");
-    assert_snapshot!(faults(""), @"accounts: at least one account is needed");
+    assert_snapshot!(faults(""), @"accounts: at least one account is required");
 }
 
 #[test]
-fn bad_addresses_are_refused_and_their_passwords_not_repeated() {
+fn invalid_base_urls_are_rejected_without_repeating_their_passwords() {
     for url in [
         "http://x",
         "ftp://x",
@@ -298,38 +298,37 @@ fn bad_addresses_are_refused_and_their_passwords_not_repeated() {
 }
 
 #[test]
-fn ids_that_yaml_takes_for_numbers_are_told_to_be_quoted() {
+fn an_unquoted_id_of_digits_gets_a_hint_about_quotes() {
     let text = account("").replace(GROUP, "535682331237943713270001");
-    assert_snapshot!(faults(&text), @"accounts[0].groups[0].id: invalid type: integer `535682331237943713270001` as u128, expected any YAML value at line 1 column 64; an id that is all digits must be in quotes");
+    assert_snapshot!(faults(&text), @"accounts[0].groups[0].id: invalid type: integer `535682331237943713270001` as u128, expected any YAML value at line 1 column 64; put an id that is all digits in quotes");
 }
 
 #[test]
-fn a_group_of_two_accounts_is_refused() {
+fn a_group_in_two_accounts_is_rejected() {
     let text = format!(
         "accounts:
   - {{name: a, public_key: p, private_key_env: KEY, groups: [{{id: {GROUP}}}]}}
   - {{name: b, public_key: p, private_key_env: KEY, groups: [{{id: {GROUP}}}]}}"
     );
-    assert_snapshot!(faults(&text), @"accounts[1].groups[0].id: the group is in the config already; its series would collide");
+    assert_snapshot!(faults(&text), @"accounts[1].groups[0].id: the group is already in the config; its series would collide");
 }
 
 #[test]
-fn secrets_come_from_files_beside_the_config() {
-    let folder = std::env::temp_dir().join(format!("peering-exporter-config-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
+fn paths_of_secrets_are_relative_to_the_config() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
     fs::write(folder.join("key"), "hunter2\r\n").unwrap();
     fs::write(folder.join("empty"), "\n").unwrap();
     fs::write(folder.join("lines"), "a\nb\n").unwrap();
     fs::write(folder.join("large"), "x".repeat(5000)).unwrap();
     let with = |file: &str| {
         let text = account("").replace("private_key_env: KEY", &format!("private_key_file: {file}"));
-        Config::parse(&text, &folder, &env)
+        Config::parse(&text, folder, &env)
     };
     assert_eq!(with("key").unwrap().accounts[0].credential.pair.secret.expose(), "hunter2");
-    let told: Vec<String> =
+    let found: Vec<String> =
         ["missing", "empty", "lines", "large"].iter().map(|file| with(file).unwrap_err().to_string()).collect();
-    fs::remove_dir_all(&folder).unwrap();
-    assert_snapshot!(told.join("\n"), @"
+    assert_snapshot!(found.join("\n"), @"
     accounts[0].private_key_file: the file cannot be read: No such file or directory (os error 2)
     accounts[0].private_key_file: is empty
     accounts[0].private_key_file: must be one line without control characters
@@ -338,7 +337,7 @@ fn secrets_come_from_files_beside_the_config() {
 }
 
 #[test]
-fn a_key_in_place_of_a_name_is_not_repeated() {
+fn a_secret_in_place_of_a_name_is_not_repeated() {
     for source in ["private_key_env", "private_key_file"] {
         let text = account("").replace("private_key_env: KEY", &format!("{source}: 1b2c-hunter2"));
         let faults = faults(&text);
@@ -348,7 +347,7 @@ fn a_key_in_place_of_a_name_is_not_repeated() {
 }
 
 #[test]
-fn a_private_key_is_not_in_debug_output() {
+fn debug_output_hides_the_private_key() {
     assert!(!format!("{:?}", parse(&account("")).unwrap()).contains("hunter2"));
 }
 
@@ -377,14 +376,17 @@ proptest! {
 }
 
 #[test]
-fn a_credential_may_say_on_which_day_it_ends() {
+fn a_credential_can_have_an_expiration_date() {
     let config = parse(&account("credential_expires: 2027-01-31")).unwrap();
     let ends = config.accounts[0].credential_expires.unwrap();
     assert_eq!(ends.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs(), 1_801_353_600);
     assert_eq!(parse(&account("")).unwrap().accounts[0].credential_expires, None);
     for bad in ["2027-02-30", "2027-1-31", "31.01.2027", "'2027-01-31 12:00'", "2027-01-31T00:00:00Z", "soon"] {
-        let said = faults(&account(&format!("credential_expires: {bad}")));
-        assert!(said.contains("accounts[0].credential_expires") && said.contains("must be a date such as"), "{said}");
+        let found = faults(&account(&format!("credential_expires: {bad}")));
+        assert!(
+            found.contains("accounts[0].credential_expires") && found.contains("must be a date such as"),
+            "{found}"
+        );
     }
     assert!(faults(&account("credential_expires: 20270131")).contains("must be a string, not a number"));
 }

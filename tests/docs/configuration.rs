@@ -1,4 +1,4 @@
-//! The pages about keys, flags and commands, and the example, against the parsers.
+//! Compares docs/configuration.md and config.example.yaml with the parsers.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -23,7 +23,7 @@ const LEVELS: [(&str, &str); 7] = [
 
 const SELECTORS: &str = "### `include[]` and `exclude[]`";
 
-/// Another source for a value that the example shows, or what it does without; its comments name them.
+/// Keys that the example has only in comments: alternatives to the keys it has, and keys without a default.
 const ALTERNATIVES: [&str; 12] = [
     "client_id_file",
     "client_id_env",
@@ -39,7 +39,7 @@ const ALTERNATIVES: [&str; 12] = [
     "ca_file",
 ];
 
-/// What the parser calls known where it meets a key that it does not know.
+/// The keys that the parser lists when it meets an unknown one.
 fn known_keys(level: &str) -> BTreeSet<String> {
     let discover = "{x: 1, include: [{x: 1}], exclude: [{x: 1}]}";
     let text = format!("{{x: 1, poll: {{x: 1}}, accounts: [{{x: 1, discover: {discover}, groups: [{{x: 1}}]}}]}}");
@@ -54,7 +54,7 @@ fn example() -> Value {
     serde_yaml::from_str(&read("config.example.yaml")).unwrap()
 }
 
-/// The mapping at a level. What selectors can say is spread over all of them.
+/// The mapping at a level. For selectors, the keys of all of them together.
 fn at(value: &Value, level: &str) -> Value {
     let account = &value["accounts"][0];
     let selectors = |kind: &str| account["discover"][kind].as_sequence().unwrap().iter();
@@ -65,8 +65,8 @@ fn at(value: &Value, level: &str) -> Value {
         "accounts[0].discover" => account["discover"].clone(),
         "accounts[0].groups[0]" => account["groups"][0].clone(),
         _ => {
-            let said = selectors("include").chain(selectors("exclude")).flat_map(|one| one.as_mapping().unwrap());
-            Value::Mapping(said.map(|(key, value)| (key.clone(), value.clone())).collect())
+            let entries = selectors("include").chain(selectors("exclude")).flat_map(|one| one.as_mapping().unwrap());
+            Value::Mapping(entries.map(|(key, value)| (key.clone(), value.clone())).collect())
         }
     }
 }
@@ -75,7 +75,7 @@ fn parse(text: &str) -> Config {
     Config::parse(text, Path::new(""), &|name| (name == "ATLAS_CLIENT_SECRET").then(|| "x".to_owned())).unwrap()
 }
 
-/// As the documentation writes it.
+/// A value in the notation of the documentation.
 fn written(value: &Value) -> String {
     match value {
         Value::Sequence(items) => format!("[{}]", items.iter().map(written).collect::<Vec<_>>().join(", ")),
@@ -85,17 +85,17 @@ fn written(value: &Value) -> String {
 }
 
 #[test]
-fn every_key_of_the_config_is_documented_and_no_other() {
+fn exactly_the_keys_of_the_config_are_documented() {
     let page = read("docs/configuration.md");
     for (level, heading) in LEVELS {
         let documented = keys(section(&page, heading));
-        assert_eq!(documented.len(), known_keys(level).len(), "a key of {heading} is there twice or missing");
+        assert_eq!(documented.len(), known_keys(level).len(), "a key of {heading} is missing or duplicate");
         assert_eq!(BTreeSet::from_iter(documented), known_keys(level), "{heading}");
     }
 }
 
 #[test]
-fn the_example_shows_every_key_or_names_it_in_a_comment() {
+fn the_example_has_every_key_or_names_it_in_a_comment() {
     let example = example();
     let text = read("config.example.yaml");
     let comments: String = text.lines().filter(|line| line.trim().starts_with('#')).collect();
@@ -112,12 +112,12 @@ fn the_example_shows_every_key_or_names_it_in_a_comment() {
 }
 
 #[test]
-fn the_example_loads_with_the_defaults() {
+fn the_example_has_the_default_values() {
     let config = parse(&read("config.example.yaml"));
     assert_eq!(config.poll, PollConfig::default());
-    let least = "client_id: mdb_sa_id_0123456789abcdef01234567, client_secret_env: ATLAS_CLIENT_SECRET";
-    let least = parse(&format!("accounts: [{{{least}}}]"));
-    let (account, default) = (&config.accounts[0], &least.accounts[0]);
+    let minimal = "client_id: mdb_sa_id_0123456789abcdef01234567, client_secret_env: ATLAS_CLIENT_SECRET";
+    let minimal = parse(&format!("accounts: [{{{minimal}}}]"));
+    let (account, default) = (&config.accounts[0], &minimal.accounts[0]);
     assert_eq!((&account.base_url, account.api_version), (&default.base_url, default.api_version));
     assert_eq!(account.credential.kind, default.credential.kind);
     let (discover, by_default) = (account.discover.as_ref().unwrap(), default.discover.as_ref().unwrap());
@@ -126,26 +126,26 @@ fn the_example_loads_with_the_defaults() {
     assert_eq!((default.name.as_str(), by_default.organization.as_ref()), ("default", None));
 }
 
-/// A credential and nothing else is how most will begin, so the page must not call more than that needed.
+/// Most installations need only a credential, so no other key may be called required.
 #[test]
-fn only_accounts_are_called_needed_beside_the_credential() {
+fn only_accounts_and_group_ids_are_called_required() {
     let page = read("docs/configuration.md");
-    let mut needed = Vec::new();
+    let mut required = Vec::new();
     for (_, heading) in LEVELS {
         let rows = rows(section(&page, heading));
-        needed.extend(rows.iter().filter(|row| row[2] == "needed").map(|row| format!("{heading} {}", key(row))));
+        required.extend(rows.iter().filter(|row| row[2] == "required").map(|row| format!("{heading} {}", key(row))));
     }
-    assert_eq!(needed, ["### Top level accounts", "### `groups[]` id"]);
+    assert_eq!(required, ["### Top level accounts", "### `groups[]` id"]);
 }
 
 #[test]
-fn the_defaults_that_are_documented_are_those_of_the_example() {
+fn the_documented_defaults_are_those_of_the_example() {
     let page = read("docs/configuration.md");
     let example = example();
     let mut compared = 0;
     for (level, heading) in LEVELS {
         for row in rows(section(&page, heading)) {
-            // The example's account has a name of its own.
+            // The name in the example is not the default.
             if let ([default], false) = (quoted(&row[2]).as_slice(), key(&row) == "name") {
                 assert_eq!(*default, written(&at(&example, level)[key(&row)]), "{heading} {}", key(&row));
                 compared += 1;
@@ -156,7 +156,7 @@ fn the_defaults_that_are_documented_are_those_of_the_example() {
 }
 
 #[test]
-fn every_flag_is_documented_with_its_default_and_no_other() {
+fn exactly_the_flags_are_documented_with_their_defaults() {
     let page = read("docs/configuration.md");
     let rows = rows(section(&page, "## Flags"));
     let command = <Args as CommandFactory>::command();
@@ -170,7 +170,7 @@ fn every_flag_is_documented_with_its_default_and_no_other() {
 }
 
 #[test]
-fn every_command_is_documented_and_no_other() {
+fn exactly_the_commands_are_documented() {
     let page = read("docs/configuration.md");
     let command = <Args as CommandFactory>::command();
     let known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();

@@ -1,4 +1,4 @@
-//! What the documentation shows must work for those who copy it.
+//! Examples in the documentation work when copied.
 
 use std::{fs, process::Command};
 
@@ -10,13 +10,13 @@ use web_config::WebConfig;
 
 use crate::markdown::{Block, blocks, documents, read};
 
-/// Every block in a language, with the page it is on.
+/// Every block in a language, with the name of its page.
 fn all(language: &str) -> Vec<(String, Block)> {
     let of_page = |(name, text): (String, String)| blocks(&text).into_iter().map(move |block| (name.clone(), block));
     documents().into_iter().flat_map(of_page).filter(|(_, block)| block.language == language).collect()
 }
 
-/// Checks a file of Prometheus with its own tool, beside the files that it names.
+/// Checks a Prometheus file with promtool, in a folder with the files that it names.
 fn promtool(check: &str, text: &str) -> Result<(), String> {
     let folder = folder_for(text, "x\n");
     let path = folder.path().join("docs.yaml");
@@ -26,7 +26,7 @@ fn promtool(check: &str, text: &str) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
 }
 
-/// With every file that a key names.
+/// A folder with every file that a key names.
 fn folder_for(text: &str, content: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
     for line in text.lines() {
@@ -43,17 +43,17 @@ fn check(block: &Block) -> Result<(), String> {
         "web" => web(&block.text),
         "scenario" => Scenario::parse(&block.text).map(drop).map_err(|error| format!("{error:?}")),
         "prometheus" => promtool("config", &block.text),
-        other => Err(format!("no comment before it says what it is, but `{other}`")),
+        other => Err(format!("the comment before it must say what it is, but says `{other}`")),
     }
 }
 
-/// Every variable is set, and every file that a key names holds something.
+/// Parses a config with every variable set and every file present.
 fn config(text: &str) -> Result<(), String> {
     let parsed = Config::parse(text, folder_for(text, "x\n").path(), &|_| Some("x".to_owned()));
     parsed.map(drop).map_err(|error| error.to_string())
 }
 
-/// Nothing is warned of either.
+/// Parses a web config, which must have no warnings either.
 fn web(text: &str) -> Result<(), String> {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
@@ -63,9 +63,9 @@ fn web(text: &str) -> Result<(), String> {
 }
 
 #[test]
-fn every_yaml_block_is_valid_for_the_program_that_reads_it() {
+fn every_yaml_block_is_valid() {
     let blocks = all("yaml");
-    assert!(blocks.len() >= 6, "blocks were lost");
+    assert!(blocks.len() >= 6, "too few blocks found");
     for (name, block) in blocks {
         check(&block).unwrap_or_else(|error| panic!("{name}: {error}\n{}", block.text));
     }
@@ -74,7 +74,7 @@ fn every_yaml_block_is_valid_for_the_program_that_reads_it() {
 #[test]
 fn every_query_is_valid() {
     let queries = all("promql");
-    assert!(queries.len() >= 8, "queries were lost");
+    assert!(queries.len() >= 8, "too few queries found");
     for (name, block) in queries {
         let rules =
             serde_json::json!({"groups": [{"name": "docs", "rules": [{"record": "docs", "expr": block.text}]}]});
@@ -83,7 +83,7 @@ fn every_query_is_valid() {
 }
 
 #[test]
-fn the_peering_that_the_readme_breaks_is_in_the_demo_and_nothing_else_changes_it() {
+fn the_demo_has_the_peering_that_the_readme_breaks_and_does_not_change_it() {
     let readme = read("README.md");
     let path = readme.split("/simulator/groups/").nth(1).unwrap().split(' ').next().unwrap();
     let (group, peering) = path.split_once("/peers/").unwrap();
@@ -95,7 +95,7 @@ fn the_peering_that_the_readme_breaks_is_in_the_demo_and_nothing_else_changes_it
 }
 
 #[test]
-fn every_make_target_that_is_named_exists() {
+fn every_documented_make_target_exists() {
     let makefile = read("Makefile");
     let mut found = 0;
     for (name, text) in documents() {
@@ -108,5 +108,5 @@ fn every_make_target_that_is_named_exists() {
             }
         }
     }
-    assert!(found >= 5, "targets were lost");
+    assert!(found >= 5, "too few targets found");
 }

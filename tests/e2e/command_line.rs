@@ -1,4 +1,4 @@
-//! Commands and flags as a person meets them: exit status, standard output, standard error.
+//! Commands and flags as a user sees them: exit code, standard output and standard error.
 
 use std::{fs, net::TcpListener, path::Path};
 
@@ -10,7 +10,7 @@ use crate::{
     setup::{Atlas, Exporter, GROUP, SCENARIO, config, folder, write_config},
 };
 
-/// What a program left behind, without what differs from run to run.
+/// The result of a program, without what differs from run to run.
 fn shown(ended: &Ended, folder: &Path) -> String {
     let mut text = format!("status {:?}\n", ended.status);
     for (name, output) in [("stdout", &ended.stdout), ("stderr", &ended.stderr)] {
@@ -37,7 +37,7 @@ fn shown_with<const N: usize>(arguments: [&str; N], config: &str) -> String {
 }
 
 #[test]
-fn the_version_is_told() {
+fn the_version_is_printed() {
     assert_snapshot!(shown_with(["--version"], ""), @r"
     status Some(0)
     stdout: mongodbatlas-peering-exporter VERSION
@@ -53,39 +53,39 @@ fn the_help_explains_every_command_and_flag() {
     stdout: Usage: mongodbatlas-peering-exporter [OPTIONS] [COMMAND]
     stdout:
     stdout: Commands:
-    stdout:   serve         Poll Atlas and serve the metrics; the default
-    stdout:   check-config  Check the config file; exit status 64 if it has faults
-    stdout:   once          Poll everything once and print the metrics; exit status 1 if a poll failed
-    stdout:   doctor        Check every account and group against Atlas and say what to do; exit status 1 if something is wrong
-    stdout:   simulate      Serve a simulated Atlas API to drill alerts with
-    stdout:   demo          Serve the metrics of a simulated Atlas, without any credential
-    stdout:   healthcheck   Ask a running exporter whether it is healthy; for containers without a shell
+    stdout:   serve         Poll Atlas and serve the metrics (default)
+    stdout:   check-config  Check the config file; exit code 64 if it has faults
+    stdout:   once          Poll everything once and print the metrics; exit code 1 if a poll failed
+    stdout:   doctor        Check every account and project against Atlas and explain how to fix problems; exit code 1 if there are any
+    stdout:   simulate      Serve a simulated Atlas API, to test alerts
+    stdout:   demo          Serve the metrics of a simulated Atlas; needs no credential
+    stdout:   healthcheck   Check whether a running exporter is healthy; for containers without a shell
     stdout:   help          Print this message or the help of the given subcommand(s)
     stdout:
     stdout: Options:
     stdout:       --config.file <FILE>
-    stdout:           The config file
+    stdout:           Path of the config file
     stdout:
     stdout:           [default: config.yaml]
     stdout:
     stdout:       --web.listen-address <ADDRESS>
-    stdout:           Address to serve on, repeatable; `:10917` is every address of this machine
+    stdout:           Address to listen on; repeatable. `:10917` means every address of this machine
     stdout:
     stdout:           [default: :10917]
     stdout:
     stdout:       --web.config.file <FILE>
-    stdout:           TLS, passwords and more, in the format of Prometheus's exporters [default: none]
+    stdout:           Path of a web config file for TLS, basic auth and more, in the format of Prometheus exporters [default: none]
     stdout:
     stdout:       --web.telemetry-path <PATH>
-    stdout:           Path of the metrics
+    stdout:           Path under which to serve the metrics
     stdout:
     stdout:           [default: /metrics]
     stdout:
     stdout:       --web.systemd-socket
-    stdout:           Serves on the sockets that systemd hands over, in place of the addresses to serve on
+    stdout:           Listen on the sockets that systemd passes, instead of `--web.listen-address`
     stdout:
     stdout:       --web.enable-lifecycle
-    stdout:           Allows `POST /-/reload`, which reads the config again as SIGHUP does
+    stdout:           Allow `POST /-/reload`, which reloads the configuration like SIGHUP
     stdout:
     stdout:       --simulator.listen-address <ADDRESS>
     stdout:           Address of the simulated Atlas API, for `simulate` and `demo`
@@ -93,38 +93,38 @@ fn the_help_explains_every_command_and_flag() {
     stdout:           [default: 127.0.0.1:10918]
     stdout:
     stdout:       --simulator.scenario <FILE>
-    stdout:           Scenario of the simulated Atlas API, for `simulate` and `demo` [default: built in]
+    stdout:           Path of a scenario for the simulated Atlas API, for `simulate` and `demo` [default: built in]
     stdout:
     stdout:       --healthcheck.ready
-    stdout:           Lets `healthcheck` ask whether the exporter is ready, rather than healthy
+    stdout:           Let `healthcheck` check whether the exporter is ready, not whether it is healthy
     stdout:
     stdout:       --shard.index <INDEX>
-    stdout:           Which of several exporters this is, from 0; `hostname` takes the number at the end of the host's name
+    stdout:           Index of this exporter among several, from 0; `hostname` takes the number at the end of the hostname
     stdout:
     stdout:           [default: 0]
     stdout:
     stdout:       --shard.count <COUNT>
-    stdout:           How many exporters share the groups, each of which watches others
+    stdout:           Number of exporters that divide the projects among them
     stdout:
     stdout:           [default: 1]
     stdout:
     stdout:       --log.level <LEVEL>
-    stdout:           The least serious lines to log
+    stdout:           Minimum log level
     stdout:
     stdout:           Possible values:
     stdout:           - debug: Every request to Atlas
-    stdout:           - info:  What changes
-    stdout:           - warn:  What may need someone
-    stdout:           - error: What needs someone
+    stdout:           - info:  Changes
+    stdout:           - warn:  Problems that may need attention
+    stdout:           - error: Problems that need attention
     stdout:
     stdout:           [default: info]
     stdout:
     stdout:       --log.format <FORMAT>
-    stdout:           The format of the log, which goes to standard error
+    stdout:           Format of the log on standard error
     stdout:
     stdout:           Possible values:
     stdout:           - text: For people
-    stdout:           - json: For programs: one JSON object a line
+    stdout:           - json: For programs: one JSON object per line
     stdout:
     stdout:           [default: text]
     stdout:
@@ -165,36 +165,36 @@ more: 1
 ";
 
 #[test]
-fn every_fault_of_a_config_is_told_at_once() {
+fn every_fault_of_a_config_is_reported_at_once() {
     assert_snapshot!(shown_with(["check-config"], FAULTY), @"
     status Some(64)
     stderr: ERROR config.yaml: poll.interval: must be a duration such as `60s` or `5m`, from 1s to 1day
     stderr: ERROR config.yaml: poll.concurrency: must be a whole number from 1 to 64
     stderr: ERROR config.yaml: poll.colour: unknown key; known here: interval, deadline, timeout, max_staleness, concurrency, items_per_page, containers
-    stderr: ERROR config.yaml: accounts[0].base_url: must begin with `https://`; for a simulator, set `allow_http: true`
+    stderr: ERROR config.yaml: accounts[0].base_url: must start with `https://`; for a simulator, set `allow_http: true`
     stderr: ERROR config.yaml: accounts[0].private_key_env: the environment variable `NO_SUCH_VARIABLE` is not set
-    stderr: ERROR config.yaml: accounts[0].groups: at least one group is needed; `discover: true` finds all that the credential may see
-    stderr: ERROR config.yaml: accounts[1].name: another account is named `a` too
+    stderr: ERROR config.yaml: accounts[0].groups: at least one group is required; `discover: true` finds all that the credential can see
+    stderr: ERROR config.yaml: accounts[1].name: another account has the name `a`
     stderr: ERROR config.yaml: accounts[1].api_version: must be `v2` or `v1.0`
     stderr: ERROR config.yaml: accounts[1].private_key_file: the file cannot be read: No such file or directory (os error 2)
     stderr: ERROR config.yaml: accounts[1].groups[0].id: `xyz`: an id is 24 hexadecimal digits, as in the address of the page in Atlas
-    stderr: ERROR config.yaml: accounts[1].groups[1].id: is needed
-    stderr: ERROR config.yaml: accounts[1].groups[1].providers: AWS is there twice
+    stderr: ERROR config.yaml: accounts[1].groups[1].id: is required
+    stderr: ERROR config.yaml: accounts[1].groups[1].providers: AWS is listed twice
     stderr: ERROR config.yaml: accounts[1].groups[1].providers: must be a list of `AWS`, `AZURE` and `GCP`
     stderr: ERROR config.yaml: more: unknown key; known here: poll, accounts
     ");
 }
 
 #[test]
-fn nothing_starts_with_a_faulty_config() {
-    let told = shown_with(["check-config"], FAULTY);
-    assert_eq!(shown_with(["serve", "--web.listen-address=127.0.0.1:0"], FAULTY), told);
-    assert_eq!(shown_with(["--web.listen-address=127.0.0.1:0"], FAULTY), told, "to serve is the default");
-    assert_eq!(shown_with(["once"], FAULTY), told);
+fn no_command_starts_with_a_faulty_config() {
+    let faults = shown_with(["check-config"], FAULTY);
+    assert_eq!(shown_with(["serve", "--web.listen-address=127.0.0.1:0"], FAULTY), faults);
+    assert_eq!(shown_with(["--web.listen-address=127.0.0.1:0"], FAULTY), faults, "`serve` is the default");
+    assert_eq!(shown_with(["once"], FAULTY), faults);
 }
 
 #[test]
-fn a_syntax_error_is_told_with_its_line() {
+fn a_syntax_error_is_reported_with_its_line() {
     assert_snapshot!(shown_with(["check-config"], "poll: {}\naccounts:\n  - name: a\n groups: [\n"), @r"
     status Some(64)
     stderr: ERROR config.yaml: did not find expected key at line 4 column 2, while parsing a block mapping
@@ -202,7 +202,7 @@ fn a_syntax_error_is_told_with_its_line() {
 }
 
 #[test]
-fn a_config_file_that_is_missing_is_named() {
+fn a_missing_config_file_is_named() {
     let folder = folder();
     let file = folder.path().join("there/is/none.yaml");
     let flag = format!("--config.file={}", file.display());
@@ -213,7 +213,7 @@ fn a_config_file_that_is_missing_is_named() {
 }
 
 #[test]
-fn a_secret_that_is_missing_is_named() {
+fn a_missing_secret_is_named() {
     let account = |key: &str| format!("accounts: [{{public_key: k, {key}, groups: [{{id: {GROUP}}}]}}]");
     assert_snapshot!(shown_with(["check-config"], &account("private_key_env: NO_SUCH_VARIABLE")), @r"
     status Some(64)
@@ -242,23 +242,23 @@ fn the_example_config_is_valid_once_its_variable_is_set() {
 }
 
 #[test]
-fn an_address_in_use_is_named_and_ends_the_program() {
+fn an_address_in_use_is_named_and_the_program_exits() {
     let folder = folder();
     write_config(folder.path(), &config("http://127.0.0.1:9", &[(GROUP, "g")]));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let flag = format!("--web.listen-address={address}");
-    // The second of two: there must not be half a server either.
+    // The second of two: the exporter must not serve on the first one only.
     let ended = run(exporter(folder.path(), ["serve", "--web.listen-address=127.0.0.1:0", &flag]));
-    let told = shown(&ended, folder.path()).replace(&address, "ADDRESS");
-    assert_snapshot!(told, @r"
+    let result = shown(&ended, folder.path()).replace(&address, "ADDRESS");
+    assert_snapshot!(result, @r"
     status Some(1)
     stderr: ERROR listen on `ADDRESS`: Address already in use (os error 98)
     ");
 }
 
 #[test]
-fn every_listen_address_answers() {
+fn every_listen_address_serves_metrics() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "g")]));
@@ -274,7 +274,7 @@ fn every_listen_address_answers() {
 }
 
 #[test]
-fn a_healthcheck_succeeds_where_an_exporter_runs() {
+fn a_healthcheck_of_a_running_exporter_succeeds() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     let running = Exporter::of(folder.path(), &atlas);
@@ -285,7 +285,7 @@ fn a_healthcheck_succeeds_where_an_exporter_runs() {
 }
 
 #[test]
-fn a_healthcheck_may_ask_whether_the_exporter_is_ready() {
+fn a_healthcheck_can_check_readiness() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     let ready = |running: &Exporter| {
@@ -300,7 +300,7 @@ fn a_healthcheck_may_ask_whether_the_exporter_is_ready() {
 }
 
 #[test]
-fn a_healthcheck_fails_with_a_sentence_where_no_exporter_runs() {
+fn a_healthcheck_without_an_exporter_fails_and_says_why() {
     let folder = folder();
     let address = {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -315,13 +315,13 @@ fn a_healthcheck_fails_with_a_sentence_where_no_exporter_runs() {
 }
 
 #[test]
-fn a_shard_that_there_is_not_is_a_fault_that_no_restart_mends() {
+fn a_nonexistent_shard_is_a_usage_error() {
     let folder = folder();
     write_config(folder.path(), &config("http://127.0.0.1:9", &[(GROUP, "payments")]));
-    let said = run(exporter(folder.path(), ["check-config", "--shard.index=3", "--shard.count=3"]));
+    let checked = run(exporter(folder.path(), ["check-config", "--shard.index=3", "--shard.count=3"]));
     let ended = run(exporter(folder.path(), ["--shard.index=3", "--shard.count=3"]));
     assert_eq!(
-        (said.status, said.stderr.split_once(' ').unwrap().1),
+        (checked.status, checked.stderr.split_once(' ').unwrap().1),
         (ended.status, ended.stderr.split_once(' ').unwrap().1)
     );
     assert_snapshot!(shown(&ended, folder.path()), @"
@@ -331,7 +331,7 @@ fn a_shard_that_there_is_not_is_a_fault_that_no_restart_mends() {
 }
 
 #[test]
-fn an_address_that_is_none_is_a_fault_that_no_restart_mends() {
+fn an_invalid_listen_address_is_a_usage_error() {
     let folder = folder();
     write_config(folder.path(), &config("http://127.0.0.1:9", &[(GROUP, "payments")]));
     for address in ["127.0.0.1:99999", "nonsense"] {

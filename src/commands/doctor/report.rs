@@ -210,11 +210,11 @@ impl Diagnosis {
                 let _ = writeln!(text, "{code}: {advice}\n  where: {named}{and_more}\n  error: {message}\n");
             }
         }
-        text.push_str(&match self.problem_count() {
-            0 => "no problems found\n".to_owned(),
-            1 => "1 problem found\n".to_owned(),
-            count => format!("{count} problems found\n"),
-        });
+        let _ = match self.problem_count() {
+            0 => writeln!(text, "no problems found"),
+            1 => writeln!(text, "1 problem found"),
+            count => writeln!(text, "{count} problems found"),
+        };
         text
     }
 }

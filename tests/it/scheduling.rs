@@ -1,19 +1,10 @@
 //! Who is polled when, and who waits for whom.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use atlas::{Client, Provider};
 use atlas_simulator::{Effect, Fault, Request, StatusFault};
-use mongodbatlas_peering_exporter::{
-    collector::{AccountSettings, AccountTask, DiscoverySettings, PollSchedule, RateLimitBackoffs, initial_state},
-    config::PollConfig,
-    shard::Shard,
-    state::SharedState,
-};
-use tokio::time::{sleep, timeout};
+use mongodbatlas_peering_exporter::{config::PollConfig, shard::Shard};
+use tokio::time::sleep;
 
 use crate::rig::{Atlas, GROUP, Rig, quick};
 
@@ -217,25 +208,4 @@ async fn the_exporter_ends_at_once_while_polls_hang() {
     let begun = Instant::now();
     rig.stop().await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(2));
-}
-
-#[tokio::test]
-async fn a_panic_in_a_task_ends_the_watch_instead_of_freezing_its_targets() {
-    let atlas = Atlas::start(&groups(1, "")).await;
-    let state = SharedState::new(initial_state(&atlas.service_account(quick()), Shard::WHOLE));
-    let account = AccountSettings {
-        name: "main".to_owned(),
-        client: Arc::new(Client::new(atlas.settings(), |_| {}).unwrap()),
-        backoffs: Arc::new(RateLimitBackoffs::new(quick().interval)),
-        discovery: Some(DiscoverySettings {
-            organization: None,
-            interval: quick().interval,
-            providers: vec![Provider::Aws],
-            selects: Box::new(|_| panic!("a fault of ours")),
-        }),
-        reads_containers: false,
-    };
-    let schedule = PollSchedule { interval: quick().interval, deadline: quick().deadline, concurrency: 1 };
-    let end = timeout(Duration::from_secs(20), AccountTask::new(account, schedule, state).run()).await.unwrap();
-    assert!(end.unwrap_err().is_panic());
 }

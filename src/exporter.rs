@@ -102,15 +102,12 @@ fn routes(
 /// The first thing to look for in the log after a start.
 async fn tell_when_ready(mut state: watch::Receiver<State>) {
     if let Ok(state) = state.wait_for(State::is_ready).await {
-        let succeeded = state.listings.values().filter(|listing| listing.succeeded()).count();
         let listings = state.listings.len();
+        let succeeded = state.listings.values().filter(|listing| listing.succeeded()).count();
         if state.all_succeeded() {
-            info!(listings, "first round done: all polls succeeded");
+            info!(listings, "first round done: {succeeded} of {listings} polls succeeded");
         } else {
-            warn!(
-                listings,
-                succeeded, "first round done: {succeeded} of {listings} polls succeeded; see the warnings above"
-            );
+            warn!(listings, succeeded, "first round done with failures: {succeeded} of {listings} polls succeeded");
         }
     }
 }

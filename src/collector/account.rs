@@ -8,71 +8,38 @@ use std::{
 };
 
 use tokio::{
-    sync::Notify,
     task::{AbortHandle, JoinError, JoinSet},
     time::{MissedTickBehavior, interval},
 };
 
-use super::{
-    containers::ContainerSchedule,
-    context::AccountContext,
-    discovery::Discoverer,
-    events,
-    log_limiter::LogLimiter,
-    outage::OutageDetector,
-    poller::Poller,
-    settings::{AccountSettings, PollSchedule},
-    slots::PollSlots,
-};
-use crate::state::{ListingKey, SharedState};
+use super::{containers::ContainerSchedule, context::AccountContext, discovery::Discoverer, events, poller::Poller};
+use crate::state::ListingKey;
 use atlas::GroupId;
 
-/// Polls the listings of one account.
-pub struct AccountTask {
+/// Polls the listings of one account; the state says which ones it has.
+pub(super) struct AccountTask {
     context: Arc<AccountContext>,
-    discoverer: Option<Discoverer>,
-    /// By group; `None` if containers are not requested.
-    containers: Option<BTreeMap<GroupId, Arc<ContainerSchedule>>>,
+    containers: BTreeMap<GroupId, Arc<ContainerSchedule>>,
     pollers: BTreeMap<ListingKey, AbortHandle>,
     tasks: JoinSet<()>,
 }
 
 impl AccountTask {
-    /// A task that has not started. The state says which listings the account has.
-    #[must_use]
-    pub fn new(settings: AccountSettings, schedule: PollSchedule, state: SharedState) -> Self {
-        let context = Arc::new(AccountContext {
-            account: settings.name,
-            client: settings.client,
-            backoffs: settings.backoffs,
-            slots: PollSlots::new(schedule.concurrency),
-            outage: OutageDetector::default(),
-            log_limiter: LogLimiter::default(),
-            rediscover: Notify::new(),
-            discovered: Notify::new(),
-            state,
-            schedule,
-        });
-        Self {
-            discoverer: settings.discovery.map(|discovery| Discoverer::new(discovery, context.clone())),
-            context,
-            containers: settings.reads_containers.then(BTreeMap::new),
-            pollers: BTreeMap::new(),
-            tasks: JoinSet::new(),
-        }
+    pub(super) fn new(context: Arc<AccountContext>) -> Self {
+        Self { context, containers: BTreeMap::new(), pollers: BTreeMap::new(), tasks: JoinSet::new() }
     }
 
     /// Polls every listing of the account each interval, and discovers groups each discovery interval.
     ///
     /// # Errors
     /// A poll or a discovery panicked.
-    pub async fn run(mut self) -> Result<Infallible, JoinError> {
-        if let Some(discoverer) = self.discoverer.take() {
+    pub(super) async fn run(mut self) -> Result<Infallible, JoinError> {
+        let context = self.context.clone();
+        if let Some(discoverer) = Discoverer::new(&context) {
             self.tasks.spawn(discoverer.run());
         }
         self.sync_pollers();
-        let context = self.context.clone();
-        let mut heartbeat = interval(context.schedule.interval);
+        let mut heartbeat = interval(context.poll.interval);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -89,30 +56,30 @@ impl AccountTask {
     ///
     /// # Errors
     /// A poll panicked.
-    pub async fn poll_once(mut self) -> Result<(), JoinError> {
-        if let Some(discoverer) = &self.discoverer {
+    pub(super) async fn poll_once(mut self) -> Result<(), JoinError> {
+        if let Some(discoverer) = Discoverer::new(&self.context) {
             discoverer.discover().await;
         }
-        for key in self.listings() {
+        for key in self.sync_listings() {
             let poller = self.poller(key);
             self.tasks.spawn(poller.poll_once());
         }
         while let Some(end) = self.tasks.join_next().await {
             end?;
         }
-        events::log_suppressed(&self.context.account, &self.context.log_limiter);
+        events::log_suppressed(&self.context.account.name, &self.context.log_limiter);
         Ok(())
     }
 
     fn heartbeat(&mut self) {
         let AccountContext { account, state, log_limiter, rediscover, .. } = &*self.context;
         state.update_quietly(|state| {
-            if let Some(account) = state.accounts.get_mut(account) {
+            if let Some(account) = state.accounts.get_mut(&account.name) {
                 account.last_heartbeat = Some(Instant::now());
             }
         });
-        events::log_suppressed(account, log_limiter);
-        if !state.read().is_settled(account) {
+        events::log_suppressed(&account.name, log_limiter);
+        if !state.read().is_settled(&account.name) {
             rediscover.notify_one();
         }
         // A reload or the discovery of another account may have moved groups.
@@ -121,15 +88,11 @@ impl AccountTask {
 
     /// Starts pollers for new listings and stops those of removed listings.
     fn sync_pollers(&mut self) {
-        let listings = self.listings();
+        let listings = self.sync_listings();
         self.pollers.retain(|key, poller| {
             let stays = listings.contains(key);
             if !stays {
                 poller.abort();
-                self.context.backoffs.forget(&key.group);
-                if let Some(containers) = &mut self.containers {
-                    containers.remove(&key.group);
-                }
             }
             stays
         });
@@ -141,12 +104,37 @@ impl AccountTask {
         }
     }
 
-    fn listings(&self) -> BTreeSet<ListingKey> {
-        self.context.state.read().listings_of(&self.context.account).cloned().collect()
+    /// The listings of the account. Forgets what is kept for other groups.
+    fn sync_listings(&mut self) -> BTreeSet<ListingKey> {
+        let AccountContext { account, backoffs, state, .. } = &*self.context;
+        let listings: BTreeSet<ListingKey> = state.read().listings_of(&account.name).cloned().collect();
+        let groups: BTreeSet<&GroupId> = listings.iter().map(|key| &key.group).collect();
+        backoffs.set_groups(&groups);
+        self.containers.retain(|group, _| groups.contains(group));
+        listings
     }
 
     fn poller(&mut self, key: ListingKey) -> Poller {
-        let containers = self.containers.as_mut().map(|all| all.entry(key.group.clone()).or_default().clone());
+        let containers = self.containers.entry(key.group.clone()).or_default().clone();
         Poller::new(key, self.context.clone(), containers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{collector::initial_state, config::Config, shard::Shard, state::SharedState};
+
+    #[tokio::test]
+    async fn a_panic_in_a_task_of_an_account_ends_its_polls_with_an_error() {
+        let text = "accounts: [{public_key: a, private_key_env: KEY, groups: [{id: 5e57d85c854180642f784401}]}]";
+        let config = Config::parse(text, Path::new(""), &|_| Some("key".to_owned())).unwrap();
+        let state = SharedState::new(initial_state(&config, Shard::WHOLE));
+        let context = AccountContext::new(&config.accounts[0], &config.poll, Shard::WHOLE, &state).unwrap();
+        let mut task = AccountTask::new(Arc::new(context));
+        task.tasks.spawn(async { panic!("a bug") });
+        assert!(task.run().await.unwrap_err().is_panic());
     }
 }

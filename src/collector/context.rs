@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use tokio::sync::Notify;
 
-use super::{
-    log_limiter::LogLimiter, outage::OutageDetector, rate_limit::RateLimitBackoffs, settings::PollSchedule,
-    slots::PollSlots,
+use super::{events, log_limiter::LogLimiter, outage::OutageDetector, rate_limit::RateLimitBackoffs, slots::PollSlots};
+use crate::{
+    config::{AccountConfig, PollConfig},
+    shard::Shard,
+    state::SharedState,
 };
-use crate::state::SharedState;
 use atlas::Client;
 
 /// Retries of a page after a transient failure.
@@ -16,9 +18,10 @@ pub(super) const RETRIES: usize = 3;
 
 /// Shared by the tasks of one account.
 pub(super) struct AccountContext {
-    /// The name in the config.
-    pub(super) account: String,
-    pub(super) client: Arc<Client>,
+    pub(super) account: AccountConfig,
+    pub(super) poll: PollConfig,
+    pub(super) shard: Shard,
+    pub(super) client: Client,
     pub(super) backoffs: Arc<RateLimitBackoffs>,
     pub(super) slots: PollSlots,
     pub(super) outage: OutageDetector,
@@ -28,5 +31,39 @@ pub(super) struct AccountContext {
     /// Says that a discovery may have changed the listings.
     pub(super) discovered: Notify,
     pub(super) state: SharedState,
-    pub(super) schedule: PollSchedule,
+}
+
+impl AccountContext {
+    /// The context of a configured account. Events of its client go to the state and the log.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be built.
+    pub(super) fn new(
+        account: &AccountConfig,
+        poll: &PollConfig,
+        shard: Shard,
+        state: &SharedState,
+    ) -> anyhow::Result<Self> {
+        let backoffs = Arc::new(RateLimitBackoffs::new(poll.interval));
+        let handler = events::handler(account.name.clone(), state.clone(), backoffs.clone());
+        let client = Client::new(account.settings(poll), handler);
+        Ok(Self {
+            account: account.clone(),
+            poll: poll.clone(),
+            shard,
+            client: client.context("make the HTTP client; are CA certificates installed?")?,
+            backoffs,
+            slots: PollSlots::new(poll.concurrency),
+            outage: OutageDetector::default(),
+            log_limiter: LogLimiter::default(),
+            rediscover: Notify::new(),
+            discovered: Notify::new(),
+            state: state.clone(),
+        })
+    }
+
+    /// Whether a reload with this config leaves the account as it is.
+    pub(super) fn is_unchanged(&self, account: &AccountConfig, poll: &PollConfig) -> bool {
+        self.account == *account && self.poll == *poll
+    }
 }

@@ -7,10 +7,9 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     context::{AccountContext, RETRIES},
     events,
-    rate_limit::{Bucket, RateLimitBackoff},
-    settings::DiscoverySettings,
+    rate_limit::Bucket,
 };
-use crate::state::Failure;
+use crate::{config::Discover, state::Failure};
 use atlas::Reason;
 
 /// Random part by which an interval is longer or shorter, so that exporters do not stay in step.
@@ -18,34 +17,34 @@ const JITTER: f64 = 0.1;
 
 /// Discovers the groups of one account.
 pub(super) struct Discoverer {
-    settings: DiscoverySettings,
-    backoff: Arc<RateLimitBackoff>,
+    discover: Discover,
     context: Arc<AccountContext>,
 }
 
 impl Discoverer {
-    pub(super) fn new(settings: DiscoverySettings, context: Arc<AccountContext>) -> Self {
-        Self { settings, backoff: context.backoffs.of(Bucket::Groups), context }
+    /// `None` if the account only has groups that the config lists.
+    pub(super) fn new(context: &Arc<AccountContext>) -> Option<Self> {
+        Some(Self { discover: context.account.discover.clone()?, context: context.clone() })
     }
 
     /// Discovers each interval, and earlier when a group may be missing.
     pub(super) async fn run(self) {
+        let AccountContext { account, poll, backoffs, rediscover, discovered, state, .. } = &*self.context;
         loop {
             let started = Instant::now();
             self.set_due(started);
             let is_rate_limited = self.discover().await;
-            self.context.discovered.notify_one();
-            // Soon, while there may be nothing to poll or missing groups are unconfirmed.
-            let poll_interval = self.context.schedule.interval;
-            let is_settled = self.context.state.read().is_settled(&self.context.account);
-            let interval = if is_settled { self.settings.interval } else { self.settings.interval.min(poll_interval) };
+            discovered.notify_one();
+            // At the pace of polls while there may be nothing to poll, or missing groups are unconfirmed.
+            let is_settled = state.read().is_settled(&account.name);
+            let interval = if is_settled { self.discover.interval } else { self.discover.interval.min(poll.interval) };
             let due = started + interval.mul_f64(1.0 - JITTER + 2.0 * JITTER * fastrand::f64());
-            let remaining = self.backoff.remaining().filter(|_| is_rate_limited);
+            let remaining = backoffs.remaining(&Bucket::Groups).filter(|_| is_rate_limited);
             let due = remaining.map_or(due, |remaining| due.min(Instant::now() + remaining));
             self.set_due(due);
             tokio::select! {
                 () = sleep_until(due) => {}
-                () = self.context.rediscover.notified() => sleep_until(due.min(started + poll_interval)).await,
+                () = rediscover.notified() => sleep_until(due.min(started + poll.interval)).await,
             }
         }
     }
@@ -53,7 +52,7 @@ impl Discoverer {
     /// Lets the stall detection see a discovery that does not happen.
     fn set_due(&self, due: Instant) {
         self.context.state.update_quietly(|state| {
-            if let Some(discovery) = state.discovery_mut(&self.context.account) {
+            if let Some(discovery) = state.discovery_mut(&self.context.account.name) {
                 discovery.due = Some(due.into_std());
             }
         });
@@ -61,10 +60,11 @@ impl Discoverer {
 
     /// Discovers once. Returns whether it is rate limited.
     pub(super) async fn discover(&self) -> bool {
-        let AccountContext { account, client, state, schedule, .. } = &*self.context;
-        let outcome = match self.backoff.remaining() {
+        let AccountContext { account, poll, shard, client, backoffs, state, .. } = &*self.context;
+        let Discover { organization, providers, .. } = &self.discover;
+        let outcome = match backoffs.remaining(&Bucket::Groups) {
             None => {
-                let found = client.groups(self.settings.organization.as_ref(), schedule.deadline, RETRIES).await;
+                let found = client.groups(organization.as_ref(), poll.deadline, RETRIES).await;
                 found.map_err(|error| Failure::from(&error))
             }
             Some(remaining) => {
@@ -75,12 +75,12 @@ impl Discoverer {
         };
         let is_rate_limited = outcome.as_ref().is_err_and(|failure| failure.reason == Reason::RateLimited);
         let selected = outcome.map(|mut groups| {
-            groups.retain(|group| (self.settings.selects)(group));
+            groups.retain(|group| shard.owns(group.id.as_str()) && self.discover.selects(group));
             groups
         });
-        let providers = &self.settings.providers;
-        let changes = state.update(|state| state.record_discovery(account, selected, providers, SystemTime::now()));
-        events::log_discovery(account, changes);
+        let now = SystemTime::now();
+        let changes = state.update(|state| state.record_discovery(&account.name, selected, providers, now));
+        events::log_discovery(&account.name, changes);
         is_rate_limited
     }
 }

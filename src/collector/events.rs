@@ -8,7 +8,7 @@ use super::{
     log_limiter::{LineKind, LogLimiter},
     rate_limit::RateLimitBackoffs,
 };
-use crate::state::{CredentialChange, DiscoveryEvent, DropCause, ListingEvent, ListingKey, SharedState};
+use crate::state::{DiscoveryEvent, DropCause, ListingEvent, ListingKey, SharedState, State};
 use atlas::{ClientEvent, GroupId, Peering, Reason, RequestRecord, VersionEnds};
 
 /// If a discovery adds more projects than this, one line covers all.
@@ -25,43 +25,36 @@ pub(super) fn handler(
             backoffs.observe(&request);
             record_request(&account, &state, request);
         }
-        ClientEvent::Minted { ends } => {
-            record_credential(&account, &state, CredentialChange::Minted { expires: ends });
-            info!(account, "access token minted, valid until {}", time(ends));
-        }
-        ClientEvent::Revoked => info!(account, "access token revoked"),
-        ClientEvent::MintFailed { reason, message } => {
-            if record_credential(&account, &state, CredentialChange::MintFailed { reason }) {
-                let note = current_token_note(&account, &state);
-                error!(account, reason = reason.as_str(), "access token not minted{note}: {message}");
+        event => {
+            let record = |state: &mut State| Some(state.accounts.get_mut(&account)?.record_client_event(&event));
+            // Events of an account that a reload removed are logged too.
+            if state.update(record).unwrap_or(true) {
+                log_client_event(&account, &state, event);
             }
-        }
-        ClientEvent::Refused { message } => {
-            if record_credential(&account, &state, CredentialChange::Refused) {
-                let reason = Reason::Unauthorized.as_str();
-                error!(account, reason, "credential rejected, all polls of the account fail: {message}");
-            }
-        }
-        ClientEvent::Accepted => {
-            if record_credential(&account, &state, CredentialChange::Accepted) {
-                info!(account, "credential accepted");
-            }
-        }
-        ClientEvent::SecretChanged => info!(account, "credential file changed, using its new content"),
-        ClientEvent::SecretUnreadable { message } => {
-            record_credential(&account, &state, CredentialChange::Readable(false));
-            warn!(account, "credential file unusable, using its previous content: {message}");
-        }
-        ClientEvent::SecretReadable => {
-            record_credential(&account, &state, CredentialChange::Readable(true));
-            info!(account, "credential files readable again");
         }
     }
 }
 
-/// Returns whether the change is worth a log line.
-fn record_credential(account: &str, state: &SharedState, change: CredentialChange) -> bool {
-    state.update(|state| state.accounts.get_mut(account).is_some_and(|account| account.record_credential(change)))
+fn log_client_event(account: &str, state: &SharedState, event: ClientEvent) {
+    match event {
+        ClientEvent::RequestRecord(_) => {}
+        ClientEvent::Minted { ends } => info!(account, "access token minted, valid until {}", time(ends)),
+        ClientEvent::Revoked => info!(account, "access token revoked"),
+        ClientEvent::MintFailed { reason, message } => {
+            let note = current_token_note(account, state);
+            error!(account, reason = reason.as_str(), "access token not minted{note}: {message}");
+        }
+        ClientEvent::Refused { message } => {
+            let reason = Reason::Unauthorized.as_str();
+            error!(account, reason, "credential rejected, all polls of the account fail: {message}");
+        }
+        ClientEvent::Accepted => info!(account, "credential accepted"),
+        ClientEvent::SecretChanged => info!(account, "credential file changed, using its new content"),
+        ClientEvent::SecretUnreadable { message } => {
+            warn!(account, "credential file unusable, using its previous content: {message}");
+        }
+        ClientEvent::SecretReadable => info!(account, "credential files readable again"),
+    }
 }
 
 /// Until when the account can work without a new token.

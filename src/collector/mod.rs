@@ -14,11 +14,11 @@ mod containers;
 mod context;
 mod discovery;
 mod events;
+mod initial_state;
 mod log_limiter;
 mod outage;
 mod poller;
 mod rate_limit;
-mod settings;
 mod slots;
 
 use std::{collections::BTreeMap, convert::Infallible, mem, sync::Arc};
@@ -27,18 +27,14 @@ use anyhow::Context;
 use futures_util::future::join_all;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
-use self::settings::discovery_candidates;
-pub use self::{
-    account::AccountTask,
-    rate_limit::RateLimitBackoffs,
-    settings::{AccountSettings, DiscoverySettings, PollSchedule, initial_state},
-};
+pub use self::initial_state::initial_state;
+use self::{account::AccountTask, context::AccountContext, initial_state::discovery_candidates};
 use crate::{
-    config::{AccountConfig, Config, PollConfig},
+    config::Config,
     shard::Shard,
     state::{SharedState, State},
 };
-use atlas::{Client, GroupId};
+use atlas::GroupId;
 
 /// Collects the peerings of the accounts in a config, each in a task of its own.
 pub struct Collector {
@@ -50,11 +46,8 @@ pub struct Collector {
     closing: JoinSet<()>,
 }
 
-/// A running account and the config it was started with.
 struct RunningAccount {
-    account: AccountConfig,
-    poll: PollConfig,
-    client: Arc<Client>,
+    context: Arc<AccountContext>,
     task: AbortHandle,
 }
 
@@ -73,8 +66,9 @@ impl Collector {
     pub fn apply_config(&mut self, config: &Config) -> anyhow::Result<()> {
         let mut new = Vec::new();
         for account in &config.accounts {
-            if !self.running.get(&account.name).is_some_and(|running| running.is_unchanged(account, &config.poll)) {
-                new.push((account, AccountSettings::new(account, &config.poll, self.shard, &self.state)?));
+            let running = self.running.get(&account.name);
+            if !running.is_some_and(|running| running.context.is_unchanged(account, &config.poll)) {
+                new.push(Arc::new(AccountContext::new(account, &config.poll, self.shard, &self.state)?));
             }
         }
         self.state.update(|state| {
@@ -85,21 +79,18 @@ impl Collector {
             state.carry_over(before, &candidates);
         });
         while self.closing.try_join_next().is_some() {}
-        self.running.retain(|_, running| {
-            let stays = config.accounts.iter().any(|account| running.is_unchanged(account, &config.poll));
+        self.running.retain(|_, RunningAccount { context, task }| {
+            let stays = config.accounts.iter().any(|account| context.is_unchanged(account, &config.poll));
             if !stays {
-                running.task.abort();
-                let client = running.client.clone();
-                self.closing.spawn(async move { client.close().await });
+                task.abort();
+                let context = context.clone();
+                self.closing.spawn(async move { context.client.close().await });
             }
             stays
         });
-        for (account, settings) in new {
-            let client = settings.client.clone();
-            let task = AccountTask::new(settings, PollSchedule::from(&config.poll), self.state.clone());
-            let task = self.tasks.spawn(task.run());
-            let running = RunningAccount { account: account.clone(), poll: config.poll.clone(), client, task };
-            self.running.insert(account.name.clone(), running);
+        for context in new {
+            let task = self.tasks.spawn(AccountTask::new(context.clone()).run());
+            self.running.insert(context.account.name.clone(), RunningAccount { context, task });
         }
         Ok(())
     }
@@ -121,15 +112,9 @@ impl Collector {
 
     /// Revokes the access tokens of all accounts.
     pub async fn close(&mut self) {
-        let running = join_all(self.running.values().map(|running| running.client.close()));
+        let running = join_all(self.running.values().map(|running| running.context.client.close()));
         let closing = async { while self.closing.join_next().await.is_some() {} };
         tokio::join!(running, closing);
-    }
-}
-
-impl RunningAccount {
-    fn is_unchanged(&self, account: &AccountConfig, poll: &PollConfig) -> bool {
-        self.account == *account && self.poll == *poll
     }
 }
 
@@ -139,15 +124,12 @@ impl RunningAccount {
 /// An HTTP client cannot be built, or a poll panicked.
 pub async fn once(config: &Config, shard: Shard) -> anyhow::Result<State> {
     let state = SharedState::new(initial_state(config, shard));
-    let settings = |account| AccountSettings::new(account, &config.poll, shard, &state);
-    let accounts = config.accounts.iter().map(settings).collect::<anyhow::Result<Vec<_>>>()?;
-    let clients: Vec<_> = accounts.iter().map(|account| account.client.clone()).collect();
-    let schedule = PollSchedule::from(&config.poll);
-    let tasks = accounts.into_iter().map(|account| AccountTask::new(account, schedule, state.clone()).poll_once());
-    let mut tasks: JoinSet<_> = tasks.collect();
+    let context = |account| AccountContext::new(account, &config.poll, shard, &state).map(Arc::new);
+    let contexts = config.accounts.iter().map(context).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut tasks: JoinSet<_> = contexts.iter().map(|context| AccountTask::new(context.clone()).poll_once()).collect();
     while let Some(end) = tasks.join_next().await {
         end.and_then(|end| end).context("a poll panicked")?;
     }
-    join_all(clients.iter().map(|client| client.close())).await;
+    join_all(contexts.iter().map(|context| context.client.close())).await;
     Ok(state.replace(initial_state(config, shard)))
 }

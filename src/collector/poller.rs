@@ -13,7 +13,7 @@ use super::{
     containers::ContainerSchedule,
     context::{AccountContext, RETRIES},
     events,
-    rate_limit::{Bucket, RateLimitBackoff},
+    rate_limit::Bucket,
     slots::SlotPermit,
 };
 use crate::state::{Failure, ListingEvent, ListingKey, PollResult};
@@ -26,27 +26,22 @@ const QUEUE_INTERVALS: u32 = 3;
 pub(super) struct Poller {
     key: ListingKey,
     context: Arc<AccountContext>,
-    backoff: Arc<RateLimitBackoff>,
-    /// `None` if containers are not requested.
-    containers: Option<Arc<ContainerSchedule>>,
+    bucket: Bucket,
+    containers: Arc<ContainerSchedule>,
     /// Whether the last poll timed out.
     is_slow: bool,
 }
 
 impl Poller {
-    pub(super) fn new(
-        key: ListingKey,
-        context: Arc<AccountContext>,
-        containers: Option<Arc<ContainerSchedule>>,
-    ) -> Self {
-        let backoff = context.backoffs.of(Bucket::Group(key.group.clone()));
-        Self { key, context, backoff, containers, is_slow: false }
+    pub(super) fn new(key: ListingKey, context: Arc<AccountContext>, containers: Arc<ContainerSchedule>) -> Self {
+        let bucket = Bucket::Group(key.group.clone());
+        Self { key, context, bucket, containers, is_slow: false }
     }
 
     /// Polls each interval.
     pub(super) async fn run(mut self) {
         let context = self.context.clone();
-        let interval = context.schedule.interval;
+        let interval = context.poll.interval;
         let now = Instant::now();
         let (due, is_first) = context.state.update_quietly(|state| {
             let is_first = state.listings.get(&self.key).is_none_or(|listing| listing.polls == 0);
@@ -67,7 +62,7 @@ impl Poller {
                 spread = spread.or_else(|| Some(1.0 - fastrand::f64() / 5.0));
             }
             // A back-off may have started while this poll was queued.
-            due = match self.backoff.remaining() {
+            due = match context.backoffs.remaining(&self.bucket) {
                 None => self.poll(permit, spread.take().unwrap_or(1.0)).await,
                 Some(remaining) if remaining <= interval => Instant::now() + remaining,
                 Some(remaining) => self.record_rate_limited(remaining),
@@ -85,7 +80,7 @@ impl Poller {
     /// Waits for a slot. A long wait is recorded as a failure.
     async fn acquire_slot<'a>(&self, context: &'a AccountContext) -> SlotPermit<'a> {
         let mut permit = pin!(context.slots.acquire(self.is_slow));
-        let queue_timeout = context.schedule.interval * QUEUE_INTERVALS;
+        let queue_timeout = context.poll.interval * QUEUE_INTERVALS;
         loop {
             if let Ok(permit) = timeout(queue_timeout, &mut permit).await {
                 return permit;
@@ -98,51 +93,50 @@ impl Poller {
 
     /// Polls and returns when the next poll is due: after `part` of the interval.
     async fn poll(&mut self, permit: SlotPermit<'_>, part: f64) -> Instant {
-        let AccountContext { client, outage, schedule, .. } = &*self.context;
+        let AccountContext { poll, client, backoffs, outage, .. } = &*self.context;
         let started = Instant::now();
         // A listing that hangs would hold its slot for much longer, and the next poll serves as a retry.
         let retries = if self.is_slow || outage.is_active() { 0 } else { RETRIES };
-        let outcome = client.list(&self.key.group, self.key.provider, schedule.deadline, retries).await;
+        let outcome = client.list(&self.key.group, self.key.provider, poll.deadline, retries).await;
         drop(permit);
         outage.observe(&outcome);
         self.is_slow = outcome.as_ref().is_err_and(|error| error.kind.is_timeout());
-        let mut due = started + schedule.interval.mul_f64(part);
+        let mut due = started + poll.interval.mul_f64(part);
         if outcome.as_ref().is_err_and(|error| error.kind.reason() == Reason::RateLimited) {
-            due = self.backoff.remaining().map_or(due, |remaining| due.min(Instant::now() + remaining));
+            due = backoffs.remaining(&self.bucket).map_or(due, |remaining| due.min(Instant::now() + remaining));
         }
         // The next poll does not wait for the containers, so there must be time for them before it.
-        let has_time = due.saturating_duration_since(Instant::now()) >= schedule.interval / 2;
-        let containers = match &outcome {
-            Ok(listing) if has_time => self.containers.clone().filter(|it| it.start_if_due(listing, schedule.interval)),
-            _ => None,
-        };
+        let has_time = due.saturating_duration_since(Instant::now()) >= poll.interval / 2;
+        let reads_containers = poll.containers
+            && has_time
+            && outcome.as_ref().is_ok_and(|listing| self.containers.start_if_due(listing, poll.interval));
         self.record(started, due, outcome.map_err(|error| Failure::from(&error)));
-        if let Some(containers) = containers {
-            self.read_containers(&containers, due).await;
+        if reads_containers {
+            self.read_containers(due).await;
         }
         due
     }
 
     /// Reads the containers of the group before the next poll is due. A failure is only logged for debugging.
-    async fn read_containers(&self, containers: &ContainerSchedule, due: Instant) {
-        let AccountContext { account, client, slots, state, schedule, .. } = &*self.context;
+    async fn read_containers(&self, due: Instant) {
+        let AccountContext { account, poll, client, backoffs, slots, state, .. } = &*self.context;
         let group = &self.key.group;
-        let deadline = due.saturating_duration_since(Instant::now()).min(schedule.deadline);
+        let deadline = due.saturating_duration_since(Instant::now()).min(poll.deadline);
         let request = timeout(deadline, async {
             let _permit = slots.acquire(false).await;
-            match self.backoff.remaining() {
+            match backoffs.remaining(&self.bucket) {
                 None => client.containers(group, deadline).await.map_err(|error| error.error_chain()),
                 Some(_) => Err("the project is rate limited".to_owned()),
             }
         });
         match request.await.unwrap_or_else(|_| Err("the next poll is due".to_owned())) {
             Ok(found) => {
-                containers.succeeded(&found);
+                self.containers.succeeded(&found);
                 state.update(|state| state.record_containers(group, found));
             }
             Err(error) => {
-                containers.failed();
-                debug!(account, group = group.as_str(), "containers not read: {error}");
+                self.containers.failed();
+                debug!(account = account.name, group = group.as_str(), "containers not read: {error}");
             }
         }
     }
@@ -151,7 +145,7 @@ impl Poller {
     fn record_rate_limited(&self, remaining: Duration) -> Instant {
         let now = Instant::now();
         let message = format!("no request sent: the project is rate limited for another {} s", remaining.as_secs());
-        let due = now + self.context.schedule.interval;
+        let due = now + self.context.poll.interval;
         self.record(now, due, Err(Failure::without_request(Reason::RateLimited, message)));
         due
     }
@@ -176,7 +170,7 @@ impl Poller {
             if change == ListingEvent::GroupMissing {
                 rediscover.notify_one();
             }
-            events::log_listing(account, &self.key, &name, log_limiter, change);
+            events::log_listing(&account.name, &self.key, &name, log_limiter, change);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Back-off from rate limits, one for each token bucket of Atlas.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -11,9 +14,9 @@ use atlas::{GroupId, RequestRecord};
 const MIN_BACKOFF: Duration = Duration::from_secs(1);
 
 /// The back-offs of one account, fed with every request.
-pub struct RateLimitBackoffs {
+pub(super) struct RateLimitBackoffs {
     max_growth: Duration,
-    by_bucket: Mutex<HashMap<Bucket, Arc<RateLimitBackoff>>>,
+    by_bucket: Mutex<HashMap<Bucket, RateLimitBackoff>>,
 }
 
 /// Requests that share a token bucket.
@@ -27,20 +30,32 @@ pub(super) enum Bucket {
 
 impl RateLimitBackoffs {
     /// No back-off yet. Back-offs of a length that Atlas does not set grow to `max_growth` at most.
-    #[must_use]
-    pub fn new(max_growth: Duration) -> Self {
-        Self { max_growth, by_bucket: Mutex::default() }
+    pub(super) fn new(max_growth: Duration) -> Self {
+        let groups = (Bucket::Groups, RateLimitBackoff::default());
+        Self { max_growth, by_bucket: Mutex::new(HashMap::from([groups])) }
     }
 
-    /// Applies what the response says about the bucket of its request.
-    pub fn observe(&self, request: &RequestRecord) {
-        let backoff = match (request.endpoint, &request.group) {
-            // A group that is no longer polled has none, though a response may still arrive.
-            ("peers" | "containers", Some(group)) => self.by_bucket.lock().get(&Bucket::Group(group.clone())).cloned(),
-            ("groups" | "org_groups", _) => Some(self.of(Bucket::Groups)),
-            _ => None,
+    /// Keeps the buckets of these groups only.
+    pub(super) fn set_groups(&self, groups: &BTreeSet<&GroupId>) {
+        let mut by_bucket = self.by_bucket.lock();
+        by_bucket.retain(|bucket, _| match bucket {
+            Bucket::Group(group) => groups.contains(group),
+            Bucket::Groups => true,
+        });
+        for group in groups {
+            by_bucket.entry(Bucket::Group(GroupId::clone(group))).or_default();
+        }
+    }
+
+    /// Applies what the response says about the bucket of its request. Late responses about other groups are ignored.
+    pub(super) fn observe(&self, request: &RequestRecord) {
+        let bucket = match (request.endpoint, &request.group) {
+            ("peers" | "containers", Some(group)) => Bucket::Group(group.clone()),
+            ("groups" | "org_groups", _) => Bucket::Groups,
+            _ => return,
         };
-        let Some(backoff) = backoff else { return };
+        let mut by_bucket = self.by_bucket.lock();
+        let Some(backoff) = by_bucket.get_mut(&bucket) else { return };
         match request.code.as_str() {
             "429" => backoff.grow(request.retry_after, self.max_growth),
             "503" => backoff.extend(request.retry_after.unwrap_or_default()),
@@ -51,70 +66,51 @@ impl RateLimitBackoffs {
         }
     }
 
-    pub(super) fn of(&self, bucket: Bucket) -> Arc<RateLimitBackoff> {
-        self.by_bucket.lock().entry(bucket).or_default().clone()
-    }
-
-    pub(super) fn forget(&self, group: &GroupId) {
-        self.by_bucket.lock().remove(&Bucket::Group(group.clone()));
+    /// How long to send nothing that takes from the bucket; `None` if requests may be sent.
+    pub(super) fn remaining(&self, bucket: &Bucket) -> Option<Duration> {
+        self.by_bucket.lock().get(bucket).and_then(RateLimitBackoff::remaining)
     }
 }
 
 /// The back-off of one bucket.
-pub(super) struct RateLimitBackoff(Mutex<Backoff>);
-
-struct Backoff {
-    until: Instant,
+#[derive(Default)]
+struct RateLimitBackoff {
+    until: Option<Instant>,
     times_in_a_row: u32,
 }
 
-impl Default for RateLimitBackoff {
-    fn default() -> Self {
-        Self(Mutex::new(Backoff { until: Instant::now(), times_in_a_row: 0 }))
-    }
-}
-
 impl RateLimitBackoff {
-    /// How long to send nothing; `None` if requests may be sent.
-    pub(super) fn remaining(&self) -> Option<Duration> {
-        let remaining = self.0.lock().until.saturating_duration_since(Instant::now());
+    fn remaining(&self) -> Option<Duration> {
+        let remaining = self.until?.saturating_duration_since(Instant::now());
         (!remaining.is_zero()).then_some(remaining)
     }
 
     /// Backs off after a 429: at least as long as Atlas asks, and twice as long as the time before, up to `max_growth`.
     /// A 429 to a request from before the current back-off only extends it.
-    fn grow(&self, retry_after: Option<Duration>, max_growth: Duration) {
+    fn grow(&mut self, retry_after: Option<Duration>, max_growth: Duration) {
         let retry_after = retry_after.unwrap_or_default();
-        let mut backoff = self.0.lock();
-        if backoff.until > Instant::now() {
-            drop(backoff);
+        if self.remaining().is_some() {
             return self.extend(retry_after);
         }
-        let growing = MIN_BACKOFF.saturating_mul(1 << backoff.times_in_a_row.min(16)).min(max_growth.max(MIN_BACKOFF));
-        backoff.times_in_a_row += 1;
-        backoff.until = with_jitter(retry_after.max(growing));
+        let growing = MIN_BACKOFF.saturating_mul(1 << self.times_in_a_row.min(16)).min(max_growth.max(MIN_BACKOFF));
+        self.times_in_a_row += 1;
+        self.extend(retry_after.max(growing));
     }
 
-    /// Backs off for `delay` from now, or longer if it does already.
-    fn extend(&self, delay: Duration) {
+    /// Backs off for `delay` from now and a little more, so that listings of one bucket do not return in the same
+    /// instant; or longer, if it does already.
+    fn extend(&mut self, delay: Duration) {
         if !delay.is_zero() {
-            let mut backoff = self.0.lock();
-            backoff.until = backoff.until.max(with_jitter(delay));
+            self.until = self.until.max(Some(Instant::now() + delay + MIN_BACKOFF.mul_f64(fastrand::f64())));
         }
     }
 
     /// Ends the growth after a success. A response that arrives during the back-off changes nothing.
-    fn reset(&self) {
-        let mut backoff = self.0.lock();
-        if backoff.until <= Instant::now() {
-            backoff.times_in_a_row = 0;
+    fn reset(&mut self) {
+        if self.remaining().is_none() {
+            self.times_in_a_row = 0;
         }
     }
-}
-
-/// A little more than `delay` from now, so that listings of one bucket do not return in the same instant.
-fn with_jitter(delay: Duration) -> Instant {
-    Instant::now() + delay + MIN_BACKOFF.mul_f64(fastrand::f64())
 }
 
 #[cfg(test)]
@@ -124,13 +120,19 @@ mod tests {
 
     const MAX_GROWTH: Duration = Duration::from_secs(60);
 
-    fn seconds(backoff: &RateLimitBackoff, retry_after: Option<u64>) -> f64 {
+    fn seconds(backoff: &mut RateLimitBackoff, retry_after: Option<u64>) -> f64 {
         backoff.grow(retry_after.map(Duration::from_secs), MAX_GROWTH);
         backoff.remaining().unwrap_or_default().as_secs_f64()
     }
 
     fn group(n: u8) -> GroupId {
         format!("5e57d85c854180642f7844{n:02}").parse().unwrap()
+    }
+
+    fn backoffs() -> RateLimitBackoffs {
+        let backoffs = RateLimitBackoffs::new(MAX_GROWTH);
+        backoffs.set_groups(&BTreeSet::from([&group(1), &group(2)]));
+        backoffs
     }
 
     fn request(endpoint: &'static str, group: Option<GroupId>, code: &str, remaining: u64) -> RequestRecord {
@@ -148,17 +150,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn backs_off_as_long_as_atlas_asks_and_at_least_a_second() {
         for (retry_after, shortest) in [(None, 1.0), (Some(0), 1.0), (Some(30), 30.0), (Some(600), 600.0)] {
-            let delay = seconds(&RateLimitBackoff::default(), retry_after);
+            let delay = seconds(&mut RateLimitBackoff::default(), retry_after);
             assert!((shortest..=shortest + 1.0).contains(&delay), "{retry_after:?}: {delay}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn consecutive_rate_limits_double_the_back_off_up_to_the_interval() {
-        let backoff = RateLimitBackoff::default();
+        let mut backoff = RateLimitBackoff::default();
         let mut delays = Vec::new();
         for _ in 0..9 {
-            delays.push(seconds(&backoff, Some(0)).floor());
+            delays.push(seconds(&mut backoff, Some(0)).floor());
             tokio::time::sleep(backoff.remaining().unwrap()).await;
         }
         assert!(delays.is_sorted(), "{delays:?}");
@@ -167,20 +169,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_success_after_the_back_off_resets_it() {
-        let backoff = RateLimitBackoff::default();
-        seconds(&backoff, Some(10));
+        let mut backoff = RateLimitBackoff::default();
+        seconds(&mut backoff, Some(10));
         assert!(backoff.remaining().is_some());
         tokio::time::sleep(Duration::from_secs(12)).await;
         assert_eq!(backoff.remaining(), None);
         backoff.reset();
-        assert!(seconds(&backoff, None) <= 2.0);
+        assert!(seconds(&mut backoff, None) <= 2.0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn only_requests_of_the_same_bucket_back_off() {
-        let backoffs = RateLimitBackoffs::new(MAX_GROWTH);
-        let remaining = |bucket| backoffs.of(bucket).remaining();
-        let _ = (remaining(Bucket::Group(group(1))), remaining(Bucket::Group(group(2))));
+        let backoffs = backoffs();
+        let remaining = |bucket| backoffs.remaining(&bucket);
         backoffs.observe(&request("containers", Some(group(1)), "429", 0));
         assert!(remaining(Bucket::Group(group(1))).is_some(), "containers share the bucket of peers");
         assert_eq!((remaining(Bucket::Group(group(2))), remaining(Bucket::Groups)), (None, None));
@@ -194,34 +195,33 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_longer_retry_after_extends_the_back_off_and_a_shorter_one_does_not_cut_it() {
-        let backoffs = RateLimitBackoffs::new(MAX_GROWTH);
-        let backoff = backoffs.of(Bucket::Group(group(1)));
+        let backoffs = backoffs();
+        let remaining = || backoffs.remaining(&Bucket::Group(group(1))).unwrap();
         let retry_after = |code: &str, seconds| RequestRecord {
             retry_after: Some(Duration::from_secs(seconds)),
             ..request("peers", Some(group(1)), code, 0)
         };
         backoffs.observe(&request("peers", Some(group(1)), "200", 0));
         backoffs.observe(&retry_after("429", 30));
-        assert!(backoff.remaining() >= Some(Duration::from_secs(30)));
+        assert!(remaining() >= Duration::from_secs(30));
         backoffs.observe(&retry_after("503", 300));
-        assert!(backoff.remaining() >= Some(Duration::from_secs(300)));
+        assert!(remaining() >= Duration::from_secs(300));
         backoffs.observe(&retry_after("429", 0));
-        assert!(backoff.remaining() >= Some(Duration::from_secs(300)));
+        assert!(remaining() >= Duration::from_secs(300));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_late_response_does_not_bring_back_a_forgotten_group() {
-        let backoffs = RateLimitBackoffs::new(MAX_GROWTH);
-        backoffs.of(Bucket::Group(group(1)));
-        backoffs.forget(&group(1));
+        let backoffs = backoffs();
+        backoffs.set_groups(&BTreeSet::new());
         backoffs.observe(&request("peers", Some(group(1)), "429", 0));
-        assert!(backoffs.by_bucket.lock().is_empty());
+        assert_eq!(backoffs.by_bucket.lock().len(), 1, "the list of groups");
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_empty_bucket_backs_off_before_atlas_rejects_a_request() {
-        let backoffs = RateLimitBackoffs::new(MAX_GROWTH);
-        let remaining = || backoffs.of(Bucket::Group(group(1))).remaining();
+        let backoffs = backoffs();
+        let remaining = || backoffs.remaining(&Bucket::Group(group(1)));
         assert_eq!(remaining(), None);
         backoffs.observe(&request("peers", Some(group(1)), "200", 1));
         assert_eq!(remaining(), None);

@@ -6,10 +6,10 @@ use std::{
 use insta::assert_snapshot;
 
 use super::*;
-use crate::state::{
-    AccountState, CredentialChange, DiscoveryState, Failure, GroupState, ListingKey, PollResult, TokenState,
+use crate::state::{AccountState, DiscoveryState, Failure, GroupState, ListingKey, PollResult, TokenState};
+use atlas::{
+    self, ClientEvent, Container, GroupId, Listing, Peering, Provider, RateLimit, Reason, RequestRecord, VersionEnds,
 };
-use atlas::{self, Container, GroupId, Listing, Peering, Provider, RateLimit, Reason, RequestRecord, VersionEnds};
 
 fn group() -> GroupId {
     "5e57d85c854180642f784401".parse().unwrap()
@@ -75,8 +75,8 @@ fn full(now: Instant) -> State {
     state.record_request("main", exchange("peers", Some(group()), Some(ends)));
     state.record_request("main", exchange("groups", None, None));
     let account = state.accounts.get_mut("main").unwrap();
-    account.record_credential(CredentialChange::Minted { expires: at(1_700_003_600) });
-    account.record_credential(CredentialChange::MintFailed { reason: Reason::Unauthorized });
+    account.record_client_event(&ClientEvent::Minted { ends: at(1_700_003_600) });
+    account.record_client_event(&ClientEvent::MintFailed { reason: Reason::Unauthorized, message: String::new() });
     state
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::Failure;
-use atlas::{GroupId, Reason};
+use atlas::{ClientEvent, GroupId, Reason};
 
 /// Failed first discoveries after which readiness no longer waits for the account.
 const FAILURES_TO_STOP_WAITING: u64 = 3;
@@ -100,62 +100,40 @@ impl AccountState {
         }
     }
 
-    /// Records a change of the credential and returns whether it is worth a log line.
-    pub fn record_credential(&mut self, change: CredentialChange) -> bool {
-        match change {
-            CredentialChange::Refused => {
+    /// Records an event of the account's client and returns whether it is worth a log line.
+    pub fn record_client_event(&mut self, event: &ClientEvent) -> bool {
+        match event {
+            ClientEvent::Refused { .. } => {
                 if let Some(token) = &mut self.token {
                     // A rejected token is of no use until its expiry.
                     token.expires = None;
                 }
-                !std::mem::replace(&mut self.refused, true)
+                return !std::mem::replace(&mut self.refused, true);
             }
-            CredentialChange::Accepted => {
+            ClientEvent::Accepted => {
                 // Atlas may accept the current token while it rejects the secret.
                 self.refused = self.token.as_ref().is_some_and(|token| token.failing == Some(Reason::Unauthorized));
-                !self.refused
+                return !self.refused;
             }
-            CredentialChange::Readable(is_readable) => {
-                self.unreadable = !is_readable;
-                true
-            }
-            CredentialChange::Minted { expires } => {
+            ClientEvent::SecretUnreadable { .. } => self.unreadable = true,
+            ClientEvent::SecretReadable => self.unreadable = false,
+            ClientEvent::Minted { ends } => {
                 self.refused = false;
                 let token = self.token.get_or_insert_default();
-                token.expires = Some(expires);
+                token.expires = Some(*ends);
                 token.mints += 1;
                 token.failing = None;
-                true
             }
-            CredentialChange::MintFailed { reason } => {
-                self.refused |= reason == Reason::Unauthorized;
+            ClientEvent::MintFailed { reason, .. } => {
+                self.refused |= *reason == Reason::Unauthorized;
                 let token = self.token.get_or_insert_default();
                 token.mint_failures += 1;
-                token.failing.replace(reason) != Some(reason)
+                return token.failing.replace(*reason) != Some(*reason);
             }
+            ClientEvent::RequestRecord(_) | ClientEvent::Revoked | ClientEvent::SecretChanged => {}
         }
+        true
     }
-}
-
-/// What can happen to a credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CredentialChange {
-    /// Atlas rejected it.
-    Refused,
-    /// Atlas accepted it.
-    Accepted,
-    /// Its files can be read, or cannot.
-    Readable(bool),
-    /// An access token was minted.
-    Minted {
-        /// When it expires.
-        expires: SystemTime,
-    },
-    /// No access token was minted.
-    MintFailed {
-        /// Why.
-        reason: Reason,
-    },
 }
 
 #[cfg(test)]
@@ -165,8 +143,8 @@ mod tests {
     #[test]
     fn a_reload_resets_unreadable_and_keeps_refused() {
         let mut before = AccountState::default();
-        before.record_credential(CredentialChange::Readable(false));
-        before.record_credential(CredentialChange::Refused);
+        before.record_client_event(&ClientEvent::SecretUnreadable { message: String::new() });
+        before.record_client_event(&ClientEvent::Refused { message: String::new() });
         let mut after = AccountState::default();
         after.carry_over(&before);
         assert!(before.unreadable && !after.unreadable && after.refused);

@@ -16,7 +16,7 @@ use std::{
 };
 
 pub use self::{
-    account::{AccountState, CredentialChange, DiscoveryState, TokenState},
+    account::{AccountState, DiscoveryState, TokenState},
     api::{ApiState, Histogram},
     carry_over::Candidate,
     discovery::DiscoveryEvent,

@@ -1,4 +1,4 @@
-//! Service accounts: how often tokens are minted, counted by the server.
+//! Access tokens of service accounts, as counted by the simulator.
 
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,8 @@ use mongodbatlas_peering_exporter::config::PollConfig;
 use tokio::time::sleep;
 
 use crate::{
-    page::Page,
-    rig::{Asker, Atlas, GROUP, OTHER, Rig, quick, service_account},
+    exposition::Exposition,
+    setup::{Atlas, GROUP, OTHER, RecordingClient, TestExporter, quick, service_account},
 };
 
 const MAIN: [(&str, &str); 1] = [("account", "main")];
@@ -36,21 +36,21 @@ fn mints(atlas: &Atlas) -> usize {
 #[tokio::test]
 async fn sixteen_polls_at_once_mint_one_token() {
     let atlas = Atlas::start(&scenario("latency: 20ms")).await;
-    let asker = Asker::new(settings(&atlas));
-    for listing in join_all((0..16).map(|_| asker.list(Provider::Aws))).await {
+    let client = RecordingClient::new(settings(&atlas));
+    for listing in join_all((0..16).map(|_| client.list(Provider::Aws))).await {
         assert_eq!(listing.unwrap().peerings.len(), 20);
     }
     assert_eq!((mints(&atlas), atlas.count("peers", &["ok"])), (1, 16));
-    assert!(atlas.simulator.requests().iter().all(|request| request.outcome == "ok"), "no challenge in between");
+    assert!(atlas.simulator.requests().iter().all(|request| request.outcome == "ok"), "no challenge between polls");
 }
 
 #[tokio::test]
 async fn a_token_is_renewed_before_it_ends() {
     let atlas = Atlas::start(&scenario("service_account: {token_lifetime: 3s}")).await;
-    let asker = Asker::new(settings(&atlas));
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_millis(4500) {
-        asker.list(Provider::Aws).await.unwrap();
+    let client = RecordingClient::new(settings(&atlas));
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_millis(4500) {
+        client.list(Provider::Aws).await.unwrap();
         sleep(Duration::from_millis(50)).await;
     }
     let minted: Vec<f64> = atlas
@@ -61,17 +61,17 @@ async fn a_token_is_renewed_before_it_ends() {
         .map(|request| request.at)
         .collect();
     assert_eq!(minted.len(), 2);
-    assert!((2.4..2.9).contains(&(minted[1] - minted[0])), "a sixth before its end: {minted:?}");
-    assert_eq!(atlas.count("peers", &["bad_token"]), 0, "no request went out with a token that had ended");
+    assert!((2.4..2.9).contains(&(minted[1] - minted[0])), "a sixth of its life before its expiry: {minted:?}");
+    assert_eq!(atlas.count("peers", &["bad_token"]), 0, "no request used an expired token");
 }
 
 #[tokio::test]
-async fn a_token_that_was_revoked_is_replaced_once_for_all_polls() {
+async fn a_revoked_token_is_replaced_once_for_all_polls() {
     let atlas = Atlas::start(&scenario("latency: 20ms")).await;
-    let asker = Asker::new(settings(&atlas));
-    asker.list(Provider::Aws).await.unwrap();
+    let client = RecordingClient::new(settings(&atlas));
+    client.list(Provider::Aws).await.unwrap();
     atlas.simulator.revoke_tokens();
-    for listing in join_all((0..16).map(|_| asker.list(Provider::Aws))).await {
+    for listing in join_all((0..16).map(|_| client.list(Provider::Aws))).await {
         assert_eq!(listing.unwrap().peerings.len(), 20);
     }
     assert_eq!(mints(&atlas), 2);
@@ -79,7 +79,7 @@ async fn a_token_that_was_revoked_is_replaced_once_for_all_polls() {
 }
 
 #[tokio::test]
-async fn one_group_that_refuses_every_token_makes_no_stream_of_tokens_and_harms_no_other() {
+async fn a_group_that_rejects_every_token_does_not_cause_more_mints_or_affect_other_groups() {
     let peerings = "[{provider: AWS, status: AVAILABLE, vpcId: v}]";
     let groups =
         format!("[{{id: {GROUP}, name: g, peerings: {peerings}}}, {{id: {OTHER}, name: h, peerings: {peerings}}}]");
@@ -89,62 +89,63 @@ async fn one_group_that_refuses_every_token_makes_no_stream_of_tokens_and_harms_
         group: Some(OTHER.to_owned()),
         ..Fault::status(401)
     });
-    let config = atlas.service_account(quick());
-    let rig = Rig::of(atlas, config).await;
+    let exporter = TestExporter::with_service_account(atlas, quick()).await;
     let success = "mongodbatlas_peering_poll_success";
     let of = |group: &'static str| [("group_id", group), ("provider", "AWS")];
-    rig.until("the good group", |page| page.value(success, &of(GROUP)) == Some(1.0)).await;
+    exporter.until("the working group", |metrics| metrics.value(success, &of(GROUP)) == Some(1.0)).await;
     for _ in 0..100 {
-        let page = rig.page().await;
-        assert_eq!(page.value(success, &of(GROUP)), Some(1.0), "{page:?}");
-        assert_eq!(page.value(success, &of(OTHER)), Some(0.0));
+        let metrics = exporter.scrape().await;
+        assert_eq!(metrics.value(success, &of(GROUP)), Some(1.0), "{metrics:?}");
+        assert_eq!(metrics.value(success, &of(OTHER)), Some(0.0));
         sleep(Duration::from_millis(20)).await;
     }
-    assert!((1..=2).contains(&mints(&rig.atlas)), "{} mints", mints(&rig.atlas));
-    assert_eq!(rig.page().await.value("mongodbatlas_api_credential_refused", &[("account", "main")]), Some(0.0));
+    assert!((1..=2).contains(&mints(&exporter.atlas)), "{} mints", mints(&exporter.atlas));
+    assert_eq!(exporter.scrape().await.value("mongodbatlas_api_credential_refused", &[("account", "main")]), Some(0.0));
 }
 
 #[tokio::test]
-async fn a_token_endpoint_that_limits_for_a_minute_is_asked_three_times_and_recovered_from() {
+async fn a_rate_limited_token_endpoint_gets_three_requests_a_minute_until_it_recovers() {
     let atlas = Atlas::start(&scenario("")).await;
     atlas.simulator.fail(on_token(StatusFault { code: 429, ..StatusFault::default() }));
-    let config = atlas.service_account(PollConfig { interval: Duration::from_secs(1), ..quick() });
-    let rig = Rig::of(atlas, config).await;
-    let begun = Instant::now();
+    let exporter =
+        TestExporter::with_service_account(atlas, PollConfig { interval: Duration::from_secs(1), ..quick() }).await;
+    let started = Instant::now();
     let refused = [("account", "main"), ("reason", "rate_limited")];
-    rig.until("a failure", |page| page.value("mongodbatlas_discovery_failures_total", &refused) > Some(5.0)).await;
-    while begun.elapsed() < Duration::from_secs(60) {
+    exporter
+        .until("a failure", |metrics| metrics.value("mongodbatlas_discovery_failures_total", &refused) > Some(5.0))
+        .await;
+    while started.elapsed() < Duration::from_secs(60) {
         sleep(Duration::from_millis(500)).await;
-        let tried = rig.atlas.count("token", &["fault"]);
-        let allowed = if begun.elapsed() < Duration::from_secs(59) { 3 } else { 6 };
-        assert!(tried <= allowed, "{tried} tries in {:?}", begun.elapsed());
+        let tried = exporter.atlas.count("token", &["fault"]);
+        let allowed = if started.elapsed() < Duration::from_secs(59) { 3 } else { 6 };
+        assert!(tried <= allowed, "{tried} tries in {:?}", started.elapsed());
     }
-    let page = rig.page().await;
-    assert_eq!(page.value("mongodbatlas_api_token_mints_total", &[("account", "main")]), Some(0.0));
-    assert!(page.value("mongodbatlas_api_token_mint_failures_total", &[("account", "main")]) >= Some(3.0));
-    assert_eq!(page.value("mongodbatlas_api_credential_refused", &[("account", "main")]), Some(0.0));
-    rig.atlas.simulator.clear_faults();
-    // What was tried in the last minute of the limit may make it wait for another.
-    while rig.page().await.value("mongodbatlas_discovery_success", &[("account", "main")]) != Some(1.0) {
-        assert!(begun.elapsed() < Duration::from_secs(150), "no recovery without help");
+    let metrics = exporter.scrape().await;
+    assert_eq!(metrics.value("mongodbatlas_api_token_mints_total", &[("account", "main")]), Some(0.0));
+    assert!(metrics.value("mongodbatlas_api_token_mint_failures_total", &[("account", "main")]) >= Some(3.0));
+    assert_eq!(metrics.value("mongodbatlas_api_credential_refused", &[("account", "main")]), Some(0.0));
+    exporter.atlas.simulator.clear_faults();
+    // Attempts in the last minute of the rate limit may delay the next one by another minute.
+    while exporter.scrape().await.value("mongodbatlas_discovery_success", &[("account", "main")]) != Some(1.0) {
+        assert!(started.elapsed() < Duration::from_secs(150), "no recovery");
         sleep(Duration::from_millis(100)).await;
     }
-    rig.until("peerings", |page| page.count("mongodbatlas_network_peering_status") == 20).await;
+    exporter.until("peerings", |metrics| metrics.count("mongodbatlas_network_peering_status") == 20).await;
 }
 
 #[tokio::test]
-async fn a_secret_that_atlas_refuses_is_tried_once_an_interval() {
+async fn a_rejected_secret_is_tried_once_an_interval() {
     let atlas = Atlas::start(&scenario("")).await;
     let mut settings = settings(&atlas);
     settings.credential = service_account(&atlas.scenario.service_account.client_id, "mdb_sa_sk_wrong");
     settings.interval = Duration::from_secs(1);
-    let asker = Asker::new(settings);
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_millis(2500) {
-        let error = asker.list(Provider::Aws).await.unwrap_err();
+    let client = RecordingClient::new(settings);
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_millis(2500) {
+        let error = client.list(Provider::Aws).await.unwrap_err();
         assert_eq!(error.kind.reason(), Reason::Unauthorized);
-        let told = "no access token: Atlas answered status 401 `invalid_client`: Invalid credentials provided";
-        assert!(error.error_chain().ends_with(told), "{}", error.error_chain());
+        let expected = "no access token: Atlas answered status 401 `invalid_client`: Invalid credentials provided";
+        assert!(error.error_chain().ends_with(expected), "{}", error.error_chain());
         sleep(Duration::from_millis(20)).await;
     }
     let tried = atlas.count("token", &["bad_credentials"]);
@@ -152,24 +153,24 @@ async fn a_secret_that_atlas_refuses_is_tried_once_an_interval() {
 }
 
 #[tokio::test]
-async fn minting_succeeds_and_every_call_is_refused_where_the_address_is_not_listed() {
+async fn an_address_not_on_the_access_list_can_mint_tokens_but_not_read_peerings() {
     let atlas = Atlas::start(&scenario("access_list: deny")).await;
-    let asker = Asker::new(settings(&atlas));
+    let client = RecordingClient::new(settings(&atlas));
     for _ in 0..3 {
-        let error = asker.list(Provider::Aws).await.unwrap_err();
+        let error = client.list(Provider::Aws).await.unwrap_err();
         assert_eq!(error.kind.reason(), Reason::IpAccessList);
         assert!(error.error_chain().contains("IP address 203.0.113.7 is not allowed"), "{}", error.error_chain());
     }
     assert_eq!(mints(&atlas), 1);
     atlas.simulator.set_access_list(AccessList::Allow);
-    asker.list(Provider::Aws).await.unwrap();
+    client.list(Provider::Aws).await.unwrap();
     assert_eq!(mints(&atlas), 1);
 }
 
 #[tokio::test]
-async fn both_shapes_of_an_error_of_the_token_endpoint_are_read() {
+async fn both_error_formats_of_the_token_endpoint_are_read() {
     let word = |word: &str| Some(word.to_owned());
-    for (fault, reason, told) in [
+    for (fault, reason, expected) in [
         (StatusFault { code: 403, ..StatusFault::default() }, Reason::Forbidden, "status 403 `access_denied`"),
         (StatusFault { code: 429, ..StatusFault::default() }, Reason::RateLimited, "status 429 `RATE_LIMITED`"),
         (
@@ -182,10 +183,13 @@ async fn both_shapes_of_an_error_of_the_token_endpoint_are_read() {
     ] {
         let atlas = Atlas::start(&scenario("")).await;
         atlas.simulator.fail(on_token(fault));
-        let error = Asker::new(settings(&atlas)).list_within(Provider::Aws, Duration::from_secs(1)).await.unwrap_err();
+        let error = RecordingClient::new(settings(&atlas))
+            .list_within(Provider::Aws, Duration::from_secs(1))
+            .await
+            .unwrap_err();
         assert_eq!(error.kind.reason(), reason, "{}", error.error_chain());
         assert!(
-            error.error_chain().contains(&format!("no access token: Atlas answered {told}")),
+            error.error_chain().contains(&format!("no access token: Atlas answered {expected}")),
             "{}",
             error.error_chain()
         );
@@ -194,21 +198,21 @@ async fn both_shapes_of_an_error_of_the_token_endpoint_are_read() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_token_is_told_without_what_it_holds() {
+async fn an_invalid_token_response_is_reported_without_its_content() {
     for body in
         ["{}", r#"{"access_token":7}"#, "<html>hunter2</html>", r#"{"access_token":"hunter2\n","expires_in":1}"#]
     {
         let atlas = Atlas::start(&scenario("")).await;
         let effect = Effect::Body(body.to_owned());
         atlas.simulator.fail(Fault { endpoint: Some(Endpoint::Token), ..Fault::new(effect) });
-        let error = Asker::new(settings(&atlas)).list(Provider::Aws).await.unwrap_err();
+        let error = RecordingClient::new(settings(&atlas)).list(Provider::Aws).await.unwrap_err();
         assert_eq!(error.kind.reason(), Reason::Decode, "{}", error.error_chain());
         assert!(!error.error_chain().contains("hunter2"), "{}", error.error_chain());
     }
 }
 
 #[tokio::test]
-async fn a_dead_token_is_not_shown_to_atlas_again_and_again_while_none_can_be_minted() {
+async fn a_rejected_token_is_not_sent_repeatedly_while_minting_fails() {
     let groups: Vec<String> = (1..=30).map(|n| format!("  - {{id: 5e57d85c854180642f7844{n:02}, name: g}}")).collect();
     let atlas = Atlas::start(&format!("groups:\n{}", groups.join("\n"))).await;
     let interval = Duration::from_secs(3);
@@ -218,29 +222,29 @@ async fn a_dead_token_is_not_shown_to_atlas_again_and_again_while_none_can_be_mi
     let id = atlas.scenario.service_account.client_id.clone();
     let settings = format!("client_id: {id}, client_secret_file: secret, discover: {{interval: 1h}}");
     let config = atlas.account(folder.path(), &settings, PollConfig { interval, containers: false, ..quick() });
-    let rig = Rig::of(atlas, config).await;
-    let well = |page: &Page| {
-        let polls = page.all("mongodbatlas_peering_poll_success", &[]);
+    let exporter = TestExporter::run(atlas, config).await;
+    let all_succeed = |metrics: &Exposition| {
+        let polls = metrics.all("mongodbatlas_peering_poll_success", &[]);
         polls.len() == 90 && polls.iter().all(|poll| poll.value == 1.0)
     };
-    rig.until("polls", well).await;
-    rig.atlas.simulator.set_client(&id, "mdb_sa_sk_other");
-    rig.atlas.simulator.revoke_tokens();
-    rig.atlas.simulator.clear_requests();
-    let failed = |page: &Page| page.value("mongodbatlas_api_credential_refused", &MAIN) == Some(1.0);
-    rig.until("a refusal", failed).await;
+    exporter.until("polls", all_succeed).await;
+    exporter.atlas.simulator.set_client(&id, "mdb_sa_sk_other");
+    exporter.atlas.simulator.revoke_tokens();
+    exporter.atlas.simulator.clear_requests();
+    let failed = |metrics: &Exposition| metrics.value("mongodbatlas_api_credential_refused", &MAIN) == Some(1.0);
+    exporter.until("a rejection", failed).await;
     sleep(interval * 2).await;
-    let refused = rig.atlas.count("peers", &["bad_token"]);
-    // In the first instant as many as may run at once, then one in an interval; 90 targets would be 180.
+    let refused = exporter.atlas.count("peers", &["bad_token"]);
+    // At first as many as run at once, then one per interval; 90 listings would send 180.
     assert!((2..=16).contains(&refused), "{refused}");
-    let page = rig.page().await;
-    assert_eq!(page.value("mongodbatlas_api_token_expiry_timestamp_seconds", &MAIN), Some(0.0));
+    let metrics = exporter.scrape().await;
+    assert_eq!(metrics.value("mongodbatlas_api_token_expiry_timestamp_seconds", &MAIN), Some(0.0));
     std::fs::write(&secret, "mdb_sa_sk_other").unwrap();
-    rig.until("the new secret in use", well).await;
+    exporter.until("the new secret in use", all_succeed).await;
 }
 
 #[tokio::test]
-async fn a_token_that_is_revoked_is_replaced_at_once_though_one_group_had_refused_it() {
+async fn a_revoked_token_is_replaced_at_once_even_if_one_group_rejected_it_before() {
     let groups: Vec<String> = (1..=10).map(|n| format!("  - {{id: 5e57d85c854180642f7844{n:02}, name: g}}")).collect();
     let atlas = Atlas::start(&format!("groups:\n{}", groups.join("\n"))).await;
     atlas.simulator.fail(Fault {
@@ -250,33 +254,33 @@ async fn a_token_that_is_revoked_is_replaced_at_once_though_one_group_had_refuse
     });
     let poll = PollConfig { interval: Duration::from_secs(1), containers: false, ..quick() };
     let config = atlas.service_account_with("discover: {interval: 1h}", poll);
-    let rig = Rig::of(atlas, config).await;
-    let well = |page: &Page| {
-        let polls = page.all("mongodbatlas_peering_poll_success", &[]);
+    let exporter = TestExporter::run(atlas, config).await;
+    let all_succeed = |metrics: &Exposition| {
+        let polls = metrics.all("mongodbatlas_peering_poll_success", &[]);
         polls.iter().filter(|poll| poll.value == 1.0).count() == 27
     };
-    rig.until("polls", well).await;
-    rig.atlas.simulator.revoke_tokens();
+    exporter.until("polls", all_succeed).await;
+    exporter.atlas.simulator.revoke_tokens();
     sleep(Duration::from_millis(1500)).await;
-    rig.until("polls with another token", well).await;
-    assert_eq!(mints(&rig.atlas), 3, "at the start, for the odd group, and now");
+    exporter.until("polls with another token", all_succeed).await;
+    assert_eq!(mints(&exporter.atlas), 3, "at startup, for the forbidden group, and now");
 }
 
 #[tokio::test]
 async fn an_expired_token_is_replaced() {
     let atlas = Atlas::start(&scenario("service_account: {token_lifetime: 1s}")).await;
-    // What Atlas says of its life is not what it does.
-    let body = atlas_says_an_hour(&atlas).await;
-    let asker = Asker::new(settings(&atlas));
+    // The response states a longer life than the token has.
+    let body = response_with_an_hour(&atlas).await;
+    let client = RecordingClient::new(settings(&atlas));
     atlas.simulator.fail(Fault { times: Some(1), endpoint: Some(Endpoint::Token), ..Fault::new(Effect::Body(body)) });
-    asker.list(Provider::Aws).await.unwrap();
+    client.list(Provider::Aws).await.unwrap();
     sleep(Duration::from_millis(1200)).await;
-    asker.list(Provider::Aws).await.unwrap();
+    client.list(Provider::Aws).await.unwrap();
     assert_eq!(atlas.count("peers", &["bad_token"]), 1);
 }
 
-/// The answer to a mint, with another life in it.
-async fn atlas_says_an_hour(atlas: &Atlas) -> String {
+/// A response of the token endpoint that states a life of an hour.
+async fn response_with_an_hour(atlas: &Atlas) -> String {
     let account = &atlas.scenario.service_account;
     let answer = reqwest::Client::new()
         .post(format!("http://{}/api/oauth/token", atlas.address))
@@ -292,36 +296,33 @@ async fn atlas_says_an_hour(atlas: &Atlas) -> String {
 #[tokio::test]
 async fn the_token_is_revoked_at_a_clean_exit() {
     let atlas = Atlas::start(&scenario("")).await;
-    let config = atlas.service_account(quick());
-    let rig = Rig::of(atlas, config).await;
-    let simulator = rig.atlas.simulator.clone();
-    rig.until("peerings", |page| page.count("mongodbatlas_network_peering_status") == 20).await;
+    let exporter = TestExporter::with_service_account(atlas, quick()).await;
+    let simulator = exporter.atlas.simulator.clone();
+    exporter.until("peerings", |metrics| metrics.count("mongodbatlas_network_peering_status") == 20).await;
     assert_eq!(simulator.live_tokens(), 1);
-    rig.stop().await.unwrap();
+    exporter.stop().await.unwrap();
     assert_eq!(simulator.live_tokens(), 0);
 }
 
 #[tokio::test]
 async fn an_exit_does_not_wait_for_atlas() {
     let atlas = Atlas::start(&scenario("")).await;
-    let config = atlas.service_account(quick());
-    let rig = Rig::of(atlas, config).await;
-    rig.until("peerings", |page| page.count("mongodbatlas_network_peering_status") == 20).await;
-    rig.atlas.simulator.fail(Fault { endpoint: Some(Endpoint::Revoke), ..Fault::new(Effect::Never) });
-    let begun = Instant::now();
-    rig.stop().await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    let exporter = TestExporter::with_service_account(atlas, quick()).await;
+    exporter.until("peerings", |metrics| metrics.count("mongodbatlas_network_peering_status") == 20).await;
+    exporter.atlas.simulator.fail(Fault { endpoint: Some(Endpoint::Revoke), ..Fault::new(Effect::Never) });
+    let started = Instant::now();
+    exporter.stop().await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
-async fn the_end_of_the_token_is_a_metric() {
+async fn the_expiry_of_the_token_is_a_metric() {
     let atlas = Atlas::start(&scenario("")).await;
-    let config = atlas.service_account(quick());
-    let rig = Rig::of(atlas, config).await;
+    let exporter = TestExporter::with_service_account(atlas, quick()).await;
     let expiry = "mongodbatlas_api_token_expiry_timestamp_seconds";
-    let page = rig.until("a token", |page| page.value(expiry, &[("account", "main")]) > Some(0.0)).await;
+    let metrics = exporter.until("a token", |metrics| metrics.value(expiry, &[("account", "main")]) > Some(0.0)).await;
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
-    let left = page.value(expiry, &[("account", "main")]).unwrap() - now;
+    let left = metrics.value(expiry, &[("account", "main")]).unwrap() - now;
     assert!((3500.0..=3601.0).contains(&left), "{left}");
-    assert_eq!(page.value("mongodbatlas_api_token_mints_total", &[("account", "main")]), Some(1.0));
+    assert_eq!(metrics.value("mongodbatlas_api_token_mints_total", &[("account", "main")]), Some(1.0));
 }

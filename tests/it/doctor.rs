@@ -11,7 +11,7 @@ use mongodbatlas_peering_exporter::{
 };
 use tempfile::TempDir;
 
-use crate::rig::{Asker, Atlas, GROUP, OTHER, quick};
+use crate::setup::{Atlas, GROUP, OTHER, RecordingClient, quick};
 
 /// What Atlas returns instead of peerings.
 const ERRORS: [(u16, &str); 25] = [
@@ -75,8 +75,8 @@ async fn diagnosis(atlas: &Atlas, config: &Config) -> String {
 
 /// The reason and the advice for an error of the first group's peerings.
 async fn reason_and_advice(atlas: &Atlas, config: &Config, code: &str) -> String {
-    let asker = Asker::new(config.accounts[0].settings(&config.poll));
-    let error = asker.list_within(Provider::Aws, Duration::from_millis(400)).await.unwrap_err();
+    let client = RecordingClient::new(config.accounts[0].settings(&config.poll));
+    let error = client.list_within(Provider::Aws, Duration::from_millis(400)).await.unwrap_err();
     let text = diagnosis(atlas, config).await;
     let begin = format!("{code}: ");
     let advice = text.lines().find_map(|line| line.strip_prefix(&begin));

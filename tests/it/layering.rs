@@ -1,4 +1,4 @@
-//! What Cargo cannot hold: metric names in one file, one public type of each name, no file for everything.
+//! Rules that Cargo cannot enforce: metric names in one file, unique names of public types, no catch-all files.
 
 use std::{
     collections::BTreeMap,
@@ -25,11 +25,11 @@ fn no_two_public_types_have_one_name() {
             }
         }
     }
-    assert!(seen.len() > 100, "the types are found: {}", seen.len());
+    assert!(seen.len() > 100, "only {} types found", seen.len());
 }
 
 #[test]
-fn no_file_is_for_everything() {
+fn no_file_has_a_catch_all_name() {
     for (path, _) in sources() {
         let stem = path.file_stem().unwrap().to_str().unwrap();
         let names = ["utils", "util", "helpers", "common", "types", "manager", "misc"];
@@ -60,6 +60,6 @@ fn sources() -> Vec<(PathBuf, String)> {
             }
         }
     }
-    assert!(sources.len() > 100, "the sources are found: {}", sources.len());
+    assert!(sources.len() > 100, "only {} sources found", sources.len());
     sources
 }

@@ -1,4 +1,4 @@
-//! What a listing reads: pages, dialects, versions.
+//! Reading listings: pages, formats, API versions.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use atlas::{ApiVersion, Peering, Provider, Reason};
 use atlas_simulator::{self, Effect, Fault, StatusFault};
 use serde_json::json;
 
-use crate::rig::{Asker, Atlas, GROUP, OTHER, Rig, quick};
+use crate::setup::{Atlas, GROUP, OTHER, RecordingClient, TestExporter, quick};
 
 fn scenario(peerings: &str) -> String {
     format!("groups: [{{id: {GROUP}, name: g, peerings: [{peerings}]}}]")
@@ -21,52 +21,52 @@ async fn three_providers_are_read_page_by_page() {
     let atlas = Atlas::start(&scenario(NINE)).await;
     let mut settings = atlas.settings();
     settings.items_per_page = 3;
-    let asker = Asker::new(settings);
+    let client = RecordingClient::new(settings);
     for (provider, count) in [(Provider::Aws, 9), (Provider::Azure, 8), (Provider::Gcp, 7)] {
-        let listing = asker.list(provider).await.unwrap();
+        let listing = client.list(provider).await.unwrap();
         assert_eq!(listing.peerings.len(), count, "{provider}");
-        atlas.asked();
-        asker.list(provider).await.unwrap();
-        let asked = atlas.asked();
-        assert_eq!(asked.iter().map(|request| request.page_num.unwrap()).collect::<Vec<_>>(), [1, 2, 3]);
-        assert_eq!(asked[0].query, format!("providerName={provider}&itemsPerPage=3&pageNum=1"));
+        atlas.take_requests();
+        client.list(provider).await.unwrap();
+        let requests = atlas.take_requests();
+        assert_eq!(requests.iter().map(|request| request.page_num.unwrap()).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(requests[0].query, format!("providerName={provider}&itemsPerPage=3&pageNum=1"));
     }
 }
 
 #[tokio::test]
-async fn any_size_of_page_gives_the_same_listing() {
+async fn any_page_size_gives_the_same_listing() {
     let atlas = Atlas::start(&scenario(NINE)).await;
-    let whole = atlas.asker().list(Provider::Aws).await.unwrap();
+    let whole = atlas.client().list(Provider::Aws).await.unwrap();
     for items_per_page in [1, 2, 4, 5, 8, 9, 10, 499] {
         let mut settings = atlas.settings();
         settings.items_per_page = items_per_page;
-        assert_eq!(Asker::new(settings).list(Provider::Aws).await.unwrap(), whole, "{items_per_page} a page");
+        assert_eq!(RecordingClient::new(settings).list(Provider::Aws).await.unwrap(), whole, "{items_per_page} a page");
     }
 }
 
 #[tokio::test]
-async fn both_versions_say_the_same_and_each_is_asked_in_its_own_way() {
+async fn both_api_versions_return_the_same_and_each_gets_its_own_request() {
     let atlas = Atlas::start(&scenario(NINE)).await;
-    let v2 = atlas.asker().list(Provider::Gcp).await.unwrap();
-    let asked = atlas.asked().pop().unwrap();
-    assert_eq!(asked.path, format!("/api/atlas/v2/groups/{GROUP}/peers"));
-    assert_eq!(asked.accept.as_deref(), Some("application/vnd.atlas.2023-01-01+json"));
-    assert_eq!(asked.accept_encoding.as_deref(), Some("gzip"));
-    assert!(asked.user_agent.unwrap().starts_with("mongodbatlas-peering-exporter/"));
+    let v2 = atlas.client().list(Provider::Gcp).await.unwrap();
+    let request = atlas.take_requests().pop().unwrap();
+    assert_eq!(request.path, format!("/api/atlas/v2/groups/{GROUP}/peers"));
+    assert_eq!(request.accept.as_deref(), Some("application/vnd.atlas.2023-01-01+json"));
+    assert_eq!(request.accept_encoding.as_deref(), Some("gzip"));
+    assert!(request.user_agent.unwrap().starts_with("mongodbatlas-peering-exporter/"));
 
     let mut settings = atlas.settings();
     settings.api_version = ApiVersion::V1;
-    let v1 = Asker::new(settings).list(Provider::Gcp).await.unwrap();
-    assert_eq!(atlas.asked().pop().unwrap().path, format!("/api/atlas/v1.0/groups/{GROUP}/peers"));
+    let v1 = RecordingClient::new(settings).list(Provider::Gcp).await.unwrap();
+    assert_eq!(atlas.take_requests().pop().unwrap().path, format!("/api/atlas/v1.0/groups/{GROUP}/peers"));
     assert_eq!(v1, v2);
 }
 
 #[tokio::test]
 async fn nulls_and_missing_fields_and_plain_bodies_are_the_same() {
-    let expected = Atlas::start(&scenario(NINE)).await.asker().list(Provider::Aws).await.unwrap().peerings;
+    let expected = Atlas::start(&scenario(NINE)).await.client().list(Provider::Aws).await.unwrap().peerings;
     for settings in ["nulls: true", "gzip: false", "count_error: -9", "count_error: 500"] {
         let atlas = Atlas::start(&format!("{settings}\n{}", scenario(NINE))).await;
-        let listing = atlas.asker().list(Provider::Aws).await.unwrap();
+        let listing = atlas.client().list(Provider::Aws).await.unwrap();
         let names = |peerings: &[Peering]| peerings.iter().map(|peering| peering.vpc_id.clone()).collect::<Vec<_>>();
         assert_eq!(names(&listing.peerings), names(&expected), "{settings}");
     }
@@ -77,30 +77,30 @@ async fn a_base_url_may_have_a_path_and_no_redirect_is_followed() {
     let atlas = Atlas::start(&scenario(NINE)).await;
     let mut settings = atlas.settings();
     settings.base_url = format!("http://{}/proxy/", atlas.address).parse().unwrap();
-    let error = Asker::new(settings).list(Provider::Aws).await.unwrap_err();
+    let error = RecordingClient::new(settings).list(Provider::Aws).await.unwrap_err();
     assert_eq!(error.kind.reason(), Reason::NotFound);
-    assert_eq!(atlas.asked()[0].path, format!("/proxy/api/atlas/v2/groups/{GROUP}/peers"));
+    assert_eq!(atlas.take_requests()[0].path, format!("/proxy/api/atlas/v2/groups/{GROUP}/peers"));
 
     atlas.simulator.fail(Fault::new(Effect::Status(StatusFault { code: 302, ..StatusFault::default() })));
-    let error = atlas.asker().list(Provider::Aws).await.unwrap_err();
+    let error = atlas.client().list(Provider::Aws).await.unwrap_err();
     assert_eq!(error.kind.reason(), Reason::UnexpectedStatus);
 }
 
 #[tokio::test]
-async fn unknown_statuses_and_fields_pass_and_a_peering_sent_twice_counts_once() {
+async fn unknown_statuses_and_fields_are_accepted_and_duplicates_count_once() {
     let atlas = Atlas::start(&scenario("")).await;
     let peering =
         json!({"id": "64c0ffee0000000000000001", "vpcId": "v", "statusName": "HIBERNATING", "novel": {"a": []}});
     let body = json!({"results": [peering, peering, {}], "links": [], "totalCount": null});
     atlas.simulator.fail(Fault::new(Effect::Body(body.to_string())));
-    let listing = atlas.asker().list(Provider::Aws).await.unwrap();
+    let listing = atlas.client().list(Provider::Aws).await.unwrap();
     assert_eq!((listing.peerings.len(), listing.duplicates), (2, 1));
     assert_eq!(listing.peerings[0].status, "HIBERNATING");
     assert_eq!(listing.peerings[1].status, "UNKNOWN");
 }
 
 #[tokio::test]
-async fn the_names_of_networks_may_repeat_without_a_series_lost() {
+async fn repeated_network_names_do_not_merge_series() {
     let peerings = |vpc: &str| {
         format!(
             "{{provider: AWS, status: AVAILABLE, vpcId: {vpc}}},
@@ -109,93 +109,98 @@ async fn the_names_of_networks_may_repeat_without_a_series_lost() {
              {{provider: GCP, status: AVAILABLE, networkName: default, gcpProjectId: b}}"
         )
     };
-    let rig = Rig::start(&format!(
+    let exporter = TestExporter::start(&format!(
         "groups: [{{id: {GROUP}, name: one, peerings: [{}]}}, {{id: {OTHER}, name: two, peerings: [{}]}}]",
         peerings("vpc-1"),
         peerings("vpc-1")
     ))
     .await;
-    let page = rig.until("all eight peerings", |page| page.count("mongodbatlas_network_peering_status") == 8).await;
+    let metrics =
+        exporter.until("all eight peerings", |metrics| metrics.count("mongodbatlas_network_peering_status") == 8).await;
     let status = "mongodbatlas_network_peering_status";
     assert_eq!(
-        page.labels(status, "vpcId"),
+        metrics.labels(status, "vpcId"),
         ["default", "default", "default", "default", "vpc-1", "vpc-1", "vpc-1", "vpc-1"]
     );
-    assert_eq!(page.count("mongodbatlas_network_peering_available"), 8);
+    assert_eq!(metrics.count("mongodbatlas_network_peering_available"), 8);
     let failed = [("group_id", OTHER), ("provider", "AWS"), ("status", "FAILED")];
-    assert_eq!(page.value("mongodbatlas_network_peerings", &failed), Some(1.0));
-    assert_eq!(page.labels("mongodbatlas_group_info", "group_name"), ["one", "two"]);
+    assert_eq!(metrics.value("mongodbatlas_network_peerings", &failed), Some(1.0));
+    assert_eq!(metrics.labels("mongodbatlas_group_info", "group_name"), ["one", "two"]);
 }
 
 #[tokio::test]
-async fn a_failing_second_page_spoils_the_whole_listing() {
+async fn a_failing_second_page_fails_the_whole_listing() {
     let atlas = Atlas::start(&scenario(NINE)).await;
     let mut poll = quick();
     poll.items_per_page = 5;
-    let rig = Rig::on(atlas, poll).await;
+    let exporter = TestExporter::on(atlas, poll).await;
     let labels = [("group_id", GROUP), ("provider", "AWS")];
-    rig.until("nine peerings", |page| page.all("mongodbatlas_network_peering_status", &labels).len() == 9).await;
+    exporter
+        .until("nine peerings", |metrics| metrics.all("mongodbatlas_network_peering_status", &labels).len() == 9)
+        .await;
 
     let fault = Fault { provider: Some(atlas_simulator::Provider::Aws), page: Some(2), ..Fault::status(400) };
-    rig.atlas.simulator.fail(fault);
-    rig.atlas.simulator.set_status(GROUP, &first_id(&rig), "FAILED", None).unwrap();
-    let page =
-        rig.until("a failure", |page| page.value("mongodbatlas_peering_poll_success", &labels) == Some(0.0)).await;
-    assert_eq!(page.all("mongodbatlas_network_peering_status", &labels).len(), 9);
-    let available = page.all("mongodbatlas_network_peering_available", &labels);
+    exporter.atlas.simulator.fail(fault);
+    exporter.atlas.simulator.set_status(GROUP, &first_id(&exporter), "FAILED", None).unwrap();
+    let metrics = exporter
+        .until("a failure", |metrics| metrics.value("mongodbatlas_peering_poll_success", &labels) == Some(0.0))
+        .await;
+    assert_eq!(metrics.all("mongodbatlas_network_peering_status", &labels).len(), 9);
+    let available = metrics.all("mongodbatlas_network_peering_available", &labels);
     assert!(available.iter().all(|sample| sample.value == 1.0), "page 1 of the failed poll must not show");
-    assert_eq!(page.value("mongodbatlas_peering_poll_stale", &labels), Some(1.0));
+    assert_eq!(metrics.value("mongodbatlas_peering_poll_stale", &labels), Some(1.0));
 
-    rig.atlas.simulator.clear_faults();
-    let failed = |sample: &&crate::page::Sample| sample.value == 0.0;
-    rig.until("the change of status", |page| {
-        page.all("mongodbatlas_network_peering_available", &labels).iter().filter(|s| failed(s)).count() == 1
-    })
-    .await;
+    exporter.atlas.simulator.clear_faults();
+    let failed = |sample: &&crate::exposition::Sample| sample.value == 0.0;
+    exporter
+        .until("the change of status", |metrics| {
+            metrics.all("mongodbatlas_network_peering_available", &labels).iter().filter(|s| failed(s)).count() == 1
+        })
+        .await;
 }
 
-fn first_id(rig: &Rig) -> String {
-    rig.atlas.simulator.groups()[0]["peerings"][0]["id"].as_str().unwrap().to_owned()
+fn first_id(exporter: &TestExporter) -> String {
+    exporter.atlas.simulator.groups()[0]["peerings"][0]["id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn passing_failures_are_asked_again_and_others_are_not() {
+async fn transient_failures_are_retried_and_others_are_not() {
     let atlas = Atlas::start(&scenario(NINE)).await;
-    let asker = atlas.asker();
-    asker.list(Provider::Aws).await.unwrap();
+    let client = atlas.client();
+    client.list(Provider::Aws).await.unwrap();
     for fault in [
         Fault::status(500),
         Fault::new(Effect::Status(StatusFault { code: 503, html: true, ..StatusFault::default() })),
         Fault::new(Effect::Close),
         Fault::new(Effect::Cut),
     ] {
-        atlas.asked();
+        atlas.take_requests();
         atlas.simulator.fail(Fault { times: Some(1), ..fault.clone() });
-        asker.list(Provider::Aws).await.unwrap_or_else(|error| panic!("{fault:?}: {error:?}"));
-        let asked = atlas.outcomes();
-        assert_eq!(asked.iter().filter(|outcome| **outcome == "ok").count(), 1, "{fault:?}: {asked:?}");
+        client.list(Provider::Aws).await.unwrap_or_else(|error| panic!("{fault:?}: {error:?}"));
+        let requests = atlas.take_outcomes();
+        assert_eq!(requests.iter().filter(|outcome| **outcome == "ok").count(), 1, "{fault:?}: {requests:?}");
     }
     for code in [400, 403, 404, 410, 429] {
-        atlas.asked();
+        atlas.take_requests();
         atlas.simulator.fail(Fault { times: Some(1), ..Fault::status(code) });
-        asker.list(Provider::Aws).await.unwrap_err();
-        assert_eq!(atlas.outcomes(), ["fault"], "{code}");
+        client.list(Provider::Aws).await.unwrap_err();
+        assert_eq!(atlas.take_outcomes(), ["fault"], "{code}");
     }
 }
 
 #[tokio::test]
-async fn a_503_that_asks_for_time_is_given_it() {
+async fn the_retry_after_of_a_503_is_respected() {
     let atlas = Atlas::start(&scenario(NINE)).await;
     let busy = StatusFault { code: 503, retry_after: Some(2), ..StatusFault::default() };
     atlas.simulator.fail(Fault { times: Some(1), ..Fault::new(Effect::Status(busy.clone())) });
-    let begun = std::time::Instant::now();
-    atlas.asker().list(Provider::Aws).await.unwrap();
-    assert!(begun.elapsed() >= Duration::from_secs(2));
+    let started = std::time::Instant::now();
+    atlas.client().list(Provider::Aws).await.unwrap();
+    assert!(started.elapsed() >= Duration::from_secs(2));
 
     let longer = StatusFault { retry_after: Some(3600), ..busy };
     atlas.simulator.fail(Fault::new(Effect::Status(longer)));
-    let begun = std::time::Instant::now();
-    let error = atlas.asker().list(Provider::Aws).await.unwrap_err();
+    let started = std::time::Instant::now();
+    let error = atlas.client().list(Provider::Aws).await.unwrap_err();
     assert_eq!(error.kind.reason(), Reason::Server);
-    assert!(begun.elapsed() < Duration::from_secs(2), "a wait beyond the deadline is not begun");
+    assert!(started.elapsed() < Duration::from_secs(2), "no wait beyond the deadline");
 }

@@ -1,4 +1,4 @@
-//! Every reason a poll can fail for.
+//! Every reason for which a poll can fail.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -9,23 +9,23 @@ use tokio::{
     net::TcpListener,
 };
 
-use crate::rig::{Asker, Atlas, GROUP};
+use crate::setup::{Atlas, GROUP, RecordingClient};
 
 fn scenario() -> String {
     format!("groups: [{{id: {GROUP}, name: g, peerings: [{{provider: AWS, status: AVAILABLE, vpcId: v, repeat: 3}}]}}]")
 }
 
-/// The reason and the text of the failure that the fault leads to.
+/// The reason and the message of the failure that the fault causes.
 async fn failure(fault: Fault) -> (Reason, String) {
     let atlas = Atlas::start(&scenario()).await;
     let mut settings = atlas.settings();
     settings.items_per_page = 2;
     atlas.simulator.fail(fault);
-    failure_of(Asker::new(settings)).await
+    failure_of(RecordingClient::new(settings)).await
 }
 
-async fn failure_of(asker: Asker) -> (Reason, String) {
-    let error = asker.list_within(Provider::Aws, Duration::from_millis(1200)).await.unwrap_err();
+async fn failure_of(client: RecordingClient) -> (Reason, String) {
+    let error = client.list_within(Provider::Aws, Duration::from_millis(1200)).await.unwrap_err();
     (error.kind.reason(), error.error_chain())
 }
 
@@ -33,7 +33,7 @@ async fn failure_at(base_url: &str) -> (Reason, String) {
     let atlas = Atlas::start(&scenario()).await;
     let mut settings = atlas.settings();
     settings.base_url = base_url.parse().unwrap();
-    failure_of(Asker::new(settings)).await
+    failure_of(RecordingClient::new(settings)).await
 }
 
 fn answer(code: u16, error_code: &str) -> Fault {
@@ -41,13 +41,13 @@ fn answer(code: u16, error_code: &str) -> Fault {
     Fault::new(Effect::Status(StatusFault { code, error_code, ..StatusFault::default() }))
 }
 
-/// Says something to whoever connects, and closes the connection.
+/// Sends the text to every client and closes the connection.
 async fn server(text: &'static [u8]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            // Unread bytes would make the system reset the connection rather than close it.
+            // With unread bytes the system would reset the connection instead of closing it.
             let _ = stream.read(&mut [0; 4096]).await;
             let _ = stream.write_all(text).await;
         }
@@ -56,7 +56,7 @@ async fn server(text: &'static [u8]) -> u16 {
 }
 
 #[tokio::test]
-async fn every_reason_comes_from_what_it_says() {
+async fn every_reason_has_its_cause() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let plain = server(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
     let html = StatusFault { code: 503, html: true, ..StatusFault::default() };
@@ -96,7 +96,7 @@ async fn every_reason_comes_from_what_it_says() {
 }
 
 #[tokio::test]
-async fn a_deadline_tells_what_went_wrong_before_it() {
+async fn a_deadline_reports_the_failure_before_it() {
     let (reason, text) = failure(Fault::status(500)).await;
     assert_eq!(reason, Reason::Server);
     let said = "not complete after 1s 200ms; before that, Atlas answered status 500 `UNEXPECTED_ERROR`";
@@ -104,7 +104,7 @@ async fn a_deadline_tells_what_went_wrong_before_it() {
 }
 
 #[tokio::test]
-async fn a_challenge_that_cannot_be_answered_is_counted_once() {
+async fn an_unusable_challenge_is_counted_once() {
     let atlas = Atlas::start(&scenario()).await;
     for challenge in [
         b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nwww-authenticate: Basic realm=\"x\"\r\n\r\n".as_slice(),
@@ -114,10 +114,10 @@ async fn a_challenge_that_cannot_be_answered_is_counted_once() {
     ] {
         let mut settings = atlas.settings();
         settings.base_url = format!("http://127.0.0.1:{}", server(challenge).await).parse().unwrap();
-        let asker = Asker::new(settings);
-        let error = asker.list(Provider::Aws).await.unwrap_err();
+        let client = RecordingClient::new(settings);
+        let error = client.list(Provider::Aws).await.unwrap_err();
         assert_eq!(error.kind.reason(), Reason::Unauthorized, "{}", error.error_chain());
-        assert_eq!(asker.codes(), ["401"], "{}", challenge.escape_ascii());
+        assert_eq!(client.take_codes(), ["401"], "{}", challenge.escape_ascii());
     }
 }
 

@@ -1,10 +1,10 @@
-//! A page of metrics as a test asks about it: a small parser of its own.
+//! A parser for the exposition.
 
 use std::{collections::BTreeMap, fmt};
 
-/// Every sample of a page.
+/// Every sample of an exposition.
 #[derive(Clone)]
-pub struct Page(Vec<Sample>);
+pub struct Exposition(Vec<Sample>);
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
@@ -13,7 +13,7 @@ pub struct Sample {
     pub value: f64,
 }
 
-impl Page {
+impl Exposition {
     pub fn parse(text: &str) -> Self {
         Self(text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(sample).collect())
     }
@@ -44,7 +44,7 @@ impl Page {
     }
 }
 
-impl fmt::Debug for Page {
+impl fmt::Debug for Exposition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0
             .iter()

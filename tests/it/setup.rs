@@ -1,4 +1,4 @@
-//! A simulator, and the exporter or a client on top of it.
+//! A simulator, and an exporter or a client that polls it.
 
 use std::{
     fs,
@@ -28,15 +28,15 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::page::Page;
+use crate::exposition::Exposition;
 
-/// What any condition may take to come true.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long to wait for a condition.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 pub const GROUP: &str = "5e57d85c854180642f784401";
 pub const OTHER: &str = "5e57d85c854180642f784402";
 
-/// A simulator that listens.
+/// A running simulator.
 pub struct Atlas {
     pub simulator: Simulator,
     pub scenario: Scenario,
@@ -68,11 +68,11 @@ impl Atlas {
         }
     }
 
-    pub fn asker(&self) -> Asker {
-        Asker::new(self.settings())
+    pub fn client(&self) -> RecordingClient {
+        RecordingClient::new(self.settings())
     }
 
-    /// The exporter with a config for every group of the scenario.
+    /// A config with every group of the scenario.
     pub fn config(&self, poll: PollConfig) -> Config {
         let groups: Vec<String> = self
             .scenario
@@ -90,7 +90,7 @@ impl Atlas {
         Config { poll, ..config }
     }
 
-    /// A config with one account that has these settings beside its address. Its secrets are files in the folder.
+    /// A config with one account with these settings besides its address. Its secrets are files in the folder.
     pub fn account(&self, folder: &Path, settings: &str, poll: PollConfig) -> Config {
         let text =
             format!("accounts: [{{name: main, base_url: 'http://{}', allow_http: true, {settings}}}]", self.address);
@@ -111,22 +111,22 @@ impl Atlas {
         self.account(folder.path(), &settings, poll)
     }
 
-    /// How many requests to the endpoint the simulator had since the last clear, with these outcomes.
+    /// The number of requests to the endpoint with these outcomes since the requests were last cleared.
     pub fn count(&self, endpoint: &str, outcomes: &[&str]) -> usize {
         let is_counted = |request: &&Request| request.endpoint == endpoint && outcomes.contains(&request.outcome);
         self.simulator.requests().iter().filter(is_counted).count()
     }
 
-    /// What the simulator was asked about peerings since the last call.
-    pub fn asked(&self) -> Vec<Request> {
+    /// The requests since the last call.
+    pub fn take_requests(&self) -> Vec<Request> {
         let requests = self.simulator.requests();
         self.simulator.clear_requests();
         requests
     }
 
-    /// The outcomes of what it was asked since the last call.
-    pub fn outcomes(&self) -> Vec<&'static str> {
-        self.asked().iter().map(|request| request.outcome).collect()
+    /// The outcomes of the requests since the last call.
+    pub fn take_outcomes(&self) -> Vec<&'static str> {
+        self.take_requests().iter().map(|request| request.outcome).collect()
     }
 }
 
@@ -136,34 +136,34 @@ impl Drop for Atlas {
     }
 }
 
-/// An API key that does not change.
+/// A fixed API key.
 pub fn key(public_key: &str, private_key: &str) -> Credential {
     let [id, secret] = [public_key, private_key].map(|text| Secret::fixed(text).unwrap());
     Credential { kind: CredentialKind::ApiKey, pair: KeyPair { id, secret } }
 }
 
-/// A service account that does not change.
+/// A fixed service account.
 pub fn service_account(client_id: &str, client_secret: &str) -> Credential {
     Credential { kind: CredentialKind::ServiceAccount, ..key(client_id, client_secret) }
 }
 
-/// A client that keeps what it reported.
-pub struct Asker {
+/// A client that records the requests it reports.
+pub struct RecordingClient {
     client: Client,
-    exchanges: Arc<Mutex<Vec<RequestRecord>>>,
+    requests: Arc<Mutex<Vec<RequestRecord>>>,
 }
 
-impl Asker {
+impl RecordingClient {
     pub fn new(settings: Settings) -> Self {
-        let exchanges = Arc::<Mutex<Vec<RequestRecord>>>::default();
-        let log = exchanges.clone();
-        let client = Client::new(settings, move |report| {
-            if let ClientEvent::RequestRecord(exchange) = report {
-                log.lock().unwrap().push(exchange);
+        let requests = Arc::<Mutex<Vec<RequestRecord>>>::default();
+        let log = requests.clone();
+        let client = Client::new(settings, move |event| {
+            if let ClientEvent::RequestRecord(request) = event {
+                log.lock().unwrap().push(request);
             }
         });
         let client = client.unwrap();
-        Self { client, exchanges }
+        Self { client, requests }
     }
 
     pub async fn list(&self, provider: Provider) -> Result<Listing, ListError> {
@@ -179,29 +179,29 @@ impl Asker {
         self.client.list(&group, provider, deadline, 3).await
     }
 
-    /// The codes it reported since the last call.
-    pub fn codes(&self) -> Vec<String> {
-        let exchanges = std::mem::take(&mut *self.exchanges.lock().unwrap());
-        exchanges.into_iter().map(|exchange| exchange.code).collect()
+    /// The status codes or reasons of the requests since the last call.
+    pub fn take_codes(&self) -> Vec<String> {
+        let requests = std::mem::take(&mut *self.requests.lock().unwrap());
+        requests.into_iter().map(|request| request.code).collect()
     }
 }
 
-/// The exporter, serving what it polls from a simulator.
-pub struct Rig {
+/// An exporter that polls a simulator.
+pub struct TestExporter {
     pub atlas: Atlas,
-    pub exporter: SocketAddr,
+    pub address: SocketAddr,
     shutdown: CancellationToken,
     task: JoinHandle<anyhow::Result<()>>,
 }
 
-/// Gives a running exporter another config.
+/// Reloads the config of a running exporter.
 pub struct Reloader {
     reload_tx: mpsc::Sender<ReloadRequest>,
     next: Arc<Mutex<Result<Config, String>>>,
 }
 
 impl Reloader {
-    /// Whatever reads the config waits for so long, as on a disk that hangs.
+    /// Blocks reads of the config for a period, like a disk that hangs.
     pub async fn hang(&self, period: Duration) {
         let (next, (hung, hangs)) = (self.next.clone(), oneshot::channel());
         std::thread::spawn(move || {
@@ -212,25 +212,25 @@ impl Reloader {
         hangs.await.unwrap();
     }
 
-    /// What the next reload finds.
-    pub fn find(&self, next: Result<Config, String>) {
+    /// Sets the config that the next reload reads.
+    pub fn set_next(&self, next: Result<Config, String>) {
         *self.next.lock().unwrap() = next;
     }
 
-    /// The outcome of a reload that finds this.
+    /// The outcome of a reload that reads this.
     pub async fn reload(&self, next: Result<Config, String>) -> Result<(), ReloadError> {
-        self.find(next);
-        self.reload_what_is_there().await
+        self.set_next(next);
+        self.reload_current().await
     }
 
-    pub async fn reload_what_is_there(&self) -> Result<(), ReloadError> {
+    pub async fn reload_current(&self) -> Result<(), ReloadError> {
         let (answer, outcome) = oneshot::channel();
         self.reload_tx.send(answer).await.unwrap();
         outcome.await.unwrap()
     }
 }
 
-/// Polls in quick succession.
+/// Polls five times a second.
 pub fn quick() -> PollConfig {
     PollConfig {
         interval: Duration::from_millis(200),
@@ -240,25 +240,31 @@ pub fn quick() -> PollConfig {
     }
 }
 
-impl Rig {
+impl TestExporter {
     pub async fn start(scenario: &str) -> Self {
-        Self::with(scenario, quick()).await
+        Self::start_with(scenario, quick()).await
     }
 
-    pub async fn with(scenario: &str, poll: PollConfig) -> Self {
+    pub async fn start_with(scenario: &str, poll: PollConfig) -> Self {
         Self::on(Atlas::start(scenario).await, poll).await
     }
 
     pub async fn on(atlas: Atlas, poll: PollConfig) -> Self {
         let config = atlas.config(poll);
-        Self::of(atlas, config).await
+        Self::run(atlas, config).await
     }
 
-    pub async fn of(atlas: Atlas, config: Config) -> Self {
+    /// An exporter for the service account of the scenario, which discovers every second.
+    pub async fn with_service_account(atlas: Atlas, poll: PollConfig) -> Self {
+        let config = atlas.service_account(poll);
+        Self::run(atlas, config).await
+    }
+
+    pub async fn run(atlas: Atlas, config: Config) -> Self {
         Self::reloadable(atlas, config).await.0
     }
 
-    /// Beside it, how to give it another config.
+    /// Also returns a handle that reloads the config.
     pub async fn reloadable(atlas: Atlas, config: Config) -> (Self, Reloader) {
         let (reload_tx, reload_rx) = mpsc::channel(1);
         let http_tx = Some(reload_tx.clone());
@@ -271,7 +277,7 @@ impl Rig {
         });
         let reloads = Some(Reloads { reload_rx, http_tx, read });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let exporter = listener.local_addr().unwrap();
+        let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let token = shutdown.clone();
         let web = watch::Sender::default();
@@ -279,34 +285,34 @@ impl Rig {
             tokio::spawn(
                 async move { run(&config, Shard::WHOLE, vec![listener], "/metrics", web, token, reloads).await },
             );
-        (Self { atlas, exporter, shutdown, task }, reloader)
+        (Self { atlas, address, shutdown, task }, reloader)
     }
 
-    pub async fn page(&self) -> Page {
-        let (status, body) = get(self.exporter, "/metrics").await;
+    pub async fn scrape(&self) -> Exposition {
+        let (status, body) = get(self.address, "/metrics").await;
         assert_eq!(status, 200);
-        Page::parse(&body)
+        Exposition::parse(&body)
     }
 
-    /// The first page on which the condition holds.
-    pub async fn until(&self, what: &str, condition: impl Fn(&Page) -> bool) -> Page {
-        let begun = Instant::now();
+    /// Waits for an exposition that meets the condition.
+    pub async fn until(&self, what: &str, condition: impl Fn(&Exposition) -> bool) -> Exposition {
+        let started = Instant::now();
         loop {
-            let page = self.page().await;
-            if condition(&page) {
-                return page;
+            let metrics = self.scrape().await;
+            if condition(&metrics) {
+                return metrics;
             }
-            assert!(begun.elapsed() < PATIENCE, "never: {what}\n{page:?}");
+            assert!(started.elapsed() < TIMEOUT, "never: {what}\n{metrics:?}");
             sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// The page after so many more polls of the first group's provider.
-    pub async fn after_polls(&self, provider: &str, more: u32) -> Page {
+    /// The exposition after this many more polls of the first group and the provider.
+    pub async fn after_polls(&self, provider: &str, more: u32) -> Exposition {
         let labels = [("group_id", GROUP), ("provider", provider)];
-        let polls = |page: &Page| page.value("mongodbatlas_peering_polls_total", &labels).unwrap();
-        let before = polls(&self.page().await);
-        self.until("more polls", |page| polls(page) >= before + f64::from(more)).await
+        let polls = |metrics: &Exposition| metrics.value("mongodbatlas_peering_polls_total", &labels).unwrap();
+        let before = polls(&self.scrape().await);
+        self.until("more polls", |metrics| polls(metrics) >= before + f64::from(more)).await
     }
 
     pub async fn stop(self) -> anyhow::Result<()> {
@@ -315,18 +321,18 @@ impl Rig {
     }
 }
 
-/// The status and the body.
+/// The status and the body of a response to GET.
 pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
-    ask(address, "GET", path).await
+    request(address, "GET", path).await
 }
 
-/// The status and the body.
-pub async fn ask(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
+/// The status and the body of the response.
+pub async fn request(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }

@@ -99,7 +99,7 @@ impl Discoverer {
         let outcome = match self.pause.left() {
             None => {
                 let organization = self.discovery.organization.as_ref();
-                let found = self.client.groups(organization, self.pace.deadline, RETRIES).await;
+                let found = self.client.list_groups(organization, self.pace.deadline, RETRIES).await;
                 found.map_err(|error| failure(&error))
             }
             Some(left) => {

@@ -9,7 +9,7 @@ use crate::{
     collector::RateLimitBackoffs,
     state::{CredentialChange, State},
 };
-use atlas::{ClientEvent, Reason, RequestRecord, VersionEnds};
+use atlas::{ClientEvent, Endpoint, Reason, RequestRecord, VersionEnds};
 
 /// Keeps what the client of one account tells.
 pub fn keep(
@@ -18,11 +18,11 @@ pub fn keep(
     pauses: Arc<RateLimitBackoffs>,
 ) -> impl Fn(ClientEvent) + Send + Sync + 'static {
     move |report| match report {
-        ClientEvent::RequestRecord(exchange) => {
+        ClientEvent::Request(exchange) => {
             pauses.heed(&exchange);
             keep_exchange(&account, &state, exchange);
         }
-        ClientEvent::Minted { ends } => {
+        ClientEvent::Minted { expires: ends } => {
             change(&account, &state, CredentialChange::Minted { ends });
             info!(account, "minted an access token, good until {}", time(ends));
         }
@@ -78,9 +78,9 @@ fn time(time: SystemTime) -> humantime::Rfc3339Timestamp {
 }
 
 fn keep_exchange(account: &str, state: &watch::Sender<State>, exchange: RequestRecord) {
-    let (group, code) = (exchange.group.as_ref().map(|group| group.as_str().to_owned()), exchange.code.clone());
+    let (group, code) = (exchange.group.as_ref().map(|group| group.as_str().to_owned()), exchange.outcome.to_string());
     let (endpoint, took) = (exchange.endpoint, exchange.duration);
-    debug!(account, group, endpoint, code, ?took, "asked Atlas");
+    debug!(account, group, endpoint = endpoint.as_str(), code, ?took, "asked Atlas");
     let mut ends = None;
     // Not worth a new page: the poll that it belongs to will be.
     state.send_if_modified(|state| {
@@ -92,9 +92,9 @@ fn keep_exchange(account: &str, state: &watch::Sender<State>, exchange: RequestR
     }
 }
 
-fn tell_ends(account: &str, endpoint: &str, VersionEnds { deprecation, sunset }: VersionEnds) {
+fn tell_ends(account: &str, endpoint: Endpoint, VersionEnds { deprecation, sunset }: VersionEnds) {
     let date = |date: Option<SystemTime>| date.map(|date| time(date).to_string());
-    let (deprecation, sunset) = (date(deprecation), date(sunset));
+    let (endpoint, deprecation, sunset) = (endpoint.as_str(), date(deprecation), date(sunset));
     if deprecation.is_none() && sunset.is_none() {
         info!(account, endpoint, "Atlas announces no end of the API version in use any more");
     } else {

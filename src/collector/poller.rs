@@ -119,7 +119,7 @@ impl Poller {
         let started = Instant::now();
         let retries = if self.is_slow || self.outage.is_there() { 0 } else { RETRIES };
         let ListingKey { group, provider } = &self.key;
-        let outcome = self.client.list(group, *provider, self.pace.deadline, retries).await;
+        let outcome = self.client.list_peerings(group, *provider, self.pace.deadline, retries).await;
         drop(place);
         self.outage.learn(&outcome);
         self.is_slow = outcome.as_ref().is_err_and(|error| error.kind.is_timeout());
@@ -157,7 +157,7 @@ impl Poller {
         let asked = timeout(left, async {
             let _place = self.places.take(false).await;
             match self.pause.left() {
-                None => Some(self.client.containers(group, left).await),
+                None => Some(self.client.list_containers(group, left).await),
                 Some(_) => None,
             }
         });

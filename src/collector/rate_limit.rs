@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use atlas::{GroupId, RequestRecord};
+use atlas::{Endpoint, GroupId, Outcome, RequestRecord};
 
 /// Atlas may ask to wait for 0 seconds, or not say how long.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -38,17 +38,17 @@ impl RateLimitBackoffs {
     /// Learns what an answer says about the bucket that it took its token from.
     pub fn heed(&self, exchange: &RequestRecord) {
         let bucket = match (exchange.endpoint, &exchange.group) {
-            ("peers" | "containers", Some(group)) => Bucket::Group(group.clone()),
-            ("groups" | "org_groups", _) => Bucket::Groups,
+            (Endpoint::Peers | Endpoint::Containers, Some(group)) => Bucket::Group(group.clone()),
+            (Endpoint::Groups | Endpoint::OrgGroups, _) => Bucket::Groups,
             _ => return,
         };
         let Some(pause) = self.known(bucket) else { return };
-        match exchange.code.as_str() {
-            "429" => pause.begin(exchange.retry_after, self.longest),
-            "503" => pause.wait(exchange.retry_after.unwrap_or_default()),
+        match exchange.outcome {
+            Outcome::Status(429) => pause.begin(exchange.retry_after, self.longest),
+            Outcome::Status(503) => pause.wait(exchange.retry_after.unwrap_or_default()),
             // The next request would be refused.
             _ if exchange.rate_limit.is_some_and(|limit| limit.remaining == 0) => pause.wait(SHORTEST),
-            "200" => pause.end(),
+            Outcome::Status(200) => pause.end(),
             _ => {}
         }
     }
@@ -152,15 +152,15 @@ mod tests {
         format!("5e57d85c854180642f7844{n:02}").parse().unwrap()
     }
 
-    fn exchange(endpoint: &'static str, group: Option<GroupId>, code: &str, remaining: u64) -> RequestRecord {
+    fn exchange(endpoint: Endpoint, group: Option<GroupId>, status: u16, remaining: u64) -> RequestRecord {
         RequestRecord {
             endpoint,
             group,
-            code: code.to_owned(),
+            outcome: Outcome::Status(status),
             duration: Duration::ZERO,
             rate_limit: Some(RateLimit { limit: 2000, remaining }),
             retry_after: None,
-            ends: None,
+            version_ends: None,
         }
     }
 
@@ -200,14 +200,14 @@ mod tests {
         let pauses = RateLimitBackoffs::new(INTERVAL);
         let left = |bucket| pauses.of(bucket).left();
         let _ = (left(Bucket::Group(group(1))), left(Bucket::Group(group(2))));
-        pauses.heed(&exchange("containers", Some(group(1)), "429", 0));
+        pauses.heed(&exchange(Endpoint::Containers, Some(group(1)), 429, 0));
         assert!(left(Bucket::Group(group(1))).is_some(), "containers take from the bucket of peers");
         assert_eq!((left(Bucket::Group(group(2))), left(Bucket::Groups)), (None, None));
-        pauses.heed(&exchange("org_groups", None, "429", 0));
+        pauses.heed(&exchange(Endpoint::OrgGroups, None, 429, 0));
         assert!(left(Bucket::Groups).is_some());
         assert_eq!(left(Bucket::Group(group(2))), None);
-        pauses.heed(&exchange("token", None, "429", 0));
-        pauses.heed(&exchange("root", None, "429", 0));
+        pauses.heed(&exchange(Endpoint::Token, None, 429, 0));
+        pauses.heed(&exchange(Endpoint::Root, None, 429, 0));
         assert_eq!(left(Bucket::Group(group(2))), None);
     }
 
@@ -215,16 +215,16 @@ mod tests {
     async fn a_longer_wait_is_heeded_while_a_shorter_one_lasts_and_with_503_too() {
         let pauses = RateLimitBackoffs::new(INTERVAL);
         let pause = pauses.of(Bucket::Group(group(1)));
-        let wait = |code: &str, seconds| RequestRecord {
+        let wait = |status, seconds| RequestRecord {
             retry_after: Some(Duration::from_secs(seconds)),
-            ..exchange("peers", Some(group(1)), code, 0)
+            ..exchange(Endpoint::Peers, Some(group(1)), status, 0)
         };
-        pauses.heed(&exchange("peers", Some(group(1)), "200", 0));
-        pauses.heed(&wait("429", 30));
+        pauses.heed(&exchange(Endpoint::Peers, Some(group(1)), 200, 0));
+        pauses.heed(&wait(429, 30));
         assert!(pause.left() >= Some(Duration::from_secs(30)));
-        pauses.heed(&wait("503", 300));
+        pauses.heed(&wait(503, 300));
         assert!(pause.left() >= Some(Duration::from_secs(300)));
-        pauses.heed(&wait("429", 0));
+        pauses.heed(&wait(429, 0));
         assert!(pause.left() >= Some(Duration::from_secs(300)), "none is made shorter");
     }
 
@@ -233,7 +233,7 @@ mod tests {
         let pauses = RateLimitBackoffs::new(INTERVAL);
         pauses.of(Bucket::Group(group(1)));
         pauses.forget(&group(1));
-        pauses.heed(&exchange("peers", Some(group(1)), "429", 0));
+        pauses.heed(&exchange(Endpoint::Peers, Some(group(1)), 429, 0));
         assert!(pauses.pauses().is_empty());
     }
 
@@ -242,9 +242,9 @@ mod tests {
         let pauses = RateLimitBackoffs::new(INTERVAL);
         let left = || pauses.of(Bucket::Group(group(1))).left();
         assert_eq!(left(), None);
-        pauses.heed(&exchange("peers", Some(group(1)), "200", 1));
+        pauses.heed(&exchange(Endpoint::Peers, Some(group(1)), 200, 1));
         assert_eq!(left(), None);
-        pauses.heed(&exchange("peers", Some(group(1)), "200", 0));
+        pauses.heed(&exchange(Endpoint::Peers, Some(group(1)), 200, 0));
         assert!((SHORTEST..=SHORTEST * 2).contains(&left().unwrap()));
     }
 }

@@ -56,15 +56,15 @@ pub(super) fn secret(
     let env = section.text(env_key);
     // A path is not repeated in a message: someone may have put the secret itself there.
     let (key, found) = match (inline, file, env) {
-        (Some(text), None, None) => (keys[0], Secret::fixed(&text).map_err(|error| error.to_string())),
+        (Some(text), None, None) => (keys[0], Secret::from_text(&text).map_err(|error| error.to_string())),
         (None, Some(path), None) => {
-            (file_key, Secret::file(&sources.folder.join(&path)).map_err(|error| error.to_string()))
+            (file_key, Secret::from_file(&sources.folder.join(&path)).map_err(|error| error.to_string()))
         }
         (None, None, Some(name)) => (
             env_key,
             (sources.env)(&name)
                 .ok_or_else(|| format!("the environment variable {}is not set", shown(&name)))
-                .and_then(|text| Secret::fixed(&text).map_err(|error| error.to_string())),
+                .and_then(|text| Secret::from_text(&text).map_err(|error| error.to_string())),
         ),
         _ => {
             section.fault_here(format!("exactly one of {} is needed", keys.join(", ")));

@@ -1,5 +1,9 @@
 //! The families about requests to Atlas.
 
+use std::collections::BTreeMap;
+
+use atlas::Endpoint;
+
 use super::{
     family,
     text::{Labels, Page},
@@ -10,13 +14,14 @@ use crate::state::{Histogram, State};
 pub(super) fn write(page: &mut Page, state: &State) {
     let mut requests = page.family(&family::API_REQUESTS);
     for ((account, endpoint), api) in &state.api {
-        for (code, count) in &api.requests {
-            requests.add(&labels(account, endpoint), &[("code", code)], count);
+        let codes: BTreeMap<_, _> = api.requests.iter().map(|(outcome, count)| (outcome.to_string(), count)).collect();
+        for (code, count) in codes {
+            requests.add(&labels(account, *endpoint), &[("code", &code)], count);
         }
     }
     let mut durations = page.family(&family::API_DURATION);
     for ((account, endpoint), api) in &state.api {
-        let labels = labels(account, endpoint);
+        let labels = labels(account, *endpoint);
         let mut below = 0;
         for (bound, count) in Histogram::BOUNDS.iter().zip(api.durations.counts) {
             below += count;
@@ -30,8 +35,8 @@ pub(super) fn write(page: &mut Page, state: &State) {
     write_version_ends(page, state);
 }
 
-fn labels(account: &str, endpoint: &str) -> Labels {
-    Labels::new(&[("account", account), ("endpoint", endpoint)])
+fn labels(account: &str, endpoint: Endpoint) -> Labels {
+    Labels::new(&[("account", account), ("endpoint", endpoint.as_str())])
 }
 
 fn write_rate_limits(page: &mut Page, state: &State) {
@@ -40,7 +45,7 @@ fn write_rate_limits(page: &mut Page, state: &State) {
         .iter()
         .map(|((account, endpoint, group), rate_limit)| {
             let group = group.as_ref().map_or("", |group| group.as_str());
-            (Labels::new(&[("account", account), ("endpoint", endpoint), ("group_id", group)]), rate_limit)
+            (Labels::new(&[("account", account), ("endpoint", endpoint.as_str()), ("group_id", group)]), rate_limit)
         })
         .collect();
     let mut remaining = page.family(&family::RATE_LIMIT_REMAINING);
@@ -60,7 +65,7 @@ fn write_version_ends(page: &mut Page, state: &State) {
         .iter()
         .map(|((account, endpoint), ends)| {
             let version = state.accounts.get(account).map_or("", |account| account.api_version);
-            (Labels::new(&[("account", account), ("endpoint", endpoint), ("version", version)]), ends)
+            (Labels::new(&[("account", account), ("endpoint", endpoint.as_str()), ("version", version)]), ends)
         })
         .collect();
     let mut deprecation = page.family(&family::API_DEPRECATION);

@@ -84,7 +84,7 @@ fn write_info(page: &mut Page, peerings: &[Shown<'_>]) {
 fn write_errors(page: &mut Page, peerings: &[Shown<'_>]) {
     let mut errors = page.family(&family::ERROR_INFO);
     for Shown { identity, peering, .. } in peerings {
-        if let Some(reason) = peering.error_word() {
+        if let Some(reason) = peering.error_code() {
             errors.add(identity, &[("reason", reason)], 1);
         }
     }

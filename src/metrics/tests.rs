@@ -6,7 +6,10 @@ use super::*;
 use crate::state::{
     AccountState, CredentialChange, DiscoveryState, Failure, GroupState, ListingKey, PollResult, TokenState,
 };
-use atlas::{self, Container, GroupId, Listing, Peering, Provider, RateLimit, Reason, RequestRecord, VersionEnds};
+use atlas::{
+    self, Container, Endpoint, GroupId, Listing, Outcome, Peering, Provider, RateLimit, Reason, RequestRecord,
+    VersionEnds,
+};
 
 fn group() -> GroupId {
     "5e57d85c854180642f784401".parse().unwrap()
@@ -69,8 +72,8 @@ fn full(now: Instant) -> State {
     state.record_discovery("main", Ok(found), &Provider::ALL, at(1_700_000_030));
     state.record_discovery("main", Err(failure(Reason::Server)), &Provider::ALL, at(1_700_000_040));
     let ends = VersionEnds { deprecation: Some(at(1_722_816_000)), sunset: Some(at(1_814_400_000)) };
-    state.record_exchange("main", exchange("peers", Some(group()), Some(ends)));
-    state.record_exchange("main", exchange("groups", None, None));
+    state.record_exchange("main", exchange(Endpoint::Peers, Some(group()), Some(ends)));
+    state.record_exchange("main", exchange(Endpoint::Groups, None, None));
     let account = state.accounts.get_mut("main").unwrap();
     account.record_credential(CredentialChange::Minted { ends: at(1_700_003_600) });
     account.record_credential(CredentialChange::MintFailed { reason: Reason::Unauthorized });
@@ -81,15 +84,15 @@ fn failure(reason: Reason) -> Failure {
     Failure { reason, message: String::new(), advice: reason.advice(), is_account_wide: false }
 }
 
-fn exchange(endpoint: &'static str, group: Option<GroupId>, ends: Option<VersionEnds>) -> RequestRecord {
+fn exchange(endpoint: Endpoint, group: Option<GroupId>, ends: Option<VersionEnds>) -> RequestRecord {
     RequestRecord {
         endpoint,
         group,
-        code: "200".into(),
+        outcome: Outcome::Status(200),
         duration: Duration::from_millis(150),
         rate_limit: Some(RateLimit { limit: 2000, remaining: 1998 }),
         retry_after: None,
-        ends,
+        version_ends: ends,
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use atlas::Outcome;
+
 /// Exchanges with one endpoint of one account.
 #[derive(Debug, Default)]
 pub struct ApiState {
-    /// HTTP requests that left, by status or reason.
-    pub requests: BTreeMap<String, u64>,
+    /// HTTP requests that left, by status or reason of the failure.
+    pub requests: BTreeMap<Outcome, u64>,
     /// How long they took.
     pub durations: Histogram,
 }

@@ -24,7 +24,7 @@ pub use self::{
     listing::ListingState,
     poll::{Cause, Failure, ListingEvent, PollResult},
 };
-use atlas::{Container, GroupId, Provider, RateLimit, RequestRecord, VersionEnds};
+use atlas::{Container, Endpoint, GroupId, Provider, RateLimit, RequestRecord, VersionEnds};
 
 /// The unit that is polled: one group and one provider.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,11 +61,11 @@ pub struct State {
     /// Every listing, polled or not.
     pub listings: BTreeMap<ListingKey, ListingState>,
     /// Exchanges with Atlas by account and endpoint.
-    pub api: BTreeMap<(String, &'static str), ApiState>,
+    pub api: BTreeMap<(String, Endpoint), ApiState>,
     /// The last word on each rate limit, by account, endpoint and, where the bucket is a group's, group.
-    pub rate_limits: BTreeMap<(String, &'static str, Option<GroupId>), RateLimit>,
+    pub rate_limits: BTreeMap<(String, Endpoint, Option<GroupId>), RateLimit>,
     /// When the version of the API ends, by account and endpoint; only where Atlas announces it.
-    pub version_ends: BTreeMap<(String, &'static str), VersionEnds>,
+    pub version_ends: BTreeMap<(String, Endpoint), VersionEnds>,
     /// Whether everything was asked for once; stays so, whatever appears later.
     ready: bool,
 }
@@ -168,13 +168,13 @@ impl State {
     pub fn record_exchange(&mut self, account: &str, exchange: RequestRecord) -> Option<VersionEnds> {
         let key = (account.to_owned(), exchange.endpoint);
         let api = self.api.entry(key.clone()).or_default();
-        *api.requests.entry(exchange.code).or_default() += 1;
+        *api.requests.entry(exchange.outcome).or_default() += 1;
         api.durations.observe(exchange.duration);
         let is_watched = exchange.group.as_ref().is_none_or(|group| self.groups.contains_key(group));
         if let Some(rate_limit) = exchange.rate_limit.filter(|_| is_watched) {
             self.rate_limits.insert((account.to_owned(), bucket(exchange.endpoint), exchange.group), rate_limit);
         }
-        let ends = exchange.ends?;
+        let ends = exchange.version_ends?;
         let before = if ends == VersionEnds::default() {
             self.version_ends.remove(&key)
         } else {
@@ -210,8 +210,8 @@ impl State {
 }
 
 /// Containers take their tokens from the bucket of peers.
-fn bucket(endpoint: &'static str) -> &'static str {
-    if endpoint == "containers" { "peers" } else { endpoint }
+fn bucket(endpoint: Endpoint) -> Endpoint {
+    if endpoint == Endpoint::Containers { Endpoint::Peers } else { endpoint }
 }
 
 #[cfg(test)]

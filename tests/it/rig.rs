@@ -9,8 +9,8 @@ use std::{
 };
 
 use atlas::{
-    ApiVersion, Authorities, Client, ClientEvent, Credential, CredentialKind, GroupId, KeyPair, ListError, Listing,
-    Provider, RequestRecord, Secret, Settings,
+    ApiVersion, Authorities, Client, ClientEvent, ClientSettings, Credential, CredentialKind, GroupId, KeyPair,
+    ListError, Listing, Provider, RequestRecord, Secret,
 };
 use atlas_simulator::{Request, Scenario, Simulator};
 use mongodbatlas_peering_exporter::{
@@ -54,8 +54,8 @@ impl Atlas {
         Self { simulator, scenario, address, task }
     }
 
-    pub fn settings(&self) -> Settings {
-        Settings {
+    pub fn settings(&self) -> ClientSettings {
+        ClientSettings {
             user_agent: USER_AGENT,
             base_url: format!("http://{}", self.address).parse().unwrap(),
             api_version: ApiVersion::V2,
@@ -138,7 +138,7 @@ impl Drop for Atlas {
 
 /// An API key that does not change.
 pub fn key(public_key: &str, private_key: &str) -> Credential {
-    let [id, secret] = [public_key, private_key].map(|text| Secret::fixed(text).unwrap());
+    let [id, secret] = [public_key, private_key].map(|text| Secret::from_text(text).unwrap());
     Credential { kind: CredentialKind::ApiKey, pair: KeyPair { id, secret } }
 }
 
@@ -154,11 +154,11 @@ pub struct Asker {
 }
 
 impl Asker {
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: ClientSettings) -> Self {
         let exchanges = Arc::<Mutex<Vec<RequestRecord>>>::default();
         let log = exchanges.clone();
         let client = Client::new(settings, move |report| {
-            if let ClientEvent::RequestRecord(exchange) = report {
+            if let ClientEvent::Request(exchange) = report {
                 log.lock().unwrap().push(exchange);
             }
         });
@@ -176,13 +176,13 @@ impl Asker {
 
     pub async fn list_group(&self, group: &str, provider: Provider, deadline: Duration) -> Result<Listing, ListError> {
         let group: GroupId = group.parse().unwrap();
-        self.client.list(&group, provider, deadline, 3).await
+        self.client.list_peerings(&group, provider, deadline, 3).await
     }
 
     /// The codes it reported since the last call.
     pub fn codes(&self) -> Vec<String> {
         let exchanges = std::mem::take(&mut *self.exchanges.lock().unwrap());
-        exchanges.into_iter().map(|exchange| exchange.code).collect()
+        exchanges.into_iter().map(|exchange| exchange.outcome.to_string()).collect()
     }
 }
 

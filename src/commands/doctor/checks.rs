@@ -13,7 +13,8 @@ use super::{
 };
 use crate::config::{AccountConfig, PollConfig};
 use atlas::{
-    Client, ClientEvent, CredentialInfo, CredentialKind, ErrorKind, GroupId, Provider, RateLimit, Reason, Resource,
+    Client, ClientEvent, CredentialInfo, CredentialKind, Endpoint, ErrorKind, GroupId, Provider, RateLimit, Reason,
+    Resource,
 };
 
 /// After a passing failure; somebody waits for the table.
@@ -21,11 +22,11 @@ const RETRIES: usize = 1;
 
 /// What the client told meanwhile: how full the buckets are, by endpoint and group.
 #[derive(Default)]
-pub(super) struct Heard(Mutex<HashMap<(&'static str, Option<GroupId>), RateLimit>>);
+pub(super) struct Heard(Mutex<HashMap<(Endpoint, Option<GroupId>), RateLimit>>);
 
 impl Heard {
     pub(super) fn listen(&self, report: ClientEvent) {
-        if let ClientEvent::RequestRecord(exchange) = report
+        if let ClientEvent::Request(exchange) = report
             && let Some(rate_limit) = exchange.rate_limit
         {
             // Answers do not come in the order in which Atlas counted their requests.
@@ -39,7 +40,7 @@ impl Heard {
         self.limits().get(&(resource.endpoint(), resource.group().cloned())).copied()
     }
 
-    fn limits(&self) -> MutexGuard<'_, HashMap<(&'static str, Option<GroupId>), RateLimit>> {
+    fn limits(&self) -> MutexGuard<'_, HashMap<(Endpoint, Option<GroupId>), RateLimit>> {
         // Nothing panics while it holds the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -58,7 +59,7 @@ pub(super) async fn examine(
     heard: &Heard,
 ) -> report::Account {
     let mut found = report::Account::new(&account.name, account.base_url.as_str());
-    let root = client.root().await;
+    let root = client.credential_info().await;
     let may_go_on = examine_credential(account, &root, &mut found);
     let mut patients = listed(account);
     if account.discover.is_some() {
@@ -126,7 +127,7 @@ async fn discover(
     patients: &mut BTreeMap<GroupId, Patient>,
 ) -> Check {
     let Some(discover) = &account.discover else { return Check::not_made("groups") };
-    let groups = match client.groups(discover.organization.as_ref(), poll.deadline, RETRIES).await {
+    let groups = match client.list_groups(discover.organization.as_ref(), poll.deadline, RETRIES).await {
         Ok(groups) => groups,
         Err(error) => return Check::trouble("groups", of(&error.kind)),
     };
@@ -143,7 +144,7 @@ async fn discover(
 }
 
 async fn group(id: GroupId, patient: Patient, poll: &PollConfig, client: &Client, heard: &Heard) -> report::Group {
-    let asked = patient.providers.iter().map(|provider| client.list(&id, *provider, poll.deadline, RETRIES));
+    let asked = patient.providers.iter().map(|provider| client.list_peerings(&id, *provider, poll.deadline, RETRIES));
     let outcomes = join_all(asked).await;
     let mut group = report::Group::unseen(&id, &patient.name);
     for (provider, outcome) in patient.providers.iter().zip(outcomes) {

@@ -64,7 +64,7 @@ impl Discoverer {
         let Discover { organization, providers, .. } = &self.discover;
         let outcome = match backoffs.remaining(&Bucket::Groups) {
             None => {
-                let found = client.groups(organization.as_ref(), poll.deadline, RETRIES).await;
+                let found = client.list_groups(organization.as_ref(), poll.deadline, RETRIES).await;
                 found.map_err(|error| Failure::from(&error))
             }
             Some(remaining) => {

@@ -9,7 +9,7 @@ use super::{
     rate_limit::RateLimitBackoffs,
 };
 use crate::state::{DiscoveryEvent, DropCause, ListingEvent, ListingKey, SharedState, State};
-use atlas::{ClientEvent, GroupId, Peering, Reason, RequestRecord, VersionEnds};
+use atlas::{ClientEvent, Endpoint, GroupId, Peering, Reason, RequestRecord, VersionEnds};
 
 /// If a discovery adds more projects than this, one line covers all.
 const MAX_PROJECT_LINES: usize = 10;
@@ -21,7 +21,7 @@ pub(super) fn handler(
     backoffs: Arc<RateLimitBackoffs>,
 ) -> impl Fn(ClientEvent) + Send + Sync + 'static {
     move |event| match event {
-        ClientEvent::RequestRecord(request) => {
+        ClientEvent::Request(request) => {
             backoffs.observe(&request);
             record_request(&account, &state, request);
         }
@@ -37,8 +37,8 @@ pub(super) fn handler(
 
 fn log_client_event(account: &str, state: &SharedState, event: ClientEvent) {
     match event {
-        ClientEvent::RequestRecord(_) => {}
-        ClientEvent::Minted { ends } => info!(account, "access token minted, valid until {}", time(ends)),
+        ClientEvent::Request(_) => {}
+        ClientEvent::Minted { expires } => info!(account, "access token minted, valid until {}", time(expires)),
         ClientEvent::Revoked => info!(account, "access token revoked"),
         ClientEvent::MintFailed { reason, message } => {
             let note = current_token_note(account, state);
@@ -71,14 +71,15 @@ fn time(time: SystemTime) -> humantime::Rfc3339Timestamp {
 
 fn record_request(account: &str, state: &SharedState, request: RequestRecord) {
     let (endpoint, group) = (request.endpoint, request.group.as_ref().map(GroupId::as_str));
-    debug!(account, group, endpoint, code = request.code, took = ?request.duration, "request to Atlas");
+    debug!(account, group, endpoint = endpoint.as_str(), code = %request.outcome, took = ?request.duration, "request to Atlas");
     // The poll that sent the request publishes the state.
     if let Some(ends) = state.update_quietly(|state| state.record_request(account, request)) {
         log_version_ends(account, endpoint, ends);
     }
 }
 
-fn log_version_ends(account: &str, endpoint: &str, VersionEnds { deprecation, sunset }: VersionEnds) {
+fn log_version_ends(account: &str, endpoint: Endpoint, VersionEnds { deprecation, sunset }: VersionEnds) {
+    let endpoint = endpoint.as_str();
     let date = |date: Option<SystemTime>| date.map(|date| time(date).to_string());
     let (deprecation, sunset) = (date(deprecation), date(sunset));
     if deprecation.is_none() && sunset.is_none() {

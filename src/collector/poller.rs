@@ -97,7 +97,7 @@ impl Poller {
         let started = Instant::now();
         // A listing that hangs would hold its slot for much longer, and the next poll serves as a retry.
         let retries = if self.is_slow || outage.is_active() { 0 } else { RETRIES };
-        let outcome = client.list(&self.key.group, self.key.provider, poll.deadline, retries).await;
+        let outcome = client.list_peerings(&self.key.group, self.key.provider, poll.deadline, retries).await;
         drop(permit);
         outage.observe(&outcome);
         self.is_slow = outcome.as_ref().is_err_and(|error| error.kind.is_timeout());
@@ -125,7 +125,7 @@ impl Poller {
         let request = timeout(deadline, async {
             let _permit = slots.acquire(false).await;
             match backoffs.remaining(&self.bucket) {
-                None => client.containers(group, deadline).await.map_err(|error| error.error_chain()),
+                None => client.list_containers(group, deadline).await.map_err(|error| error.error_chain()),
                 Some(_) => Err("the project is rate limited".to_owned()),
             }
         });

@@ -8,7 +8,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use atlas::{GroupId, RequestRecord};
+use atlas::{Endpoint, GroupId, Outcome, RequestRecord};
 
 /// The shortest back-off, and its random extra at most: Atlas may send `Retry-After: 0` or no such header.
 const MIN_BACKOFF: Duration = Duration::from_secs(1);
@@ -50,18 +50,18 @@ impl RateLimitBackoffs {
     /// Applies what the response says about the bucket of its request. Late responses about other groups are ignored.
     pub(super) fn observe(&self, request: &RequestRecord) {
         let bucket = match (request.endpoint, &request.group) {
-            ("peers" | "containers", Some(group)) => Bucket::Group(group.clone()),
-            ("groups" | "org_groups", _) => Bucket::Groups,
+            (Endpoint::Peers | Endpoint::Containers, Some(group)) => Bucket::Group(group.clone()),
+            (Endpoint::Groups | Endpoint::OrgGroups, _) => Bucket::Groups,
             _ => return,
         };
         let mut by_bucket = self.by_bucket.lock();
         let Some(backoff) = by_bucket.get_mut(&bucket) else { return };
-        match request.code.as_str() {
-            "429" => backoff.grow(request.retry_after, self.max_growth),
-            "503" => backoff.extend(request.retry_after.unwrap_or_default()),
+        match request.outcome {
+            Outcome::Status(429) => backoff.grow(request.retry_after, self.max_growth),
+            Outcome::Status(503) => backoff.extend(request.retry_after.unwrap_or_default()),
             // The bucket is empty: Atlas would reject the next request.
             _ if request.rate_limit.is_some_and(|limit| limit.remaining == 0) => backoff.extend(MIN_BACKOFF),
-            "200" => backoff.reset(),
+            Outcome::Status(200) => backoff.reset(),
             _ => {}
         }
     }
@@ -135,15 +135,15 @@ mod tests {
         backoffs
     }
 
-    fn request(endpoint: &'static str, group: Option<GroupId>, code: &str, remaining: u64) -> RequestRecord {
+    fn request(endpoint: Endpoint, group: Option<GroupId>, status: u16, remaining: u64) -> RequestRecord {
         RequestRecord {
             endpoint,
             group,
-            code: code.to_owned(),
+            outcome: Outcome::Status(status),
             duration: Duration::ZERO,
             rate_limit: Some(RateLimit { limit: 2000, remaining }),
             retry_after: None,
-            ends: None,
+            version_ends: None,
         }
     }
 
@@ -182,14 +182,14 @@ mod tests {
     async fn only_requests_of_the_same_bucket_back_off() {
         let backoffs = backoffs();
         let remaining = |bucket| backoffs.remaining(&bucket);
-        backoffs.observe(&request("containers", Some(group(1)), "429", 0));
+        backoffs.observe(&request(Endpoint::Containers, Some(group(1)), 429, 0));
         assert!(remaining(Bucket::Group(group(1))).is_some(), "containers share the bucket of peers");
         assert_eq!((remaining(Bucket::Group(group(2))), remaining(Bucket::Groups)), (None, None));
-        backoffs.observe(&request("org_groups", None, "429", 0));
+        backoffs.observe(&request(Endpoint::OrgGroups, None, 429, 0));
         assert!(remaining(Bucket::Groups).is_some());
         assert_eq!(remaining(Bucket::Group(group(2))), None);
-        backoffs.observe(&request("token", None, "429", 0));
-        backoffs.observe(&request("root", None, "429", 0));
+        backoffs.observe(&request(Endpoint::Token, None, 429, 0));
+        backoffs.observe(&request(Endpoint::Root, None, 429, 0));
         assert_eq!(remaining(Bucket::Group(group(2))), None);
     }
 
@@ -197,16 +197,16 @@ mod tests {
     async fn a_longer_retry_after_extends_the_back_off_and_a_shorter_one_does_not_cut_it() {
         let backoffs = backoffs();
         let remaining = || backoffs.remaining(&Bucket::Group(group(1))).unwrap();
-        let retry_after = |code: &str, seconds| RequestRecord {
+        let retry_after = |status: u16, seconds| RequestRecord {
             retry_after: Some(Duration::from_secs(seconds)),
-            ..request("peers", Some(group(1)), code, 0)
+            ..request(Endpoint::Peers, Some(group(1)), status, 0)
         };
-        backoffs.observe(&request("peers", Some(group(1)), "200", 0));
-        backoffs.observe(&retry_after("429", 30));
+        backoffs.observe(&request(Endpoint::Peers, Some(group(1)), 200, 0));
+        backoffs.observe(&retry_after(429, 30));
         assert!(remaining() >= Duration::from_secs(30));
-        backoffs.observe(&retry_after("503", 300));
+        backoffs.observe(&retry_after(503, 300));
         assert!(remaining() >= Duration::from_secs(300));
-        backoffs.observe(&retry_after("429", 0));
+        backoffs.observe(&retry_after(429, 0));
         assert!(remaining() >= Duration::from_secs(300));
     }
 
@@ -214,7 +214,7 @@ mod tests {
     async fn a_late_response_does_not_bring_back_a_forgotten_group() {
         let backoffs = backoffs();
         backoffs.set_groups(&BTreeSet::new());
-        backoffs.observe(&request("peers", Some(group(1)), "429", 0));
+        backoffs.observe(&request(Endpoint::Peers, Some(group(1)), 429, 0));
         assert_eq!(backoffs.by_bucket.lock().len(), 1, "the list of groups");
     }
 
@@ -223,9 +223,9 @@ mod tests {
         let backoffs = backoffs();
         let remaining = || backoffs.remaining(&Bucket::Group(group(1)));
         assert_eq!(remaining(), None);
-        backoffs.observe(&request("peers", Some(group(1)), "200", 1));
+        backoffs.observe(&request(Endpoint::Peers, Some(group(1)), 200, 1));
         assert_eq!(remaining(), None);
-        backoffs.observe(&request("peers", Some(group(1)), "200", 0));
+        backoffs.observe(&request(Endpoint::Peers, Some(group(1)), 200, 0));
         assert!((MIN_BACKOFF..=MIN_BACKOFF * 2).contains(&remaining().unwrap()));
     }
 }

@@ -70,8 +70,8 @@ fn config(scenario: &Scenario, atlas_address: &str) -> anyhow::Result<Config> {
         credential: Credential {
             kind: CredentialKind::ServiceAccount,
             pair: KeyPair {
-                id: Secret::fixed(&scenario.service_account.client_id)?,
-                secret: Secret::fixed(&scenario.service_account.client_secret)?,
+                id: Secret::from_text(&scenario.service_account.client_id)?,
+                secret: Secret::from_text(&scenario.service_account.client_secret)?,
             },
         },
         credential_expires: Some(SystemTime::now() + YEAR),

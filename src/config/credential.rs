@@ -58,15 +58,15 @@ pub(super) fn secret(
     let env = section.text(env_key);
     // The messages never contain the path: it may be the secret itself, put there by mistake.
     let (key, secret) = match (inline, file, env) {
-        (Some(text), None, None) => (keys[0], Secret::fixed(&text).map_err(|error| error.to_string())),
+        (Some(text), None, None) => (keys[0], Secret::from_text(&text).map_err(|error| error.to_string())),
         (None, Some(path), None) => {
-            (file_key, Secret::file(&sources.folder.join(&path)).map_err(|error| error.to_string()))
+            (file_key, Secret::from_file(&sources.folder.join(&path)).map_err(|error| error.to_string()))
         }
         (None, None, Some(name)) => (
             env_key,
             (sources.env)(&name)
                 .ok_or_else(|| format!("the environment variable {}is not set", quote_if_identifier(&name)))
-                .and_then(|text| Secret::fixed(&text).map_err(|error| error.to_string())),
+                .and_then(|text| Secret::from_text(&text).map_err(|error| error.to_string())),
         ),
         _ => {
             section.fault_here(format!("exactly one of {} is required", keys.join(", ")));

@@ -16,7 +16,7 @@ use serde_yaml::Value;
 use url::Url;
 
 pub use self::discover::Discover;
-use atlas::{ApiVersion, Authorities, Credential, GroupId, Provider, ProxyUrl, Settings};
+use atlas::{ApiVersion, Authorities, ClientSettings, Credential, GroupId, Provider, ProxyUrl};
 use yaml_reader::{self, ConfigFaults, Section};
 pub use yaml_reader::{ConfigError, ConfigFault};
 
@@ -83,8 +83,8 @@ pub struct AccountConfig {
 impl AccountConfig {
     /// The settings of the API client.
     #[must_use]
-    pub fn settings(&self, poll: &PollConfig) -> Settings {
-        Settings {
+    pub fn settings(&self, poll: &PollConfig) -> ClientSettings {
+        ClientSettings {
             user_agent: USER_AGENT,
             base_url: self.base_url.clone(),
             api_version: self.api_version,

@@ -8,11 +8,15 @@ use crate::state::State;
 
 pub(super) fn write(text: &mut TextBuilder, state: &State) {
     let requests = state.api.iter().flat_map(|((account, endpoint), api)| {
-        api.requests.iter().map(move |(code, count)| ([account.as_str(), endpoint, code], count))
+        let mut codes: Vec<_> = api.requests.iter().map(|(outcome, count)| (outcome.to_string(), count)).collect();
+        codes.sort();
+        codes.into_iter().map(move |(code, count)| (account.as_str(), endpoint.as_str(), code, count))
     });
+    let requests: Vec<_> = requests.collect();
+    let requests = requests.iter().map(|(account, endpoint, code, count)| ([*account, *endpoint, code], *count));
     text.family(&family::API_REQUESTS, requests);
     let durations = state.api.iter();
-    let durations = durations.map(|((account, endpoint), api)| ([account.as_str(), *endpoint], &api.durations));
+    let durations = durations.map(|((account, endpoint), api)| ([account.as_str(), endpoint.as_str()], &api.durations));
     text.histograms(&family::API_DURATION, durations);
     write_rate_limits(text, state);
     write_version_ends(text, state);
@@ -21,7 +25,7 @@ pub(super) fn write(text: &mut TextBuilder, state: &State) {
 fn write_rate_limits(text: &mut TextBuilder, state: &State) {
     let rate_limits = || {
         state.rate_limits.iter().map(|((account, endpoint, group), rate_limit)| {
-            ([account.as_str(), *endpoint, group.as_ref().map_or("", |group| group.as_str())], rate_limit)
+            ([account.as_str(), endpoint.as_str(), group.as_ref().map_or("", |group| group.as_str())], rate_limit)
         })
     };
     let remaining = rate_limits().map(|(labels, rate_limit)| (labels, rate_limit.remaining));
@@ -33,7 +37,7 @@ fn write_version_ends(text: &mut TextBuilder, state: &State) {
     let ends = || {
         state.version_ends.iter().map(|((account, endpoint), ends)| {
             let version = state.accounts.get(account).map_or("", |account| account.api_version);
-            ([account.as_str(), *endpoint, version], ends)
+            ([account.as_str(), endpoint.as_str(), version], ends)
         })
     };
     let deprecation = ends().filter_map(|(labels, ends)| Some((labels, unix_seconds(ends.deprecation?))));

@@ -76,7 +76,7 @@ fn write_info(text: &mut TextBuilder, peerings: &[Exported<'_>]) {
 fn write_errors(text: &mut TextBuilder, peerings: &[Exported<'_>]) {
     let errors = peerings.iter().filter_map(|Exported { identity, peering, .. }| {
         let [provider, vpc_id, group, id] = *identity;
-        Some(([provider, vpc_id, group, id, peering.error_word()?], 1))
+        Some(([provider, vpc_id, group, id, peering.error_code()?], 1))
     });
     text.family(&family::ERROR_INFO, errors);
 }

@@ -8,7 +8,8 @@ use insta::assert_snapshot;
 use super::*;
 use crate::state::{AccountState, DiscoveryState, Failure, GroupState, ListingKey, PollResult, TokenState};
 use atlas::{
-    self, ClientEvent, Container, GroupId, Listing, Peering, Provider, RateLimit, Reason, RequestRecord, VersionEnds,
+    self, ClientEvent, Container, Endpoint, GroupId, Listing, Outcome, Peering, Provider, RateLimit, Reason,
+    RequestRecord, VersionEnds,
 };
 
 fn group() -> GroupId {
@@ -72,10 +73,10 @@ fn full(now: Instant) -> State {
     state.record_discovery("main", Ok(found), &Provider::ALL, at(1_700_000_030));
     state.record_discovery("main", Err(failure(Reason::Server)), &Provider::ALL, at(1_700_000_040));
     let ends = VersionEnds { deprecation: Some(at(1_722_816_000)), sunset: Some(at(1_814_400_000)) };
-    state.record_request("main", exchange("peers", Some(group()), Some(ends)));
-    state.record_request("main", exchange("groups", None, None));
+    state.record_request("main", exchange(Endpoint::Peers, Some(group()), Some(ends)));
+    state.record_request("main", exchange(Endpoint::Groups, None, None));
     let account = state.accounts.get_mut("main").unwrap();
-    account.record_client_event(&ClientEvent::Minted { ends: at(1_700_003_600) });
+    account.record_client_event(&ClientEvent::Minted { expires: at(1_700_003_600) });
     account.record_client_event(&ClientEvent::MintFailed { reason: Reason::Unauthorized, message: String::new() });
     state
 }
@@ -84,15 +85,15 @@ fn failure(reason: Reason) -> Failure {
     Failure { reason, message: String::new(), advice: reason.advice(), is_account_wide: false }
 }
 
-fn exchange(endpoint: &'static str, group: Option<GroupId>, ends: Option<VersionEnds>) -> RequestRecord {
+fn exchange(endpoint: Endpoint, group: Option<GroupId>, ends: Option<VersionEnds>) -> RequestRecord {
     RequestRecord {
         endpoint,
         group,
-        code: "200".into(),
+        outcome: Outcome::Status(200),
         duration: Duration::from_millis(150),
         rate_limit: Some(RateLimit { limit: 2000, remaining: 1998 }),
         retry_after: None,
-        ends,
+        version_ends: ends,
     }
 }
 

@@ -117,10 +117,10 @@ impl AccountState {
             }
             ClientEvent::SecretUnreadable { .. } => self.unreadable = true,
             ClientEvent::SecretReadable => self.unreadable = false,
-            ClientEvent::Minted { ends } => {
+            ClientEvent::Minted { expires } => {
                 self.refused = false;
                 let token = self.token.get_or_insert_default();
-                token.expires = Some(*ends);
+                token.expires = Some(*expires);
                 token.mints += 1;
                 token.failing = None;
             }
@@ -130,7 +130,7 @@ impl AccountState {
                 token.mint_failures += 1;
                 return token.failing.replace(*reason) != Some(*reason);
             }
-            ClientEvent::RequestRecord(_) | ClientEvent::Revoked | ClientEvent::SecretChanged => {}
+            ClientEvent::Request(_) | ClientEvent::Revoked | ClientEvent::SecretChanged => {}
         }
         true
     }

@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use atlas::Outcome;
+
 /// The requests of one account to one endpoint.
 #[derive(Debug, Default)]
 pub struct ApiState {
     /// HTTP requests sent, by status or by reason of failure.
-    pub requests: BTreeMap<String, u64>,
+    pub requests: BTreeMap<Outcome, u64>,
     /// How long they took.
     pub durations: Histogram,
 }

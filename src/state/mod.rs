@@ -26,7 +26,7 @@ pub use self::{
     poll::{DropCause, Failure, ListingEvent, PollResult},
     shared::SharedState,
 };
-use atlas::{Container, GroupId, Provider, RateLimit, RequestRecord, VersionEnds};
+use atlas::{Container, Endpoint, GroupId, Provider, RateLimit, RequestRecord, VersionEnds};
 
 /// A listing: the peerings of one group with one provider.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,11 +59,11 @@ pub struct State {
     /// Their listings.
     pub listings: BTreeMap<ListingKey, ListingState>,
     /// Requests to Atlas by account and endpoint.
-    pub api: BTreeMap<(String, &'static str), ApiState>,
+    pub api: BTreeMap<(String, Endpoint), ApiState>,
     /// The latest rate limits by account, endpoint and, where the bucket belongs to one, group.
-    pub rate_limits: BTreeMap<(String, &'static str, Option<GroupId>), RateLimit>,
+    pub rate_limits: BTreeMap<(String, Endpoint, Option<GroupId>), RateLimit>,
     /// The announced ends of the API version by account and endpoint.
-    pub version_ends: BTreeMap<(String, &'static str), VersionEnds>,
+    pub version_ends: BTreeMap<(String, Endpoint), VersionEnds>,
     /// See [`State::is_ready`].
     ready: bool,
 }
@@ -161,13 +161,13 @@ impl State {
     pub fn record_request(&mut self, account: &str, request: RequestRecord) -> Option<VersionEnds> {
         let key = (account.to_owned(), request.endpoint);
         let api = self.api.entry(key.clone()).or_default();
-        *api.requests.entry(request.code).or_default() += 1;
+        *api.requests.entry(request.outcome).or_default() += 1;
         api.durations.observe(request.duration);
         let is_polled = request.group.as_ref().is_none_or(|group| self.groups.contains_key(group));
         if let Some(rate_limit) = request.rate_limit.filter(|_| is_polled) {
             self.rate_limits.insert((account.to_owned(), bucket(request.endpoint), request.group), rate_limit);
         }
-        let ends = request.ends?;
+        let ends = request.version_ends?;
         let before = if ends == VersionEnds::default() {
             self.version_ends.remove(&key)
         } else {
@@ -203,8 +203,8 @@ impl State {
 }
 
 /// The endpoint that names the token bucket: containers share that of peers.
-fn bucket(endpoint: &'static str) -> &'static str {
-    if endpoint == "containers" { "peers" } else { endpoint }
+fn bucket(endpoint: Endpoint) -> Endpoint {
+    if endpoint == Endpoint::Containers { Endpoint::Peers } else { endpoint }
 }
 
 #[cfg(test)]

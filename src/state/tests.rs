@@ -1,5 +1,5 @@
 use super::*;
-use atlas::{Listing, Peering, Reason};
+use atlas::{Listing, Outcome, Peering, Reason};
 
 const MAX_STALENESS: Duration = Duration::from_secs(900);
 
@@ -152,34 +152,34 @@ fn a_poll_of_a_removed_listing_changes_nothing() {
 #[test]
 fn requests_are_counted() {
     let mut fixture = Fixture::new();
-    for code in ["401", "200", "200"] {
-        let rate_limit = (code == "200").then_some(RateLimit { limit: 2000, remaining: 1999 });
+    for status in [401, 200, 200] {
+        let rate_limit = (status == 200).then_some(RateLimit { limit: 2000, remaining: 1999 });
         let request = RequestRecord {
             group: Some(fixture.key.group.clone()),
-            endpoint: "peers",
-            code: code.to_owned(),
+            endpoint: Endpoint::Peers,
+            outcome: Outcome::Status(status),
             duration: Duration::from_millis(150),
             rate_limit,
             retry_after: None,
-            ends: None,
+            version_ends: None,
         };
         fixture.state.record_request("main", request);
     }
-    let api = &fixture.state.api[&("main".to_owned(), "peers")];
-    assert_eq!(api.requests, BTreeMap::from([("200".to_owned(), 2), ("401".to_owned(), 1)]));
+    let api = &fixture.state.api[&("main".to_owned(), Endpoint::Peers)];
+    assert_eq!(api.requests, BTreeMap::from([(Outcome::Status(200), 2), (Outcome::Status(401), 1)]));
     assert_eq!(api.durations.counts, [0, 0, 3, 0, 0, 0, 0, 0, 0]);
     let removed = RequestRecord {
-        endpoint: "peers",
+        endpoint: Endpoint::Peers,
         group: Some("64c0ffee0000000000000009".parse().unwrap()),
-        code: "200".to_owned(),
+        outcome: Outcome::Status(200),
         duration: Duration::ZERO,
         rate_limit: Some(RateLimit { limit: 2000, remaining: 1 }),
         retry_after: None,
-        ends: None,
+        version_ends: None,
     };
     fixture.state.record_request("main", removed);
     assert_eq!(fixture.state.rate_limits.len(), 1, "a removed group has none");
-    let key = ("main".to_owned(), "peers", Some(fixture.key.group.clone()));
+    let key = ("main".to_owned(), Endpoint::Peers, Some(fixture.key.group.clone()));
     assert_eq!(fixture.state.rate_limits[&key].remaining, 1999);
 }
 

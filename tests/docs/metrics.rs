@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use atlas::{GroupId, Listing, Peering, Provider, RateLimit, Reason, RequestRecord};
+use atlas::{Endpoint, GroupId, Listing, Outcome, Peering, Provider, RateLimit, Reason, RequestRecord};
 use mongodbatlas_peering_exporter::{
     metrics::{
         family::{self, MetricType},
@@ -99,10 +99,11 @@ fn the_number_of_series_is_as_documented() {
         );
     }
     let rate_limit = Some(RateLimit { limit: 2000, remaining: 1999 });
-    let endpoints = [("peers", Some(group)), ("groups", None)];
+    let endpoints = [(Endpoint::Peers, Some(group)), (Endpoint::Groups, None)];
     for (endpoint, group) in endpoints.clone() {
-        let (code, duration) = ("200".to_owned(), interval);
-        let exchange = RequestRecord { endpoint, group, code, duration, rate_limit, retry_after: None, ends: None };
+        let (outcome, duration) = (Outcome::Status(200), interval);
+        let exchange =
+            RequestRecord { endpoint, group, outcome, duration, rate_limit, retry_after: None, version_ends: None };
         state.record_request("main", exchange);
     }
 

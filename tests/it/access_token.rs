@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use atlas::{Provider, Reason, Settings};
+use atlas::{ClientSettings, Provider, Reason};
 use atlas_simulator::{AccessList, Effect, Endpoint, Fault, StatusFault};
 use futures_util::future::join_all;
 use mongodbatlas_peering_exporter::config::PollConfig;
@@ -20,9 +20,9 @@ fn scenario(settings: &str) -> String {
     format!("{settings}\ngroups: [{{id: {GROUP}, name: g, peerings: {peerings}}}]")
 }
 
-fn settings(atlas: &Atlas) -> Settings {
+fn settings(atlas: &Atlas) -> ClientSettings {
     let account = &atlas.scenario.service_account;
-    Settings { credential: service_account(&account.client_id, &account.client_secret), ..atlas.settings() }
+    ClientSettings { credential: service_account(&account.client_id, &account.client_secret), ..atlas.settings() }
 }
 
 fn on_token(effect: StatusFault) -> Fault {

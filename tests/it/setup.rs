@@ -9,8 +9,8 @@ use std::{
 };
 
 use atlas::{
-    ApiVersion, Authorities, Client, ClientEvent, Credential, CredentialKind, GroupId, KeyPair, ListError, Listing,
-    Provider, RequestRecord, Secret, Settings,
+    ApiVersion, Authorities, Client, ClientEvent, ClientSettings, Credential, CredentialKind, GroupId, KeyPair,
+    ListError, Listing, Provider, RequestRecord, Secret,
 };
 use atlas_simulator::{Request, Scenario, Simulator};
 use mongodbatlas_peering_exporter::{
@@ -54,8 +54,8 @@ impl Atlas {
         Self { simulator, scenario, address, task }
     }
 
-    pub fn settings(&self) -> Settings {
-        Settings {
+    pub fn settings(&self) -> ClientSettings {
+        ClientSettings {
             user_agent: USER_AGENT,
             base_url: format!("http://{}", self.address).parse().unwrap(),
             api_version: ApiVersion::V2,
@@ -138,7 +138,7 @@ impl Drop for Atlas {
 
 /// A fixed API key.
 pub fn key(public_key: &str, private_key: &str) -> Credential {
-    let [id, secret] = [public_key, private_key].map(|text| Secret::fixed(text).unwrap());
+    let [id, secret] = [public_key, private_key].map(|text| Secret::from_text(text).unwrap());
     Credential { kind: CredentialKind::ApiKey, pair: KeyPair { id, secret } }
 }
 
@@ -154,11 +154,11 @@ pub struct RecordingClient {
 }
 
 impl RecordingClient {
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: ClientSettings) -> Self {
         let requests = Arc::<Mutex<Vec<RequestRecord>>>::default();
         let log = requests.clone();
         let client = Client::new(settings, move |event| {
-            if let ClientEvent::RequestRecord(request) = event {
+            if let ClientEvent::Request(request) = event {
                 log.lock().unwrap().push(request);
             }
         });
@@ -176,13 +176,13 @@ impl RecordingClient {
 
     pub async fn list_group(&self, group: &str, provider: Provider, deadline: Duration) -> Result<Listing, ListError> {
         let group: GroupId = group.parse().unwrap();
-        self.client.list(&group, provider, deadline, 3).await
+        self.client.list_peerings(&group, provider, deadline, 3).await
     }
 
     /// The status codes or reasons of the requests since the last call.
     pub fn take_codes(&self) -> Vec<String> {
         let requests = std::mem::take(&mut *self.requests.lock().unwrap());
-        requests.into_iter().map(|request| request.code).collect()
+        requests.into_iter().map(|request| request.outcome.to_string()).collect()
     }
 }
 

@@ -1,123 +1,181 @@
-//! One page of whatever Atlas lists: one HTTP exchange.
+//! The client of one Atlas account.
 
 use std::{sync::Arc, time::Duration};
 
-use reqwest::{Proxy, RequestBuilder, header::ACCEPT, redirect::Policy};
+use reqwest::{Proxy, redirect::Policy};
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
 use crate::{
-    Authorities, ClientEvent, Credential, ErrorKind, JsonPosition, ProxyUrl, Resource, auth::authenticator::Asker,
-    auth::breaker::Gate, auth::token::Tokens,
+    auth::{
+        authenticator::{Authenticator, Scheme},
+        breaker::CredentialBreaker,
+        credential::{Credential, CredentialKind},
+        digest::DigestAuth,
+        token::TokenSource,
+    },
+    endpoint::{ApiVersion, Resource},
+    error::{ErrorKind, ListError},
+    model::{
+        container::{Container, WireContainer},
+        credential_info::{CredentialInfo, WireRoot},
+        group::{Group, WireGroup},
+        id::{GroupId, OrgId},
+        peering::{Listing, WirePeering},
+        provider::Provider,
+        wire::{HasId, InvalidContent},
+    },
+    paging::pages::{Items, read_all},
+    request::{ClientEvent, EventHandler, GetRequest},
+    trust::{Authorities, ProxyUrl},
 };
 
-/// Atlas closes connections that idle for about a minute, at times without a word.
-const IDLE_CONNECTION: Duration = Duration::from_secs(30);
+/// Atlas closes idle connections after about a minute, sometimes without notice.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// HTTP/2 sends every request over one connection. If that dies without a word, as behind a router that forgot it,
-/// only an unanswered ping tells; without one, every request would time out until the system gives up.
-const PING: Duration = Duration::from_secs(10);
+/// HTTP/2 sends every request over one connection. Only a ping detects that it is dead, for example because a router
+/// dropped it. Without pings, every request would time out until the operating system closes the connection.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// While nobody knows whether the credential is good, requests wait for each other for so small a part of the timeout: an
-/// answer that takes longer says nothing of the credential.
-const TRIAL: u32 = 3;
+/// While the credential is unproven, requests wait for a probe, for the request timeout divided by this. A probe that
+/// takes longer is slow for another reason.
+const PROBE_DIVISOR: u32 = 3;
 
-/// What a client needs to know about one Atlas account.
-pub struct Settings {
-    /// What requests name as their sender, such as `my-exporter/1.0`.
+/// What a client needs to know about an Atlas account.
+pub struct ClientSettings {
+    /// The `User-Agent` of requests, such as `my-exporter/1.0`.
     pub user_agent: &'static str,
-    /// Scheme, host and, behind a proxy, the path before `/api/atlas`.
+    /// The scheme, the host and, behind a reverse proxy, the path before `/api/atlas`.
     pub base_url: Url,
-    /// Which version of the API to ask.
+    /// The version of the API to request.
     pub api_version: ApiVersion,
-    /// What Atlas knows the account by.
+    /// The credential of the account.
     pub credential: Credential,
-    /// Where requests go out; if nothing is said, where the environment says.
+    /// The proxy for requests; if absent, that of the environment.
     pub proxy: Option<ProxyUrl>,
-    /// The only ones that are trusted to have signed Atlas's certificate; if there are none, those of the system.
+    /// The only authorities that may sign Atlas's certificate; if empty, those of the system.
     pub authorities: Authorities,
-    /// Bound on one HTTP request, body included.
+    /// For one HTTP request, body included.
     pub timeout: Duration,
     /// From 1 to 500.
     pub items_per_page: u16,
-    /// For how long a credential that was refused is left alone.
+    /// For how long a refused credential is not used.
     pub interval: Duration,
 }
 
-/// A version of the Administration API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ApiVersion {
-    /// v1.0, which Atlas calls deprecated.
-    V1,
-    /// v2 with the resource version 2023-01-01, the only one that peers have.
-    V2,
-}
-
-impl ApiVersion {
-    /// What a resource's end is announced for: the label `version`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::V1 => "v1.0",
-            Self::V2 => "2023-01-01",
-        }
-    }
-
-    pub(crate) fn in_path(self) -> &'static str {
-        match self {
-            Self::V1 => "v1.0",
-            Self::V2 => "v2",
-        }
-    }
-
-    fn accept(self) -> &'static str {
-        match self {
-            Self::V1 => "application/json",
-            Self::V2 => "application/vnd.atlas.2023-01-01+json",
-        }
-    }
-}
-
-/// Asks one Atlas account.
+/// A client of one Atlas account.
 pub struct Client {
     http: reqwest::Client,
-    asker: Asker,
-    way: Arc<str>,
+    authenticator: Authenticator,
+    peer: Arc<str>,
     base_url: Url,
     api_version: ApiVersion,
-    pub(crate) items_per_page: u16,
+    items_per_page: u16,
 }
 
 impl Client {
-    /// A client that tells `reporter` what happens, every HTTP request above all.
+    /// A client that reports every HTTP request and other events to `events`.
     ///
     /// # Errors
-    /// No usable CA certificates on this machine.
+    /// The proxy or the certificates are not usable, or the system has no CA certificates.
     pub fn new(
-        settings: Settings,
-        reporter: impl Fn(ClientEvent) + Send + Sync + 'static,
+        settings: ClientSettings,
+        events: impl Fn(ClientEvent) + Send + Sync + 'static,
     ) -> Result<Self, reqwest::Error> {
-        let reporter = Arc::new(reporter);
-        let http = http(&settings)?;
-        let way = way(&settings);
-        let oauth = below(&settings.base_url, "/api/oauth");
-        let interval = settings.interval;
-        let gate = Gate::new(interval, settings.timeout / TRIAL);
-        let asker = Asker::new(settings.credential, gate, reporter.clone(), |pair| {
-            Tokens::new(http.clone(), oauth, way.clone(), pair, interval, reporter)
-        });
+        let events: EventHandler = Arc::new(events);
+        let http = http_client(&settings)?;
+        let peer = peer(&settings);
+        let Credential { kind, pair } = settings.credential;
+        let scheme = match kind {
+            CredentialKind::ApiKey => Scheme::ApiKey(DigestAuth::new(pair.clone(), events.clone())),
+            CredentialKind::ServiceAccount => {
+                let base_url = join_path(&settings.base_url, "/api/oauth");
+                let (http, peer, pair, events) = (http.clone(), peer.clone(), pair.clone(), events.clone());
+                let tokens = TokenSource::new(http, base_url, peer, pair, settings.interval, events);
+                Scheme::ServiceAccount(Arc::new(tokens))
+            }
+        };
+        let breaker = CredentialBreaker::new(settings.interval, settings.timeout / PROBE_DIVISOR);
         Ok(Self {
             http,
-            asker,
-            way,
+            authenticator: Authenticator::new(scheme, pair, breaker, events),
+            peer,
             base_url: settings.base_url,
             api_version: settings.api_version,
             items_per_page: settings.items_per_page,
         })
     }
 
+    /// Lists the peerings of a group with one provider. Each page is retried up to `retries` times after transient
+    /// failures.
+    ///
+    /// # Errors
+    /// The page that failed and why. Never takes longer than `deadline`, retries included.
+    pub async fn list_peerings(
+        &self,
+        group: &GroupId,
+        provider: Provider,
+        deadline: Duration,
+        retries: usize,
+    ) -> Result<Listing, ListError> {
+        let resource = Resource::Peers { group: group.clone(), provider };
+        let parse = |wire: WirePeering| wire.into_peering(provider);
+        let Items { results, duplicates } = self.list(resource, deadline, retries, parse).await?;
+        Ok(Listing { peerings: results, duplicates })
+    }
+
+    /// Lists the network containers of a group, of every provider. Does not retry.
+    ///
+    /// # Errors
+    /// The page that failed and why. Never takes longer than `deadline`.
+    pub async fn list_containers(&self, group: &GroupId, deadline: Duration) -> Result<Vec<Container>, ListError> {
+        let resource = Resource::Containers { group: group.clone() };
+        Ok(self.list(resource, deadline, 0, |wire: WireContainer| Ok(wire.into())).await?.results)
+    }
+
+    /// Lists every group that the credential can see, or those of one organization. Each page is retried up to `retries`
+    /// times after transient failures.
+    ///
+    /// # Errors
+    /// The page that failed and why. Never takes longer than `deadline`, retries included.
+    pub async fn list_groups(
+        &self,
+        org: Option<&OrgId>,
+        deadline: Duration,
+        retries: usize,
+    ) -> Result<Vec<Group>, ListError> {
+        let resource = org.cloned().map_or(Resource::Groups, |org| Resource::OrgGroups { org });
+        Ok(self.list(resource, deadline, retries, WireGroup::try_into).await?.results)
+    }
+
+    /// Reads the description of the credential: the cheapest way to learn whether Atlas accepts it.
+    ///
+    /// # Errors
+    /// Atlas refuses the credential, or the request fails.
+    pub async fn credential_info(&self) -> Result<CredentialInfo, ErrorKind> {
+        let wire: WireRoot = self.get(self.url(&Resource::Root), &Resource::Root).await?;
+        Ok(wire.into())
+    }
+
+    /// Revokes the access token of a service account. Takes a few seconds at most.
+    pub async fn close(&self) {
+        self.authenticator.close().await;
+    }
+
+    async fn list<W: DeserializeOwned, T: HasId>(
+        &self,
+        resource: Resource,
+        deadline: Duration,
+        retries: usize,
+        parse: impl Fn(W) -> Result<T, InvalidContent>,
+    ) -> Result<Items<T>, ListError> {
+        let fetch = |number| self.get_page(&resource, number);
+        let listed = read_all(self.items_per_page, deadline, retries, fetch, parse).await;
+        listed.map_err(|(page, kind)| ListError { resource, page, kind })
+    }
+
     /// Reads one page, numbered from 1.
-    pub(crate) async fn page<T: DeserializeOwned>(&self, resource: &Resource, number: u32) -> Result<T, ErrorKind> {
+    async fn get_page<T: DeserializeOwned>(&self, resource: &Resource, number: u32) -> Result<T, ErrorKind> {
         let mut url = self.url(resource);
         if let Some(provider) = resource.provider() {
             url.query_pairs_mut().append_pair("providerName", provider.as_str());
@@ -128,50 +186,40 @@ impl Client {
         self.get(url, resource).await
     }
 
-    /// Reads what has no pages.
-    pub(crate) async fn whole<T: DeserializeOwned>(&self, resource: &Resource) -> Result<T, ErrorKind> {
-        self.get(self.url(resource), resource).await
-    }
-
-    /// Ends what Atlas would otherwise keep alive. Takes a few seconds at most.
-    pub async fn close(&self) {
-        self.asker.close().await;
-    }
-
     async fn get<T: DeserializeOwned>(&self, url: Url, resource: &Resource) -> Result<T, ErrorKind> {
-        let request: RequestBuilder = self.http.get(url).header(ACCEPT, self.api_version.accept());
-        let body = self.asker.ask(&request, resource).await.map_err(|error| error.on(&self.way))?;
-        serde_json::from_slice(&body).map_err(|error| ErrorKind::Json(JsonPosition::of(&error)))
+        let request = GetRequest { http: &self.http, url, media_type: self.api_version.media_type(), resource };
+        let body = self.authenticator.send(&request).await.map_err(|error| error.with_peer(&self.peer))?;
+        serde_json::from_slice(&body).map_err(|error| ErrorKind::json(&error))
     }
 
     fn url(&self, resource: &Resource) -> Url {
-        below(&self.base_url, &resource.path(self.api_version))
+        join_path(&self.base_url, &resource.path(self.api_version))
     }
 }
 
-fn http(settings: &Settings) -> Result<reqwest::Client, reqwest::Error> {
-    let mut http = reqwest::Client::builder()
+fn http_client(settings: &ClientSettings) -> Result<reqwest::Client, reqwest::Error> {
+    let mut builder = reqwest::Client::builder()
         .user_agent(settings.user_agent)
         .timeout(settings.timeout)
-        .pool_idle_timeout(IDLE_CONNECTION)
-        .http2_keep_alive_interval(PING)
-        .http2_keep_alive_timeout(PING)
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .http2_keep_alive_timeout(PING_INTERVAL)
         .http2_keep_alive_while_idle(true)
-        // A redirect would carry the proof of the credential to wherever it points.
+        // A redirect would send the credential to another host.
         .redirect(Policy::none());
-    http = match &settings.proxy {
-        Some(proxy) => http.proxy(Proxy::all(proxy.as_url().clone())?),
-        None if is_loopback(&settings.base_url) => http.no_proxy(),
-        None => http,
+    builder = match &settings.proxy {
+        Some(proxy) => builder.proxy(Proxy::all(proxy.as_url().clone())?),
+        None if is_loopback(&settings.base_url) => builder.no_proxy(),
+        None => builder,
     };
     if !settings.authorities.certificates.is_empty() {
-        http = http.tls_certs_only(settings.authorities.certificates.clone());
+        builder = builder.tls_certs_only(settings.authorities.certificates.clone());
     }
-    http.build()
+    builder.build()
 }
 
-/// Where requests go, as far as we know: the environment may name a proxy too.
-fn way(settings: &Settings) -> Arc<str> {
+/// The peer for error messages. A proxy of the environment is not known here.
+fn peer(settings: &ClientSettings) -> Arc<str> {
     let host = settings.base_url.host_str().unwrap_or_default();
     match settings.proxy.as_ref().map(ProxyUrl::as_url) {
         Some(proxy) => format!("`{host}` through the proxy `{}`", proxy.host_str().unwrap_or_default()).into(),
@@ -179,14 +227,13 @@ fn way(settings: &Settings) -> Arc<str> {
     }
 }
 
-fn below(base: &Url, path: &str) -> Url {
+fn join_path(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
-    let path = format!("{}{path}", base.path().trim_end_matches('/'));
-    url.set_path(&path);
+    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
     url
 }
 
-/// A proxy from the environment is for the way out, not for a simulator on this machine.
+/// A proxy of the environment is for remote hosts, not for a simulator on this machine.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),

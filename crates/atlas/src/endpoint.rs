@@ -1,49 +1,122 @@
-//! What Atlas can be asked for.
+//! What the client can request.
 
 use std::fmt;
 
-use crate::{ApiVersion, GroupId, OrgId, Provider};
+use crate::model::{
+    id::{GroupId, OrgId},
+    provider::Provider,
+};
 
-/// Something to ask for with GET.
+/// A version of the Administration API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiVersion {
+    /// v1.0, which Atlas has deprecated.
+    V1,
+    /// v2 with the resource version 2023-01-01, the only one that has peerings.
+    V2,
+}
+
+impl ApiVersion {
+    /// The version that Atlas announces an end for: the label `version`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "v1.0",
+            Self::V2 => "2023-01-01",
+        }
+    }
+
+    /// The media type to request.
+    pub(crate) fn media_type(self) -> &'static str {
+        match self {
+            Self::V1 => "application/json",
+            Self::V2 => "application/vnd.atlas.2023-01-01+json",
+        }
+    }
+
+    fn path_segment(self) -> &'static str {
+        match self {
+            Self::V1 => "v1.0",
+            Self::V2 => "v2",
+        }
+    }
+}
+
+/// An endpoint of Atlas, ordered by label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Endpoint {
+    /// The network containers of a group.
+    Containers,
+    /// Every group that the credential can see.
+    Groups,
+    /// Every group of an organization that the credential can see.
+    OrgGroups,
+    /// The peerings of a group.
+    Peers,
+    /// Revokes an access token.
+    Revoke,
+    /// The root of the API, which describes the credential.
+    Root,
+    /// Mints an access token.
+    Token,
+}
+
+impl Endpoint {
+    /// The value of the label `endpoint`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Containers => "containers",
+            Self::Groups => "groups",
+            Self::OrgGroups => "org_groups",
+            Self::Peers => "peers",
+            Self::Revoke => "revoke",
+            Self::Root => "root",
+            Self::Token => "token",
+        }
+    }
+}
+
+/// A resource of the API, to be read with GET.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// The peerings of a group with one provider.
     Peers {
-        /// Whose.
+        /// The group.
         group: GroupId,
-        /// With whom; without it Atlas lists AWS only.
+        /// The provider. Without one, Atlas lists AWS only.
         provider: Provider,
     },
     /// The network containers of a group, of every provider.
     Containers {
-        /// Whose.
+        /// The group.
         group: GroupId,
     },
-    /// Every group that the credential may see.
+    /// Every group that the credential can see.
     Groups,
-    /// Every group of an organization that the credential may see.
+    /// Every group of an organization that the credential can see.
     OrgGroups {
         /// The organization.
         org: OrgId,
     },
-    /// Who the credential belongs to. The cheapest thing to ask for.
+    /// A description of the credential. The cheapest resource.
     Root,
 }
 
 impl Resource {
-    /// The word for it in the label `endpoint`.
+    /// The endpoint that serves it.
     #[must_use]
-    pub fn endpoint(&self) -> &'static str {
+    pub fn endpoint(&self) -> Endpoint {
         match self {
-            Self::Peers { .. } => "peers",
-            Self::Containers { .. } => "containers",
-            Self::Groups => "groups",
-            Self::OrgGroups { .. } => "org_groups",
-            Self::Root => "root",
+            Self::Peers { .. } => Endpoint::Peers,
+            Self::Containers { .. } => Endpoint::Containers,
+            Self::Groups => Endpoint::Groups,
+            Self::OrgGroups { .. } => Endpoint::OrgGroups,
+            Self::Root => Endpoint::Root,
         }
     }
 
-    /// The group it is about.
+    /// The group that it belongs to, if any.
     #[must_use]
     pub fn group(&self) -> Option<&GroupId> {
         match self {
@@ -52,7 +125,7 @@ impl Resource {
         }
     }
 
-    /// Below the base URL.
+    /// The path below the base URL.
     pub(crate) fn path(&self, version: ApiVersion) -> String {
         let rest = match self {
             Self::Peers { group, .. } => format!("/groups/{group}/peers"),
@@ -61,7 +134,7 @@ impl Resource {
             Self::OrgGroups { org } => format!("/orgs/{org}/groups"),
             Self::Root => String::new(),
         };
-        format!("/api/atlas/{}{rest}", version.in_path())
+        format!("/api/atlas/{}{rest}", version.path_segment())
     }
 
     pub(crate) fn provider(&self) -> Option<Provider> {
@@ -75,10 +148,10 @@ impl Resource {
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Peers { group, provider } => write!(f, "{provider} peerings of group {group}"),
-            Self::Containers { group } => write!(f, "containers of group {group}"),
-            Self::Groups => write!(f, "groups"),
-            Self::OrgGroups { org } => write!(f, "groups of organization {org}"),
+            Self::Peers { group, provider } => write!(f, "{provider} peerings of project {group}"),
+            Self::Containers { group } => write!(f, "network containers of project {group}"),
+            Self::Groups => write!(f, "projects"),
+            Self::OrgGroups { org } => write!(f, "projects of organization {org}"),
             Self::Root => write!(f, "root of the API"),
         }
     }

@@ -1,19 +1,20 @@
-//! The MongoDB Atlas Administration API, as far as network peerings need it.
+//! A client for the network peerings of the MongoDB Atlas Administration API.
 //!
 //! ```text
-//! Client::list, groups, containers     listing.rs, group.rs, container.rs   what the exporter asks for
-//!   Client::all(resource)              pages.rs       every page, or an error
-//!     Client::page(resource, number)   client.rs      one page
-//!       Asker::ask(request)            credential.rs  whatever the credential is, and while it changes
-//!         Gate                         gate.rs        one that is refused is not hammered
-//!         Sessions::ask                digest.rs      an API key: answers the challenge, keeps the nonce
-//!         Tokens::ask                  token.rs       a service account: mints, renews and revokes its token
-//!           Brake                      brake.rs       never too often
+//! Client               client.rs         the public methods, and one page of a listing
+//!   read_all           paging/           every page of a listing, or an error
+//!   Authenticator      auth/             sends a request with a credential that may change
+//!     CredentialBreaker  breaker.rs        limits attempts with a refused credential
+//!     DigestAuth         digest.rs         API key: answers the challenge, reuses the nonce
+//!     TokenSource        token.rs          service account: mints, renews and revokes the access token
+//!       MintLimiter        mint_limiter.rs   limits how often tokens are minted
+//!   InFlight           request.rs        reports each HTTP request once, as a `ClientEvent`
 //! ```
-//! Knows nothing of the rest of the exporter, and tells what happens as a `ClientEvent`.
+//! `model` has the types that Atlas returns, `endpoint.rs` what to request, and `error.rs`, `error_response.rs` and
+//! `reason.rs` what can fail and what to do about it.
 
 mod auth;
-mod authorities;
+mod backoff;
 mod client;
 mod endpoint;
 mod error;
@@ -21,24 +22,25 @@ mod error_response;
 mod header;
 mod model;
 mod paging;
-mod proxy;
 mod reason;
 mod request;
+mod trust;
 
-pub use auth::authenticator::{Credential, CredentialKind, KeyPair};
+pub use auth::credential::{Credential, CredentialKind, KeyPair};
 pub use auth::secret::{Secret, SecretError};
-pub use authorities::{Authorities, InvalidAuthorities};
-pub use client::{ApiVersion, Client, Settings};
-pub use endpoint::Resource;
+pub use backoff::Backoff;
+pub use client::{Client, ClientSettings};
+pub use endpoint::{ApiVersion, Endpoint, Resource};
 pub use error::{ErrorKind, JsonPosition, ListError, TransientError};
 pub use error_response::ErrorResponse;
+pub use header::{RateLimit, VersionEnds};
 pub use model::container::Container;
 pub use model::credential_info::CredentialInfo;
 pub use model::group::Group;
 pub use model::id::{GroupId, InvalidId, OrgId};
-pub use model::listing::Listing;
-pub use model::peering::Peering;
+pub use model::peering::{Listing, Peering};
 pub use model::provider::{Provider, UnknownProvider};
-pub use proxy::{InvalidProxy, ProxyUrl};
+pub use model::wire::InvalidContent;
 pub use reason::Reason;
-pub use request::{ClientEvent, RateLimit, RequestRecord, VersionEnds};
+pub use request::{ClientEvent, Outcome, RequestRecord};
+pub use trust::{Authorities, InvalidAuthorities, InvalidProxy, ProxyUrl};

@@ -1,35 +1,35 @@
-//! The words a failure is counted under, and what to do about each.
+//! Why a request or a listing failed, and what to do about it.
 
-/// The closed set of words for a failure: the label `reason`.
+/// Why something failed: the label `reason`, a closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// No complete answer in time.
+    /// No complete response in time.
     Timeout,
-    /// The host's name has no address.
+    /// The host name has no address.
     Dns,
-    /// No connection, or one that broke.
+    /// No connection, or a broken one.
     Connect,
-    /// No trusted encryption.
+    /// The TLS handshake failed.
     Tls,
-    /// The credential is not accepted.
+    /// Atlas does not accept the credential.
     Unauthorized,
-    /// The credential is accepted, but lacks the role, or the organization is suspended.
+    /// Atlas accepts the credential, but it lacks a role, or the organization is suspended.
     Forbidden,
-    /// The address we call from is not on the credential's access list.
+    /// The address of this machine is not on the credential's access list.
     IpAccessList,
-    /// No such group.
+    /// The group does not exist.
     NotFound,
     /// Too many requests.
     RateLimited,
     /// Atlas failed.
     Server,
-    /// A status that no working setup meets, such as a redirect or the end of an API version.
+    /// A status that a working setup never returns, such as a redirect or the end of an API version.
     UnexpectedStatus,
-    /// An answer that cannot be read.
+    /// A response that cannot be parsed.
     Decode,
     /// A body or a listing larger than any real one.
     TooLarge,
-    /// A listing that does not end.
+    /// A listing without an end.
     Pagination,
 }
 
@@ -52,7 +52,7 @@ impl Reason {
         Self::Pagination,
     ];
 
-    /// The label's value.
+    /// The value of the label.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -73,27 +73,27 @@ impl Reason {
         }
     }
 
-    /// What to do about it, for someone who was just woken up.
+    /// What to do about it, for an on-call engineer.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
-            Self::Timeout => "Atlas, a name server or the way to them is slow; see whether other groups answer",
-            Self::Dns => "check the account's `base_url` and `proxy_url`, and the name servers of this machine",
-            Self::Connect => "check the network, firewall and proxy between here and Atlas",
-            Self::Tls => "check for a proxy that intercepts TLS, the system's CA certificates and its clock",
-            Self::Unauthorized => "Atlas does not accept the account's credential: check both halves of it",
+            Self::Timeout => "Atlas, DNS or the network is slow; check whether other projects are affected",
+            Self::Dns => "check the account's `base_url` and `proxy_url`, and this machine's name servers",
+            Self::Connect => "check the network, firewall and proxy between this machine and Atlas",
+            Self::Tls => "check for a proxy that intercepts TLS, and this machine's CA certificates and clock",
+            Self::Unauthorized => "Atlas does not accept the account's credential; check both its id and its secret",
             Self::Forbidden => {
-                "give the credential the role Project Read Only in this group; check that billing is in order"
+                "grant the credential the role Project Read Only in this project; check that billing is in order"
             }
-            Self::IpAccessList => "put the address this exporter calls from on the access list of the credential",
+            Self::IpAccessList => "add this machine's public IP address to the credential's access list",
             Self::NotFound => {
-                "check the group's id; a group that was deleted leaves where groups are discovered, else take it out of the config"
+                "check the project's id; a deleted project disappears if it was discovered, otherwise remove it from the config"
             }
-            Self::RateLimited => "something asks Atlas too often; raise `poll.interval` or find the other caller",
-            Self::Server => "Atlas itself fails; see its status page",
-            Self::UnexpectedStatus => "check `base_url` and `api_version`; an API version may have ended",
-            Self::Decode => "the answer is not Atlas's; look for a proxy in between, else report it as a bug",
-            Self::TooLarge | Self::Pagination => "no real listing is so long; report it as a bug",
+            Self::RateLimited => "too many requests; raise `poll.interval` or find what else calls the API",
+            Self::Server => "Atlas itself fails; check its status page",
+            Self::UnexpectedStatus => "check `base_url` and `api_version`; the API version may have ended",
+            Self::Decode => "the response is not from Atlas; check for a proxy in between, otherwise report a bug",
+            Self::TooLarge | Self::Pagination => "no real listing is this long; report a bug",
         }
     }
 }

@@ -1,153 +1,186 @@
-//! HTTP requests that leave, each reported once, however it ends; and what else a client has to tell.
+//! HTTP requests, each reported once however it ends, and the other events of a client.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
-use reqwest::{Response, StatusCode};
+use parking_lot::Mutex;
+use reqwest::{RequestBuilder, Response, StatusCode, header::ACCEPT};
+use url::Url;
 
-use crate::{ErrorKind, GroupId, Reason, Resource, header};
+use crate::{
+    endpoint::{Endpoint, Resource},
+    error::ErrorKind,
+    error_response::ErrorResponse,
+    header::{self, RateLimit, VersionEnds},
+    model::id::GroupId,
+    reason::Reason,
+};
 
-/// What a client tells while it works.
+/// A larger body is refused. A page of 500 peerings has a quarter of a megabyte.
+const MAX_BODY: usize = 8 << 20;
+
+/// What a client reports while it works.
 #[derive(Clone, Debug)]
 pub enum ClientEvent {
-    /// An HTTP request left, and ended.
-    RequestRecord(RequestRecord),
+    /// An HTTP request ended.
+    Request(RequestRecord),
     /// The service account has a new access token.
     Minted {
-        /// When it ends, as Atlas said.
-        ends: SystemTime,
+        /// When it expires, according to Atlas.
+        expires: SystemTime,
     },
-    /// The service account got no access token.
+    /// Minting an access token failed.
     MintFailed {
-        /// The word for it.
+        /// The reason that it is counted under.
         reason: Reason,
-        /// The failure and its causes.
+        /// The failure, its causes and what to do.
         message: String,
     },
-    /// The access token was ended, since nobody needs it any more.
+    /// The access token was revoked because the client was closed.
     Revoked,
-    /// Atlas refuses the credential. It is not asked again before an interval is over or a file changed.
+    /// Atlas refuses the credential. The next attempt is after an interval or a change of the credential's files.
     Refused {
-        /// What Atlas said, and what to do.
+        /// The failure and what to do.
         message: String,
     },
     /// Atlas accepts the credential, for the first time or again.
     Accepted,
-    /// A file of the credential changed; what it holds now is in use.
+    /// The credential's files have changed, and the new content is in use.
     SecretChanged,
-    /// A file of the credential cannot be read; what it held before stays in use.
+    /// A file of the credential cannot be read. Its last content stays in use.
     SecretUnreadable {
         /// Why.
         message: String,
     },
-    /// The files of the credential can be read again.
+    /// The credential's files can be read again.
     SecretReadable,
 }
 
-/// An HTTP request that left, and what came back.
+/// An HTTP request and what came of it.
 #[derive(Clone, Debug)]
 pub struct RequestRecord {
-    /// What was asked for: a [`Resource::endpoint`], or `token` or `revoke`.
-    pub endpoint: &'static str,
-    /// The group it was about.
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// The group that it was about, if any.
     pub group: Option<GroupId>,
-    /// The HTTP status, or the [`Reason`] where none came.
-    pub code: String,
-    /// Until the headers of the answer were there, or the request was given up.
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Until the headers of the response arrived or the request was dropped.
     pub duration: Duration,
-    /// What is left of the rate limit, if the answer told.
+    /// The state of the token bucket, if the response had it.
     pub rate_limit: Option<RateLimit>,
-    /// How long the header `Retry-After` asks to wait.
+    /// How long to wait according to the header `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// When the version of the API ends; nothing if this answer cannot tell.
-    pub ends: Option<VersionEnds>,
+    /// When the API version ends; absent if the response cannot tell.
+    pub version_ends: Option<VersionEnds>,
 }
 
-/// The token bucket that an answer reports. That of peers and containers belongs to the group, that of groups to the
-/// user, that of an organization's groups to the organization.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateLimit {
-    /// `RateLimit-Limit`: the size of the bucket.
-    pub limit: u64,
-    /// `RateLimit-Remaining`: requests left in it.
-    pub remaining: u64,
+/// How an HTTP request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// A response with this HTTP status.
+    Status(u16),
+    /// No response.
+    Failed(Reason),
 }
 
-/// How Atlas announces the end of a version of its API. Neither is there while no end is planned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct VersionEnds {
-    /// `Deprecation`: from when on nobody should begin to use it.
-    pub deprecation: Option<SystemTime>,
-    /// `Sunset`: from when on it answers 410.
-    pub sunset: Option<SystemTime>,
+/// The value of the label `code`.
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "{status}"),
+            Self::Failed(reason) => f.write_str(reason.as_str()),
+        }
+    }
 }
 
-/// Told of everything that is reported.
-pub(crate) type Reporter = Arc<dyn Fn(ClientEvent) + Send + Sync>;
+/// Receives every event of a client.
+pub(crate) type EventHandler = Arc<dyn Fn(ClientEvent) + Send + Sync>;
 
-/// A request that is under way. If it is dropped before its end, it was given up: that is a timeout.
-pub(crate) struct UnderWay<'a> {
-    endpoint: &'static str,
+/// A GET request, which can be sent several times.
+pub(crate) struct GetRequest<'a> {
+    pub(crate) http: &'a reqwest::Client,
+    pub(crate) url: Url,
+    pub(crate) media_type: &'static str,
+    pub(crate) resource: &'a Resource,
+}
+
+impl GetRequest<'_> {
+    pub(crate) fn builder(&self) -> RequestBuilder {
+        self.http.get(self.url.clone()).header(ACCEPT, self.media_type)
+    }
+}
+
+/// A request that has been sent. If it is dropped before it ends, it is reported as a timeout.
+pub(crate) struct InFlight<'a> {
+    endpoint: Endpoint,
     group: Option<&'a GroupId>,
-    reporter: &'a Reporter,
-    /// Nothing once the last answer is there.
-    sent: Mutex<Option<Instant>>,
+    events: &'a EventHandler,
+    /// Absent once the request has been reported.
+    started: Mutex<Option<Instant>>,
 }
 
-impl<'a> UnderWay<'a> {
-    pub(crate) fn begin(resource: &'a Resource, reporter: &'a Reporter) -> Self {
-        Self {
-            endpoint: resource.endpoint(),
-            group: resource.group(),
-            reporter,
-            sent: Mutex::new(Some(Instant::now())),
+impl<'a> InFlight<'a> {
+    pub(crate) fn new(endpoint: Endpoint, group: Option<&'a GroupId>, events: &'a EventHandler) -> Self {
+        Self { endpoint, group, events, started: Mutex::new(Some(Instant::now())) }
+    }
+
+    /// Atlas responded with a challenge, and another request takes its place.
+    pub(crate) fn challenged(&self) {
+        self.report(Outcome::Status(StatusCode::UNAUTHORIZED.as_u16()), None);
+        *self.started.lock() = Some(Instant::now());
+    }
+
+    /// Reports how the request ended, and reads the body.
+    pub(crate) async fn finish(self, result: Result<Response, ErrorKind>) -> Result<Vec<u8>, ErrorKind> {
+        match &result {
+            Ok(response) => self.report(Outcome::Status(response.status().as_u16()), Some(response)),
+            // There was a response, a challenge that cannot be answered.
+            Err(ErrorKind::Challenge(_)) => self.report(Outcome::Status(StatusCode::UNAUTHORIZED.as_u16()), None),
+            Err(error) => self.report(Outcome::Failed(error.reason()), None),
         }
-    }
-
-    /// A request to an endpoint that is no resource of the API.
-    pub(crate) fn at(endpoint: &'static str, reporter: &'a Reporter) -> Self {
-        Self { endpoint, group: None, reporter, sent: Mutex::new(Some(Instant::now())) }
-    }
-
-    /// The request was refused, and another leaves in its place.
-    pub(crate) fn refused(&self) {
-        self.report(StatusCode::UNAUTHORIZED.as_str(), None);
-        *self.sent() = Some(Instant::now());
-    }
-
-    pub(crate) fn ended(&self, outcome: &Result<Response, ErrorKind>) {
-        match outcome {
-            Ok(response) => self.report(response.status().as_str(), Some(response)),
-            // There was an answer: a challenge that ends the exchange.
-            Err(ErrorKind::Challenge(_)) => self.report(StatusCode::UNAUTHORIZED.as_str(), None),
-            Err(other) => self.report(other.reason().as_str(), None),
+        let mut response = result?;
+        let status = response.status();
+        let retry_after = header::retry_after(response.headers());
+        let body = read_body(&mut response).await;
+        if status == StatusCode::OK {
+            return body;
         }
+        // For an error, the status is enough if its body cannot be read.
+        let body = body.unwrap_or_default();
+        Err(ErrorKind::ErrorResponse(ErrorResponse::new(status.as_u16(), &body, retry_after)))
     }
 
-    fn report(&self, code: &str, response: Option<&Response>) {
-        let Some(sent) = self.sent().take() else { return };
+    fn report(&self, outcome: Outcome, response: Option<&Response>) {
+        let Some(started) = self.started.lock().take() else { return };
         let headers = response.map(Response::headers);
-        (self.reporter)(ClientEvent::RequestRecord(RequestRecord {
+        (self.events)(ClientEvent::Request(RequestRecord {
             endpoint: self.endpoint,
             group: self.group.cloned(),
-            code: code.to_owned(),
-            duration: sent.elapsed(),
+            outcome,
+            duration: started.elapsed(),
             rate_limit: headers.and_then(header::rate_limit),
             retry_after: headers.and_then(header::retry_after),
-            ends: response.and_then(|response| header::version_ends(response.status(), response.headers())),
+            version_ends: response.and_then(|response| header::version_ends(response.status(), response.headers())),
         }));
-    }
-
-    fn sent(&self) -> MutexGuard<'_, Option<Instant>> {
-        // Nothing panics while it holds the lock.
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.report(Reason::Timeout.as_str(), None);
+        self.report(Outcome::Failed(Reason::Timeout), None);
     }
+}
+
+async fn read_body(response: &mut Response) -> Result<Vec<u8>, ErrorKind> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(ErrorKind::http)? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(ErrorKind::TooLarge { limit: MAX_BODY });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }

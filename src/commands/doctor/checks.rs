@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use atlas::{
-    Client, ClientEvent, CredentialInfo, CredentialKind, ErrorKind, GroupId, Provider, RateLimit, Reason, Resource,
+    Client, ClientEvent, CredentialInfo, CredentialKind, Endpoint, ErrorKind, GroupId, Provider, RateLimit, Reason,
+    Resource,
 };
 use futures_util::{StreamExt, future::join_all, stream};
 use parking_lot::Mutex;
@@ -16,11 +17,11 @@ const RETRIES: usize = 1;
 
 /// The rate limits seen in responses, by endpoint and group.
 #[derive(Default)]
-pub(super) struct RateLimits(Mutex<HashMap<(&'static str, Option<GroupId>), RateLimit>>);
+pub(super) struct RateLimits(Mutex<HashMap<(Endpoint, Option<GroupId>), RateLimit>>);
 
 impl RateLimits {
     pub(super) fn observe(&self, event: ClientEvent) {
-        if let ClientEvent::RequestRecord(record) = event
+        if let ClientEvent::Request(record) = event
             && let Some(rate_limit) = record.rate_limit
         {
             let mut limits = self.0.lock();
@@ -51,7 +52,7 @@ pub(super) async fn run(
     limits: &RateLimits,
 ) -> AccountReport {
     let mut report = AccountReport::new(&account.name, account.base_url.as_str());
-    let may_continue = check_credential(account, &client.root().await, &mut report);
+    let may_continue = check_credential(account, &client.credential_info().await, &mut report);
     let mut groups: BTreeMap<GroupId, GroupCheck> = account
         .groups
         .iter()
@@ -114,7 +115,7 @@ async fn check_discovery(
     groups: &mut BTreeMap<GroupId, GroupCheck>,
 ) -> Check {
     let Some(discover) = &account.discover else { return Check::skipped("projects") };
-    let found = match client.groups(discover.organization.as_ref(), poll.deadline, RETRIES).await {
+    let found = match client.list_groups(discover.organization.as_ref(), poll.deadline, RETRIES).await {
         Ok(found) => found,
         Err(error) => return Check::problem("projects", Problem::of(&error.kind)),
     };
@@ -141,7 +142,7 @@ async fn check_group(
     client: &Client,
     limits: &RateLimits,
 ) -> GroupReport {
-    let requests = group.providers.iter().map(|provider| client.list(&id, *provider, poll.deadline, RETRIES));
+    let requests = group.providers.iter().map(|provider| client.list_peerings(&id, *provider, poll.deadline, RETRIES));
     let results = join_all(requests).await;
     let mut report = GroupReport::new(&id, &group.name);
     for (provider, result) in group.providers.iter().zip(results) {

@@ -1,10 +1,10 @@
-//! HTTP digest authentication (RFC 7616) with diqwest: the challenge is answered once, then its nonce is reused.
+//! HTTP digest authentication (RFC 7616) with diqwest: answers the challenge once, then reuses its nonce.
 //!
-//! diqwest's own session forgets the algorithm, and two requests that share one can arrive in the wrong order of
-//! `nc`, which a strict server takes for a replay. So a session here keeps the whole challenge and belongs to one
-//! request at a time; requests at the same time have a session each.
+//! diqwest's own session does not keep the algorithm. Two requests that share one can also arrive with `nc` in the wrong
+//! order, which a strict server rejects as a replay. So a session here keeps the whole challenge and serves one request
+//! at a time; concurrent requests have a session each.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use digest_auth::{AuthContext, AuthorizationHeader, HttpMethod, WwwAuthenticateHeader};
 use diqwest::{
@@ -12,69 +12,64 @@ use diqwest::{
     error::{Error, Result as DiqwestResult},
     session::CachedContextGuard,
 };
+use parking_lot::Mutex;
 use reqwest::{
-    RequestBuilder, Response, StatusCode,
+    Response, StatusCode,
     header::{HeaderMap, WWW_AUTHENTICATE},
 };
 
+use super::credential::KeyPair;
 use crate::{
-    ErrorKind, Resource,
-    auth::authenticator::KeyPair,
-    error_response,
-    request::{Reporter, UnderWay},
+    error::ErrorKind,
+    request::{EventHandler, GetRequest, InFlight},
 };
 
-/// An API key, and the nonces that Atlas gave out for it.
-pub(crate) struct Sessions {
+/// An API key and the nonces that Atlas issued for it.
+pub(crate) struct DigestAuth {
     key: Mutex<Arc<KeyPair>>,
     idle: Mutex<Vec<Session>>,
-    reporter: Reporter,
+    events: EventHandler,
 }
 
-impl Sessions {
-    pub(crate) fn new(key: KeyPair, reporter: Reporter) -> Self {
-        Self { key: Mutex::new(Arc::new(key)), idle: Mutex::default(), reporter }
+impl DigestAuth {
+    pub(crate) fn new(key: KeyPair, events: EventHandler) -> Self {
+        Self { key: Mutex::new(Arc::new(key)), idle: Mutex::default(), events }
     }
 
-    /// From now on it is another key.
-    pub(crate) fn rekey(&self, key: KeyPair) {
-        *lock(&self.key) = Arc::new(key);
-        lock(&self.idle).clear();
+    /// Replaces the key.
+    pub(crate) fn rotate(&self, key: KeyPair) {
+        *self.key.lock() = Arc::new(key);
+        self.idle.lock().clear();
     }
 
-    /// Sends the request and reads the last answer.
-    /// One HTTP request where a nonce is at hand, two where none is, three where the one at hand meets a 401: diqwest
-    /// cannot tell a nonce that ended from a group without a role, and asks for a new one.
-    pub(crate) async fn ask(&self, request: &RequestBuilder, resource: &Resource) -> Result<Vec<u8>, ErrorKind> {
-        let under_way = UnderWay::begin(resource, &self.reporter);
-        let mut sent = self.send(request, &under_way).await;
-        if sent.as_ref().ok().and_then(challenge).is_some_and(|challenge| challenge.stale) {
-            // The nonce ended between the challenge and our answer: worth one more try, and only one.
-            under_way.refused();
-            sent = self.send(request, &under_way).await;
+    /// Sends the request and reads the body of the last response.
+    /// Takes one HTTP request with a known nonce, two without one, and three if a known nonce meets a 401: diqwest
+    /// cannot distinguish an expired nonce from a group without a role, and requests a new one.
+    pub(crate) async fn send(&self, request: &GetRequest<'_>) -> Result<Vec<u8>, ErrorKind> {
+        let resource = request.resource;
+        let in_flight = InFlight::new(resource.endpoint(), resource.group(), &self.events);
+        let mut result = self.exchange(request, &in_flight).await;
+        if result.as_ref().ok().and_then(challenge).is_some_and(|challenge| challenge.stale) {
+            // The nonce expired between the challenge and the request: retry once.
+            in_flight.challenged();
+            result = self.exchange(request, &in_flight).await;
         }
-        under_way.ended(&sent);
-        error_response::read(sent?).await
+        in_flight.finish(result).await
     }
 
-    async fn send(&self, request: &RequestBuilder, under_way: &UnderWay<'_>) -> Result<Response, ErrorKind> {
-        let session = lock(&self.idle).pop().unwrap_or_default();
-        let key = lock(&self.key).clone();
-        let call = Call { key: &key, challenge: &session.challenge, presence: &session.presence, under_way };
-        let response = request.send_digest_auth(&call).await.map_err(kind)?;
-        // A last answer that challenges refuses the key; any other, even a 401 for want of a role, accepts it.
+    async fn exchange(&self, request: &GetRequest<'_>, in_flight: &InFlight<'_>) -> Result<Response, ErrorKind> {
+        let session = self.idle.lock().pop().unwrap_or_default();
+        let key = self.key.lock().clone();
+        let adapter = DiqwestAdapter { key: &key, challenge: &session.challenge, cache: &session.cache, in_flight };
+        let response = request.builder().send_digest_auth(&adapter).await.map_err(|error| match error {
+            Error::Reqwest(error) => ErrorKind::http(error),
+            other => ErrorKind::Challenge(other.into()),
+        })?;
+        // A final challenge refuses the key. Any other response, even a 401 for a missing role, accepts it.
         if challenge(&response).is_none() {
-            lock(&self.idle).push(session);
+            self.idle.lock().push(session);
         }
         Ok(response)
-    }
-}
-
-/// diqwest hides the cause; what it has to say itself is about the challenge.
-fn kind(error: Error) -> ErrorKind {
-    match error {
-        Error::Reqwest(error) => ErrorKind::http(error),
-        other => ErrorKind::Challenge(other.into()),
     }
 }
 
@@ -83,28 +78,28 @@ fn challenge(response: &Response) -> Option<WwwAuthenticateHeader> {
     (response.status() == StatusCode::UNAUTHORIZED).then(|| digest_auth::parse(text).ok())?
 }
 
-/// A nonce and how often it was used.
+/// A nonce and how often it has been used.
 struct Session {
     challenge: Mutex<Option<WwwAuthenticateHeader>>,
-    /// Tells diqwest whether there is a nonce; its keys are never used.
-    presence: DigestAuthSession,
+    /// diqwest asks it whether there is a nonce; its own credentials are not used.
+    cache: DigestAuthSession,
 }
 
 impl Default for Session {
     fn default() -> Self {
-        Self { challenge: Mutex::default(), presence: DigestAuthSession::new("", "") }
+        Self { challenge: Mutex::default(), cache: DigestAuthSession::new("", "") }
     }
 }
 
-/// One call of diqwest, which asks this for all it needs to know.
-struct Call<'a> {
+/// Everything that diqwest needs for one call.
+struct DiqwestAdapter<'a> {
     key: &'a KeyPair,
     challenge: &'a Mutex<Option<WwwAuthenticateHeader>>,
-    presence: &'a DigestAuthSession,
-    under_way: &'a UnderWay<'a>,
+    cache: &'a DigestAuthSession,
+    in_flight: &'a InFlight<'a>,
 }
 
-impl DigestAuthCredentials for &Call<'_> {
+impl DigestAuthCredentials for &DiqwestAdapter<'_> {
     fn username(&self) -> &str {
         self.key.id.expose()
     }
@@ -114,24 +109,24 @@ impl DigestAuthCredentials for &Call<'_> {
     }
 
     fn cached_context<'h>(&self, host: &'h str) -> DiqwestResult<Option<CachedContextGuard<'_, 'h>>> {
-        self.presence.cached_context(host)
+        self.cache.cached_context(host)
     }
 
-    /// A challenge came: diqwest answers it with `nc=00000001`.
+    /// The server sent a challenge, and diqwest answers it with `nc=00000001`.
     fn store_context(&self, host: &str, www_authenticate: &str) -> DiqwestResult<()> {
         if let Ok(mut challenge) = digest_auth::parse(www_authenticate) {
-            self.under_way.refused();
+            self.in_flight.challenged();
             challenge.nc = 1;
-            *lock(self.challenge) = Some(challenge);
+            *self.challenge.lock() = Some(challenge);
         }
-        self.presence.store_context(host, www_authenticate)
+        self.cache.store_context(host, www_authenticate)
     }
 
-    /// The nonce was refused: diqwest asks again without one.
+    /// The server refused the nonce, and diqwest retries without one.
     fn clear_context(&self, host: &str) -> DiqwestResult<()> {
-        self.under_way.refused();
-        *lock(self.challenge) = None;
-        self.presence.clear_context(host)
+        self.in_flight.challenged();
+        *self.challenge.lock() = None;
+        self.cache.clear_context(host)
     }
 
     fn calculate_authorization(
@@ -142,14 +137,9 @@ impl DigestAuthCredentials for &Call<'_> {
         body: Option<&[u8]>,
         _headers: &HeaderMap,
     ) -> DiqwestResult<AuthorizationHeader> {
-        let mut challenge = lock(self.challenge);
+        let mut challenge = self.challenge.lock();
         let challenge = challenge.as_mut().ok_or(Error::AuthHeaderMissing)?;
         let context = AuthContext::new_with_method(self.username(), self.password(), path, body, method);
         Ok(challenge.respond(&context)?)
     }
-}
-
-/// Nothing in this file panics while it holds a lock, so what a poisoned one guards is whole.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

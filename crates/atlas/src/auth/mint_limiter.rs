@@ -1,126 +1,125 @@
-//! How often access tokens are minted: never more than a few times a minute, whatever happens.
+//! Limits how often access tokens are minted.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::{ErrorKind, GroupId, Reason};
+use crate::{backoff::Backoff, error::ErrorKind, model::id::GroupId, reason::Reason};
 
-/// The endpoint allows ten a minute at least, to one address and client; replicas may share both.
-const MINTS: usize = 3;
+/// Attempts per minute. The endpoint allows at least ten per address and client; replicas may share both.
+const ATTEMPTS_PER_MINUTE: usize = 3;
 
-/// So many more where the secret changed: it should be in use at once.
-const MORE_MINTS: usize = 2;
+/// Additional attempts per minute after the secret has changed, so that the new one is used immediately.
+const EXTRA_AFTER_ROTATION: usize = 2;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A hundred tokens may live, an hour each, and replicas share them. Two an hour is what a working setup takes.
-const TOKENS: usize = 30;
+/// At most a hundred tokens may be live. Each lives an hour, and replicas share the limit. Normally two per hour are
+/// minted.
+const TOKENS_PER_HOUR: usize = 30;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The first pause after a mint that failed; the next are twice as long each, up to the interval.
-const FIRST_PAUSE: Duration = Duration::from_secs(2);
+/// The delay after the first failure. Each further delay is twice as long, up to the interval.
+const FIRST_MINT_DELAY: Duration = Duration::from_secs(2);
 
-/// Of which so many may replace one that Atlas refused before its end; the others are for those that end.
-const REPLACEMENTS: usize = 20;
+/// How many of [`TOKENS_PER_HOUR`] may replace a token that Atlas refused before it expired. The others are for renewal.
+const REPLACEMENTS_PER_HOUR: usize = 20;
 
-/// A token that Atlas refuses for a group before its end is replaced, but not more often for the same group: if the new
-/// one is refused too, the token is not to blame.
-const REPLACED_AFTER: Duration = Duration::from_secs(300);
+/// A refused token is replaced only once within this time for the same group: if the new one is refused too, the token
+/// is not the cause.
+const REPLACEMENT_INTERVAL: Duration = Duration::from_secs(300);
 
-/// What keeps mints apart.
-pub(crate) struct Brake {
-    /// How many may be tried within a minute.
-    mints: usize,
+pub(crate) struct MintLimiter {
+    interval: Duration,
+    attempts_per_minute: usize,
     /// Within the last minute.
-    tried: VecDeque<Instant>,
+    attempts: VecDeque<Instant>,
     /// Within the last hour.
     minted: VecDeque<Instant>,
-    failed_in_a_row: u32,
-    /// Until when nothing is tried, and why.
+    backoff: Backoff,
+    /// The last failure, and until when the next attempt must wait.
     failure: Option<(Instant, Arc<ErrorKind>)>,
-    /// When a token was minted because Atlas refused the one before for such a group.
-    replaced: Vec<(Instant, Option<GroupId>)>,
+    /// When a token was replaced because Atlas refused it for this group.
+    replacements: Vec<(Instant, Option<GroupId>)>,
 }
 
-impl Default for Brake {
-    fn default() -> Self {
+impl MintLimiter {
+    /// `interval` is the delay after a refused secret, and the longest after other failures.
+    pub(crate) fn new(interval: Duration) -> Self {
         Self {
-            mints: MINTS,
-            tried: VecDeque::new(),
+            interval,
+            attempts_per_minute: ATTEMPTS_PER_MINUTE,
+            attempts: VecDeque::new(),
             minted: VecDeque::new(),
-            failed_in_a_row: 0,
+            backoff: Backoff::new(FIRST_MINT_DELAY, interval),
             failure: None,
-            replaced: Vec::new(),
+            replacements: Vec::new(),
         }
     }
-}
 
-impl Brake {
-    /// Another secret is worth another try.
-    pub(crate) fn release(&mut self) {
+    /// The secret has changed: allows an attempt immediately.
+    pub(crate) fn reset(&mut self) {
         self.failure = None;
-        self.mints = MINTS + MORE_MINTS;
+        self.attempts_per_minute = ATTEMPTS_PER_MINUTE + EXTRA_AFTER_ROTATION;
     }
 
-    /// Notes that a mint is tried, unless it is too early for it.
-    pub(crate) fn begin(&mut self) -> Result<(), Arc<ErrorKind>> {
+    /// Records an attempt, or returns why it must wait.
+    pub(crate) fn try_acquire(&mut self) -> Result<(), Arc<ErrorKind>> {
         let now = Instant::now();
         if let Some((until, failure)) = &self.failure
             && *until > now
         {
             return Err(failure.clone());
         }
-        let left = wait(&mut self.tried, self.mints, MINUTE, now).max(wait(&mut self.minted, TOKENS, HOUR, now));
-        if !left.is_zero() {
+        let minute = time_to_wait(&mut self.attempts, self.attempts_per_minute, MINUTE, now);
+        let remaining = minute.max(time_to_wait(&mut self.minted, TOKENS_PER_HOUR, HOUR, now));
+        if !remaining.is_zero() {
             let last = self.failure.as_ref().map(|(_, failure)| failure.clone());
-            return Err(Arc::new(ErrorKind::MintedTooOften { left, last }));
+            return Err(Arc::new(ErrorKind::MintLimit { remaining, last }));
         }
-        self.tried.push_back(now);
+        self.attempts.push_back(now);
         Ok(())
     }
 
     pub(crate) fn succeeded(&mut self) {
         self.minted.push_back(Instant::now());
-        self.mints = MINTS;
-        self.failed_in_a_row = 0;
+        self.attempts_per_minute = ATTEMPTS_PER_MINUTE;
+        self.backoff.reset();
         self.failure = None;
     }
 
-    /// Until the pause is over, everybody who wants a token is told of this failure.
-    pub(crate) fn failed(&mut self, error: ErrorKind, interval: Duration) -> Arc<ErrorKind> {
-        let growing = FIRST_PAUSE.saturating_mul(1 << self.failed_in_a_row.min(16)).min(interval.max(FIRST_PAUSE));
-        let pause = match error.reason() {
-            // It will not become right by itself; a change of its file lets it be tried at once.
-            Reason::Unauthorized => interval,
-            _ => growing.max(error.retry_after().unwrap_or_default()).mul_f64(1.0 + fastrand::f64() / 4.0),
+    /// Until the delay is over, `try_acquire` returns this failure.
+    pub(crate) fn failed(&mut self, error: ErrorKind) -> Arc<ErrorKind> {
+        let delay = self.backoff.next_delay();
+        let delay = match error.reason() {
+            // Only a change of the secret can help, which calls `reset`.
+            Reason::Unauthorized => self.interval,
+            _ => delay.max(error.retry_after().unwrap_or_default()).mul_f64(1.0 + fastrand::f64() / 4.0),
         };
-        self.failed_in_a_row += 1;
         let error = Arc::new(error);
-        self.failure = Some((Instant::now() + pause, error.clone()));
+        self.failure = Some((Instant::now() + delay, error.clone()));
         error
     }
 
-    /// Whether a token that Atlas refused for the group before its end may be replaced.
+    /// Whether a token that Atlas refused for the group before it expired may be replaced.
     pub(crate) fn may_replace(&mut self, group: Option<&GroupId>) -> bool {
-        self.replaced.retain(|(replaced, _)| replaced.elapsed() < REPLACED_AFTER);
-        let is_full = !wait(&mut self.minted, REPLACEMENTS, HOUR, Instant::now()).is_zero();
-        !is_full && self.replaced.iter().all(|(_, known)| known.as_ref() != group)
+        self.replacements.retain(|(replaced, _)| replaced.elapsed() < REPLACEMENT_INTERVAL);
+        let wait = time_to_wait(&mut self.minted, REPLACEMENTS_PER_HOUR, HOUR, Instant::now());
+        wait.is_zero() && self.replacements.iter().all(|(_, other)| other.as_ref() != group)
     }
 
-    /// It was replaced.
     pub(crate) fn replaced(&mut self, group: Option<&GroupId>) {
-        self.replaced.push((Instant::now(), group.cloned()));
+        self.replacements.push((Instant::now(), group.cloned()));
     }
 }
 
-/// How long until there are fewer than so many within the period.
-fn wait(times: &mut VecDeque<Instant>, most: usize, period: Duration, now: Instant) -> Duration {
+/// The time until there are fewer than `limit` within the period.
+fn time_to_wait(times: &mut VecDeque<Instant>, limit: usize, period: Duration, now: Instant) -> Duration {
     while times.front().is_some_and(|time| *time + period <= now) {
         times.pop_front();
     }
-    let full = times.len().checked_sub(most).and_then(|over| times.get(over));
+    let full = times.len().checked_sub(limit).and_then(|over| times.get(over));
     full.map_or(Duration::ZERO, |time| (*time + period).saturating_duration_since(now))
 }
 
@@ -129,21 +128,21 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
-    use crate::ErrorResponse;
+    use crate::error_response::ErrorResponse;
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn answer(status: u16, retry_after: Option<u64>) -> ErrorKind {
+    fn response(status: u16, retry_after: Option<u64>) -> ErrorKind {
         ErrorKind::ErrorResponse(ErrorResponse::new(status, b"", retry_after.map(Duration::from_secs)))
     }
 
-    /// Tries every second, and says when it was allowed.
-    async fn tries(brake: &mut Brake, seconds: u64, mut outcome: impl FnMut(&mut Brake)) -> Vec<u64> {
+    /// Attempts to mint every second; returns the seconds at which it was allowed.
+    async fn attempts(limiter: &mut MintLimiter, seconds: u64, mut outcome: impl FnMut(&mut MintLimiter)) -> Vec<u64> {
         let mut allowed = Vec::new();
         for second in 0..seconds {
-            if brake.begin().is_ok() {
+            if limiter.try_acquire().is_ok() {
                 allowed.push(second);
-                outcome(brake);
+                outcome(limiter);
             }
             advance(SECOND).await;
         }
@@ -151,82 +150,83 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn three_are_tried_in_any_minute_whatever_comes_of_them() {
-        let allowed = tries(&mut Brake::default(), 122, |brake| drop(brake.failed(answer(500, None), SECOND))).await;
+    async fn three_attempts_per_minute_are_allowed_whatever_their_outcome() {
+        let allowed =
+            attempts(&mut MintLimiter::new(SECOND), 122, |limiter| drop(limiter.failed(response(500, None)))).await;
         let within = |from: u64| allowed.iter().filter(|second| (from..from + 60).contains(second)).count();
-        assert!((0..62).all(|from| within(from) <= MINTS), "{allowed:?}");
+        assert!((0..62).all(|from| within(from) <= ATTEMPTS_PER_MINUTE), "{allowed:?}");
         assert!(allowed.len() >= 6, "{allowed:?}");
-        assert_eq!(tries(&mut Brake::default(), 61, Brake::succeeded).await, [0, 1, 2, 60]);
+        assert_eq!(attempts(&mut MintLimiter::new(MINUTE), 61, MintLimiter::succeeded).await, [0, 1, 2, 60]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_failure_is_remembered_for_longer_each_time_and_for_as_long_as_atlas_asks() {
-        let mut brake = Brake::default();
-        let mut waits = Vec::new();
+    async fn delays_grow_with_each_failure_and_are_at_least_retry_after() {
+        let mut limiter = MintLimiter::new(MINUTE);
+        let mut delays = Vec::new();
         for _ in 0..6 {
-            brake.failed(answer(503, None), MINUTE);
-            let until = brake.failure.as_ref().unwrap().0;
-            waits.push((until - Instant::now()).as_secs());
+            limiter.failed(response(503, None));
+            let until = limiter.failure.as_ref().unwrap().0;
+            delays.push((until - Instant::now()).as_secs());
         }
-        assert!(waits.is_sorted() && waits[0] >= 2 && waits[5] >= 60 && waits[5] <= 75, "{waits:?}");
-        brake.failed(answer(429, Some(500)), MINUTE);
+        assert!(delays.is_sorted() && delays[0] >= 2 && delays[5] >= 60 && delays[5] <= 75, "{delays:?}");
+        limiter.failed(response(429, Some(500)));
         advance(SECOND * 499).await;
-        assert_eq!(brake.begin().unwrap_err().reason(), Reason::RateLimited);
+        assert_eq!(limiter.try_acquire().unwrap_err().reason(), Reason::RateLimited);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_refused_secret_waits_for_an_interval_and_another_one_does_not() {
-        let mut brake = Brake::default();
-        brake.begin().unwrap();
-        brake.failed(answer(401, None), MINUTE);
+    async fn a_refused_secret_waits_for_an_interval_and_a_changed_one_does_not() {
+        let mut limiter = MintLimiter::new(MINUTE);
+        limiter.try_acquire().unwrap();
+        limiter.failed(response(401, None));
         advance(SECOND * 59).await;
-        assert_eq!(brake.begin().unwrap_err().reason(), Reason::Unauthorized);
-        brake.release();
-        brake.begin().unwrap();
+        assert_eq!(limiter.try_acquire().unwrap_err().reason(), Reason::Unauthorized);
+        limiter.reset();
+        limiter.try_acquire().unwrap();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn secrets_that_change_all_the_time_do_not_open_the_brake() {
-        let mut brake = Brake::default();
+    async fn frequent_changes_of_the_secret_do_not_lift_the_limit() {
+        let mut limiter = MintLimiter::new(MINUTE);
         let mut allowed = 0;
         for _ in 0..59 {
-            brake.release();
-            allowed += usize::from(brake.begin().is_ok());
-            brake.failed(answer(401, None), MINUTE);
+            limiter.reset();
+            allowed += usize::from(limiter.try_acquire().is_ok());
+            limiter.failed(response(401, None));
             advance(SECOND).await;
         }
-        assert_eq!(allowed, MINTS + MORE_MINTS);
+        assert_eq!(allowed, ATTEMPTS_PER_MINUTE + EXTRA_AFTER_ROTATION);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn tokens_that_end_at_once_do_not_fill_the_hundred_that_may_live() {
-        let minted = tries(&mut Brake::default(), 3600, Brake::succeeded).await;
-        assert_eq!(minted.len(), TOKENS);
+    async fn tokens_that_expire_immediately_stay_within_the_limit_per_hour() {
+        let minted = attempts(&mut MintLimiter::new(MINUTE), 3600, MintLimiter::succeeded).await;
+        assert_eq!(minted.len(), TOKENS_PER_HOUR);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_token_is_replaced_once_in_five_minutes_for_the_same_group_and_at_once_for_another() {
-        let mut brake = Brake::default();
+    async fn a_token_is_replaced_once_in_five_minutes_for_each_group() {
+        let mut limiter = MintLimiter::new(MINUTE);
         let [odd, other] = ["5e57d85c854180642f784401", "5e57d85c854180642f784402"].map(|id| id.parse().unwrap());
-        assert!(brake.may_replace(Some(&odd)));
-        brake.replaced(Some(&odd));
+        assert!(limiter.may_replace(Some(&odd)));
+        limiter.replaced(Some(&odd));
         advance(SECOND * 299).await;
-        assert!(!brake.may_replace(Some(&odd)) && brake.may_replace(Some(&other)) && brake.may_replace(None));
+        assert!(!limiter.may_replace(Some(&odd)) && limiter.may_replace(Some(&other)) && limiter.may_replace(None));
         advance(SECOND).await;
-        assert!(brake.may_replace(Some(&odd)));
+        assert!(limiter.may_replace(Some(&odd)));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn replacements_leave_some_tokens_of_the_hour_for_those_that_end() {
-        let mut brake = Brake::default();
-        tries(&mut brake, 1200, |brake| {
-            if brake.may_replace(None) {
-                brake.succeeded();
+    async fn replacements_leave_tokens_of_the_hour_for_renewal() {
+        let mut limiter = MintLimiter::new(MINUTE);
+        attempts(&mut limiter, 1200, |limiter| {
+            if limiter.may_replace(None) {
+                limiter.succeeded();
             }
         })
         .await;
-        assert_eq!(brake.minted.len(), REPLACEMENTS);
-        assert!(!brake.may_replace(None));
-        assert!(brake.begin().is_ok());
+        assert_eq!(limiter.minted.len(), REPLACEMENTS_PER_HOUR);
+        assert!(!limiter.may_replace(None));
+        assert!(limiter.try_acquire().is_ok());
     }
 }

@@ -1,7 +1,8 @@
-//! How a request proves who sends it.
+//! How requests are authenticated.
 
 pub(crate) mod authenticator;
 pub(crate) mod breaker;
+pub(crate) mod credential;
 pub(crate) mod digest;
 pub(crate) mod mint_limiter;
 pub(crate) mod secret;

@@ -1,4 +1,4 @@
-//! A text of a credential, from where it came: what a file holds may change while the exporter runs.
+//! A secret and the file that it comes from: its content may change at any time.
 
 use std::{
     fs::File,
@@ -8,10 +8,10 @@ use std::{
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Larger files are no secrets.
-const MAX_SIZE: u64 = 4096;
+/// A larger file is not a secret.
+const MAX_SECRET: u64 = 4096;
 
-/// A text of one line, and the file that it came from, if any.
+/// One line of text, and the file that it comes from, if any.
 #[derive(Clone, Debug)]
 pub struct Secret {
     text: SecretString,
@@ -24,68 +24,67 @@ impl PartialEq for Secret {
     }
 }
 
-/// A text that cannot be part of a credential. Neither it nor its path is repeated: someone may have put the secret
-/// itself in the place of the path.
+/// The text cannot be part of a credential. Messages contain neither the text nor the path, which may be the secret itself
+/// by mistake.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// The file is not there, or not readable, or no text.
+    /// The file does not exist, cannot be read or is not UTF-8.
     #[error("the file cannot be read: {0}")]
     Unreadable(io::Error),
     /// The file is too large.
-    #[error("the file cannot be read: it is larger than {MAX_SIZE} bytes")]
+    #[error("the file cannot be read: it is larger than {MAX_SECRET} bytes")]
     TooLarge,
-    /// There is nothing in it.
+    /// The text is empty.
     #[error("is empty")]
     Empty,
-    /// A credential stands in an HTTP header, so it is of one line.
+    /// A credential is sent in an HTTP header, so it must be one line.
     #[error("must be one line without control characters")]
     Control,
 }
 
 impl Secret {
-    /// A text that does not change. Line ends at its end are no part of it.
+    /// A text that never changes. Trailing line breaks are removed.
     ///
     /// # Errors
-    /// The text is empty or has control characters.
-    pub fn fixed(text: &str) -> Result<Self, SecretError> {
-        Ok(Self { text: usable(text)?, file: None })
+    /// The text is empty or contains control characters.
+    pub fn from_text(text: &str) -> Result<Self, SecretError> {
+        Ok(Self { text: validate(text)?, file: None })
     }
 
-    /// The text in a file of at most 4096 bytes.
+    /// The text of a file of at most 4096 bytes. Trailing line breaks are removed.
     ///
     /// # Errors
-    /// The file cannot be read, or its text is not usable.
-    pub fn file(path: &Path) -> Result<Self, SecretError> {
+    /// The file cannot be read, or its text is empty or contains control characters.
+    pub fn from_file(path: &Path) -> Result<Self, SecretError> {
         let mut text = String::new();
         let file = File::open(path).map_err(SecretError::Unreadable)?;
-        file.take(MAX_SIZE + 1).read_to_string(&mut text).map_err(SecretError::Unreadable)?;
-        if text.len() as u64 > MAX_SIZE {
+        file.take(MAX_SECRET + 1).read_to_string(&mut text).map_err(SecretError::Unreadable)?;
+        if text.len() as u64 > MAX_SECRET {
             return Err(SecretError::TooLarge);
         }
-        Ok(Self { text: usable(&text)?, file: Some(path.to_owned()) })
+        Ok(Self { text: validate(&text)?, file: Some(path.to_owned()) })
     }
 
-    /// The text itself.
+    /// The text.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.text.expose_secret()
     }
 
-    /// Whether it can change at all.
     pub(crate) fn is_from_file(&self) -> bool {
         self.file.is_some()
     }
 
-    /// The same as it is now.
-    pub(crate) fn read_again(&self) -> Result<Self, SecretError> {
+    /// Reads its file again.
+    pub(crate) fn reload(&self) -> Result<Self, SecretError> {
         match &self.file {
-            Some(path) => Self::file(path),
+            Some(path) => Self::from_file(path),
             None => Ok(self.clone()),
         }
     }
 }
 
-fn usable(text: &str) -> Result<SecretString, SecretError> {
+fn validate(text: &str) -> Result<SecretString, SecretError> {
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
         return Err(SecretError::Empty);

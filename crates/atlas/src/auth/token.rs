@@ -1,310 +1,291 @@
-//! The access tokens of a service account: minted once however many requests want one, renewed before they end.
+//! The access token of a service account: shared by all requests, and renewed before it expires.
 //!
-//! Minting is one POST, and its answer's status and `Retry-After` matter, which the libraries for OAuth 2.0 hide; so
-//! it is written out here (RFC 6749, section 4.4).
+//! OAuth 2.0 libraries hide the status and `Retry-After` of the token response, which matter here, so the request is
+//! written by hand (RFC 6749, section 4.4).
 
 use std::{
+    future::pending,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
 
-use reqwest::{
-    RequestBuilder,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
-};
+use parking_lot::Mutex;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::{
-    sync::OwnedMutexGuard,
+    sync,
     time::{Instant, timeout},
 };
 use url::{Url, form_urlencoded};
 
+use super::{credential::KeyPair, mint_limiter::MintLimiter};
 use crate::{
-    ClientEvent, ErrorKind, GroupId, JsonPosition, Reason, Resource,
-    auth::authenticator::KeyPair,
-    auth::mint_limiter::Brake,
-    error_response,
-    request::{Reporter, UnderWay},
+    endpoint::Endpoint,
+    error::ErrorKind,
+    model::{id::GroupId, wire::InvalidContent},
+    reason::Reason,
+    request::{ClientEvent, EventHandler, GetRequest, InFlight},
 };
 
-/// A sixth before its end a token is renewed: ten minutes of an hour.
-const RENEWED_BEFORE: u32 = 6;
+/// A token is renewed when this fraction of its lifetime is left: one sixth, ten minutes of an hour.
+const RENEWAL_DIVISOR: u32 = 6;
 
-/// What Atlas says when it says nothing else.
-const LIFETIME: Duration = Duration::from_secs(3600);
+/// The lifetime if Atlas does not send one.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 
-/// A token cannot end so late that we lose count.
+/// A longer lifetime is shortened to this.
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// For the last request of all, and the mint before it; the process ends meanwhile.
+/// For revoking the token, and for a mint in progress before it. Shutdown waits for both.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A service account and its access token.
-pub(crate) struct Tokens {
+pub(crate) struct TokenSource {
     http: reqwest::Client,
     /// Ends with `/api/oauth`.
-    base: Url,
-    /// What is told where it cannot be reached.
-    way: Arc<str>,
-    interval: Duration,
-    reporter: Reporter,
+    base_url: Url,
+    /// What error messages name if it cannot be reached.
+    peer: Arc<str>,
+    events: EventHandler,
     pair: Mutex<KeyPair>,
     current: Mutex<Option<Arc<Token>>>,
-    brake: Mutex<Brake>,
-    /// One at a time.
-    minting: Arc<tokio::sync::Mutex<()>>,
-    /// Rises with each change of the secret.
+    limiter: Mutex<MintLimiter>,
+    /// Held while a token is minted.
+    mint_lock: Arc<sync::Mutex<()>>,
+    /// Incremented with each change of the secret.
     version: AtomicU64,
-    /// No token is minted any more.
-    closed: AtomicBool,
+    /// Whether minting has stopped.
+    is_closed: AtomicBool,
 }
 
-/// An access token, as Atlas gave it out.
+type MintGuard = sync::OwnedMutexGuard<()>;
+
 struct Token {
     authorization: HeaderValue,
-    /// Needed to revoke it.
+    /// To revoke it.
     text: SecretString,
     renew_at: Mutex<Instant>,
-    ends: Instant,
+    expires: Instant,
 }
 
 #[derive(Deserialize)]
-struct Minted {
+struct TokenResponse {
     access_token: String,
     expires_in: Option<u64>,
 }
 
-impl Tokens {
+impl TokenSource {
     pub(crate) fn new(
         http: reqwest::Client,
-        base: Url,
-        way: Arc<str>,
+        base_url: Url,
+        peer: Arc<str>,
         pair: KeyPair,
         interval: Duration,
-        reporter: Reporter,
+        events: EventHandler,
     ) -> Self {
         Self {
             http,
-            base,
-            way,
-            interval,
-            reporter,
+            base_url,
+            peer,
+            events,
             pair: Mutex::new(pair),
             current: Mutex::default(),
-            brake: Mutex::default(),
-            minting: Arc::default(),
+            limiter: Mutex::new(MintLimiter::new(interval)),
+            mint_lock: Arc::default(),
             version: AtomicU64::new(0),
-            closed: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
         }
     }
 
-    /// The secret is another one now. The token stays good, but the next request renews it.
-    pub(crate) fn rekey(&self, pair: KeyPair) {
-        *lock(&self.pair) = pair;
+    /// Replaces the secret. The token stays valid, but the next request renews it.
+    pub(crate) fn rotate(&self, pair: KeyPair) {
+        *self.pair.lock() = pair;
         self.version.fetch_add(1, Ordering::Relaxed);
-        lock(&self.brake).release();
-        if let Some(token) = &*lock(&self.current) {
-            *lock(&token.renew_at) = Instant::now();
+        self.limiter.lock().reset();
+        if let Some(token) = &*self.current.lock() {
+            *token.renew_at.lock() = Instant::now();
         }
     }
 
-    /// Sends the request with a token and reads its answer. A token that ended early is replaced once.
-    pub(crate) async fn ask(
-        self: &Arc<Self>,
-        request: &RequestBuilder,
-        resource: &Resource,
-    ) -> Result<Vec<u8>, ErrorKind> {
+    /// Sends the request with a token and reads the body of the response. Replaces a refused token once.
+    pub(crate) async fn send(self: &Arc<Self>, request: &GetRequest<'_>) -> Result<Vec<u8>, ErrorKind> {
         let token = self.token().await?;
-        match self.ask_with(&token, request, resource).await {
-            Err(refusal) if refusal.reason() == Reason::Unauthorized => {
-                match self.replace(&token, resource.group()).await {
-                    Ok(Some(fresh)) => self.ask_with(&fresh, request, resource).await,
-                    // Why none could be minted was told already; what counts here is that Atlas refuses this one.
-                    Ok(None) | Err(_) => Err(refusal),
+        match self.send_with(&token, request).await {
+            Err(error) if error.reason() == Reason::Unauthorized => {
+                match self.replace(&token, request.resource.group()).await {
+                    Ok(Some(fresh)) => self.send_with(&fresh, request).await,
+                    // A failed mint has been reported; the result of this request is the refusal.
+                    Ok(None) | Err(_) => Err(error),
                 }
             }
-            outcome => outcome,
+            result => result,
         }
     }
 
-    /// Ends the token, so that it does not count among the hundred that may live; also one that is just minted.
+    /// Stops minting and revokes the token, so that it does not count against the limit of live tokens. Waits for a mint
+    /// in progress.
     pub(crate) async fn close(&self) {
-        self.closed.store(true, Ordering::Relaxed);
-        let last = async {
-            let _turn = self.minting.lock().await;
+        self.is_closed.store(true, Ordering::Relaxed);
+        let revoke = async {
+            let _guard = self.mint_lock.lock().await;
             self.revoke().await;
         };
-        // The token ends by itself, if not now.
-        let _ = timeout(REVOKE_TIMEOUT, last).await;
+        // If it takes too long, the token expires later.
+        let _ = timeout(REVOKE_TIMEOUT, revoke).await;
     }
 
     async fn revoke(&self) {
-        let Some(token) = lock(&self.current).take() else { return };
+        let Some(token) = self.current.lock().take() else { return };
         let body = form_urlencoded::Serializer::new(String::new())
             .append_pair("token", token.text.expose_secret())
             .append_pair("token_type_hint", "access_token")
             .finish();
-        if self.post("revoke", body).await.is_ok() {
-            (self.reporter)(ClientEvent::Revoked);
+        if self.post(Endpoint::Revoke, body).await.is_ok() {
+            (self.events)(ClientEvent::Revoked);
         }
     }
 
-    async fn ask_with(
-        &self,
-        token: &Token,
-        request: &RequestBuilder,
-        resource: &Resource,
-    ) -> Result<Vec<u8>, ErrorKind> {
-        // A request without a body can always be copied.
-        let request = request.try_clone().ok_or(ErrorKind::Content("the request cannot be copied".to_owned()))?;
-        let under_way = UnderWay::begin(resource, &self.reporter);
-        let sent = request.header(AUTHORIZATION, token.authorization.clone()).send().await.map_err(ErrorKind::http);
-        under_way.ended(&sent);
-        error_response::read(sent?).await
+    async fn send_with(&self, token: &Token, request: &GetRequest<'_>) -> Result<Vec<u8>, ErrorKind> {
+        let resource = request.resource;
+        let in_flight = InFlight::new(resource.endpoint(), resource.group(), &self.events);
+        let response = request.builder().header(AUTHORIZATION, token.authorization.clone()).send();
+        in_flight.finish(response.await.map_err(ErrorKind::http)).await
     }
 
-    /// A token that may be used.
+    /// A token that can be used.
     async fn token(self: &Arc<Self>) -> Result<Arc<Token>, ErrorKind> {
         let known = self.current();
-        let turn = match &known {
-            Some(token) if !token.is_to_be_renewed() => return Ok(token.clone()),
-            // Someone renews it already, and it is still good.
-            Some(token) if token.ends > Instant::now() => match self.minting.clone().try_lock_owned() {
-                Ok(turn) => turn,
+        let guard = match &known {
+            Some(token) if !token.is_due() => return Ok(token.clone()),
+            // While another request renews it, it can still be used.
+            Some(token) if token.expires > Instant::now() => match self.mint_lock.clone().try_lock_owned() {
+                Ok(guard) => guard,
                 Err(_) => return Ok(token.clone()),
             },
-            _ => self.minting.clone().lock_owned().await,
+            _ => self.mint_lock.clone().lock_owned().await,
         };
-        // Someone may have minted one while we waited.
-        if let Some(token) = self.current().filter(|token| !token.is_to_be_renewed()) {
+        // Another request may have minted one in the meantime.
+        if let Some(token) = self.current().filter(|token| !token.is_due()) {
             return Ok(token);
         }
-        match (self.mint(turn).await, self.current()) {
-            // The one at hand even past its end by our clock: Atlas may see it otherwise, and says so if not.
+        match (self.mint(guard).await, self.current()) {
+            // The current token may have expired by our clock only. If Atlas agrees, it refuses the request.
             (Ok(token), _) | (Err(_), Some(token)) => Ok(token),
             (Err(cause), None) => Err(ErrorKind::Token(cause)),
         }
     }
 
-    /// Another token than the one that Atlas refused for the group; nothing if it is the group that is refused.
+    /// Replaces the token that Atlas refused for the group, or returns `None` if the group is the cause.
     async fn replace(
         self: &Arc<Self>,
         refused: &Arc<Token>,
         group: Option<&GroupId>,
     ) -> Result<Option<Arc<Token>>, Arc<ErrorKind>> {
-        let turn = self.minting.clone().lock_owned().await;
+        let guard = self.mint_lock.clone().lock_owned().await;
         let other = self.current().filter(|token| !Arc::ptr_eq(token, refused));
-        if other.is_some() || !lock(&self.brake).may_replace(group) {
+        if other.is_some() || !self.limiter.lock().may_replace(group) {
             return Ok(other);
         }
-        let fresh = self.mint(turn).await?;
-        lock(&self.brake).replaced(group);
+        let fresh = self.mint(guard).await?;
+        self.limiter.lock().replaced(group);
         Ok(Some(fresh))
     }
 
-    /// Mints in a task of its own: whoever wants the token may be given up meanwhile, but the token would live on.
-    async fn mint(self: &Arc<Self>, turn: OwnedMutexGuard<()>) -> Result<Arc<Token>, Arc<ErrorKind>> {
-        if self.closed.load(Ordering::Relaxed) {
-            drop(turn);
-            // Whoever asks is about to be given up.
-            return std::future::pending().await;
+    /// Mints in a task of its own, which outlives the request: a token that Atlas has issued must not be lost.
+    async fn mint(self: &Arc<Self>, guard: MintGuard) -> Result<Arc<Token>, Arc<ErrorKind>> {
+        if self.is_closed.load(Ordering::Relaxed) {
+            drop(guard);
+            // The request is about to be dropped.
+            return pending().await;
         }
-        lock(&self.brake).begin()?;
-        let tokens = self.clone();
-        let minting = tokio::spawn(async move {
-            let minted = tokens.mint_now().await;
-            drop(turn);
+        self.limiter.lock().try_acquire()?;
+        let source = self.clone();
+        let task = tokio::spawn(async move {
+            let minted = source.mint_now().await;
+            drop(guard);
             minted
         });
-        match minting.await {
+        match task.await {
             Ok(minted) => minted,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            // The process ends.
-            Err(_) => std::future::pending().await,
+            // The runtime is shutting down.
+            Err(_) => pending().await,
         }
     }
 
     async fn mint_now(&self) -> Result<Arc<Token>, Arc<ErrorKind>> {
         let version = self.version.load(Ordering::Relaxed);
-        let minted = match self.post("token", "grant_type=client_credentials".to_owned()).await {
-            Ok(body) => Token::read(&body),
-            Err(error) => Err(error.on(&self.way)),
+        let minted = match self.post(Endpoint::Token, "grant_type=client_credentials".to_owned()).await {
+            Ok(body) => Token::parse(&body),
+            Err(error) => Err(error.with_peer(&self.peer)),
         };
-        let is_old = self.version.load(Ordering::Relaxed) != version;
+        let is_outdated = self.version.load(Ordering::Relaxed) != version;
         match minted {
             Ok((token, lifetime)) => {
-                lock(&self.brake).succeeded();
-                if is_old {
-                    // It is good, but does not show that the new secret is.
-                    *lock(&token.renew_at) = Instant::now();
+                self.limiter.lock().succeeded();
+                if is_outdated {
+                    // The token is valid, but only another mint shows that the new secret is.
+                    *token.renew_at.lock() = Instant::now();
                 }
                 let token = Arc::new(token);
-                *lock(&self.current) = Some(token.clone());
-                (self.reporter)(ClientEvent::Minted { ends: SystemTime::now() + lifetime });
+                *self.current.lock() = Some(token.clone());
+                (self.events)(ClientEvent::Minted { expires: SystemTime::now() + lifetime });
                 Ok(token)
             }
-            // The secret is another one by now, and nothing is known of that.
-            Err(error) if is_old => Err(Arc::new(error)),
+            // The secret has changed since, so the failure is not recorded.
+            Err(error) if is_outdated => Err(Arc::new(error)),
             Err(error) => {
-                let error = lock(&self.brake).failed(error, self.interval);
+                let error = self.limiter.lock().failed(error);
                 let message = format!("{}; {}", error.error_chain(), ErrorKind::Token(error.clone()).advice());
-                (self.reporter)(ClientEvent::MintFailed { reason: error.reason(), message });
+                (self.events)(ClientEvent::MintFailed { reason: error.reason(), message });
                 Err(error)
             }
         }
     }
 
-    async fn post(&self, endpoint: &'static str, body: String) -> Result<Vec<u8>, ErrorKind> {
-        let mut url = self.base.clone();
-        let path = format!("{}/{endpoint}", url.path());
-        url.set_path(&path);
-        let pair = lock(&self.pair).clone();
+    async fn post(&self, endpoint: Endpoint, body: String) -> Result<Vec<u8>, ErrorKind> {
+        let mut url = self.base_url.clone();
+        url.set_path(&format!("{}/{}", self.base_url.path(), endpoint.as_str()));
+        let pair = self.pair.lock().clone();
         let request = self
             .http
             .post(url)
-            .basic_auth(encoded(pair.id.expose()), Some(encoded(pair.secret.expose())))
+            .basic_auth(form_encode(pair.id.expose()), Some(form_encode(pair.secret.expose())))
             .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(body);
-        let under_way = UnderWay::at(endpoint, &self.reporter);
-        let sent = request.send().await.map_err(ErrorKind::http);
-        under_way.ended(&sent);
-        error_response::read(sent?).await
+        let in_flight = InFlight::new(endpoint, None, &self.events);
+        in_flight.finish(request.send().await.map_err(ErrorKind::http)).await
     }
 
     fn current(&self) -> Option<Arc<Token>> {
-        lock(&self.current).clone()
+        self.current.lock().clone()
     }
 }
 
 impl Token {
-    /// Reads it and how long it lives.
-    fn read(body: &[u8]) -> Result<(Self, Duration), ErrorKind> {
-        let minted: Minted = serde_json::from_slice(body).map_err(|error| ErrorKind::Json(JsonPosition::of(&error)))?;
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", minted.access_token))
-            .map_err(|_| ErrorKind::Content("the access token has characters that no header may have".to_owned()))?;
+    /// The token and its lifetime.
+    fn parse(body: &[u8]) -> Result<(Self, Duration), ErrorKind> {
+        let response: TokenResponse = serde_json::from_slice(body).map_err(|error| ErrorKind::json(&error))?;
+        let authorization = HeaderValue::from_str(&format!("Bearer {}", response.access_token));
+        let mut authorization = authorization.map_err(|_| InvalidContent::AccessToken)?;
         authorization.set_sensitive(true);
-        let lifetime = minted.expires_in.map_or(LIFETIME, Duration::from_secs).min(MAX_LIFETIME);
+        let lifetime = response.expires_in.map_or(DEFAULT_LIFETIME, Duration::from_secs).min(MAX_LIFETIME);
         let now = Instant::now();
-        let renew_at = Mutex::new(now + lifetime - lifetime / RENEWED_BEFORE);
-        Ok((Self { authorization, text: minted.access_token.into(), renew_at, ends: now + lifetime }, lifetime))
+        let renew_at = Mutex::new(now + lifetime - lifetime / RENEWAL_DIVISOR);
+        Ok((Self { authorization, text: response.access_token.into(), renew_at, expires: now + lifetime }, lifetime))
     }
 
-    fn is_to_be_renewed(&self) -> bool {
-        *lock(&self.renew_at) <= Instant::now()
+    fn is_due(&self) -> bool {
+        *self.renew_at.lock() <= Instant::now()
     }
 }
 
-/// As RFC 6749, section 2.3.1, wants both halves in front of the colon's encoding.
-fn encoded(text: &str) -> String {
+/// RFC 6749, section 2.3.1, requires this encoding of both halves.
+fn form_encode(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
-}
-
-/// Nothing in this file panics while it holds a lock, so what a poisoned one guards is whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

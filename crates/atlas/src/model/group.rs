@@ -1,107 +1,89 @@
-//! The groups that a credential may see.
+//! Groups, which the Atlas UI calls projects.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::{Client, ErrorKind, GroupId, ListError, OrgId, Resource, paging::pages::Item};
+use super::{
+    id::GroupId,
+    wire::{HasId, InvalidContent},
+};
 
-/// A longer name or tag is no real one, and would be a label.
-const MAX_WORD: usize = 1024;
+/// A longer name or tag is not real, and must not become a label.
+const MAX_GROUP_FIELD: usize = 1024;
 
-/// More tags than Atlas allows on anything; the rest is left out.
+/// More tags than Atlas allows on any resource; the rest is left out.
 const MAX_TAGS: usize = 100;
 
-/// A group, which Atlas's pages call a project.
+/// A group, which the Atlas UI calls a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// Its id.
+    /// The id.
     pub id: GroupId,
-    /// What people call it; it may change, and may hold any letter.
+    /// The name. It may change, and may contain any character.
     pub name: String,
-    /// The organization it belongs to; empty if Atlas did not say.
+    /// The organization that it belongs to; empty if Atlas did not send it.
     pub org_id: String,
-    /// Its tags.
+    /// The tags.
     pub tags: BTreeMap<String, String>,
 }
 
-impl Client {
-    /// Lists every group that the credential may see, of one organization if it is named.
-    ///
-    /// # Errors
-    /// The page that failed and why. Never later than `deadline`, repetitions included.
-    pub async fn groups(
-        &self,
-        org: Option<&OrgId>,
-        deadline: Duration,
-        retries: usize,
-    ) -> Result<Vec<Group>, ListError> {
-        let resource = org.cloned().map_or(Resource::Groups, |org| Resource::OrgGroups { org });
-        let all = self.all(resource, deadline, retries, WireGroup::parse).await?;
-        Ok(all.results.into_iter().map(|entry| entry.group).collect())
+impl HasId for Group {
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    fn set_id(&mut self, _: String) {
+        // The id of a group is never empty.
     }
 }
 
-/// Every field may be missing or null, but without an id it is no group.
+/// Every field except the id may be missing or null.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireGroup {
+pub(crate) struct WireGroup {
     id: Option<String>,
     name: Option<String>,
     org_id: Option<String>,
-    tags: Option<Vec<Tag>>,
+    tags: Option<Vec<WireTag>>,
 }
 
 #[derive(Deserialize)]
-struct Tag {
+struct WireTag {
     key: Option<String>,
     value: Option<String>,
 }
 
-/// A group beside its id as text, which a listing tells it from others by.
-struct Entry {
-    id: String,
-    group: Group,
-}
+impl TryFrom<WireGroup> for Group {
+    type Error = InvalidContent;
 
-impl Item for Entry {
-    fn id(&mut self) -> &mut String {
-        &mut self.id
-    }
-}
-
-impl WireGroup {
-    fn parse(self) -> Result<Entry, ErrorKind> {
-        let id = self.id.unwrap_or_default();
-        let group_id =
-            id.parse().map_err(|_| ErrorKind::Content("a group's id is not 24 hexadecimal digits".to_owned()))?;
-        let tags = self.tags.into_iter().flatten().take(MAX_TAGS);
-        let tags = tags.filter_map(|tag| Some((word(tag.key?), word(tag.value.unwrap_or_default()))));
-        let group = Group {
-            id: group_id,
-            name: word(self.name.unwrap_or_default()),
-            org_id: word(self.org_id.unwrap_or_default()),
+    fn try_from(wire: WireGroup) -> Result<Self, InvalidContent> {
+        let tags = wire.tags.into_iter().flatten().take(MAX_TAGS);
+        let tags = tags.filter_map(|tag| Some((truncated(tag.key?), truncated(tag.value.unwrap_or_default()))));
+        Ok(Self {
+            id: wire.id.unwrap_or_default().parse().map_err(|_| InvalidContent::GroupId)?,
+            name: truncated(wire.name.unwrap_or_default()),
+            org_id: truncated(wire.org_id.unwrap_or_default()),
             tags: tags.collect(),
-        };
-        Ok(Entry { id, group })
+        })
     }
 }
 
-/// Cut rather than refused: no group should be missed for a long name.
-fn word(text: String) -> String {
-    if text.len() <= MAX_WORD { text } else { text.chars().take(MAX_WORD / 4).collect() }
+/// Truncates rather than fails: a long name must not hide a group.
+fn truncated(text: String) -> String {
+    if text.len() <= MAX_GROUP_FIELD { text } else { text.chars().take(MAX_GROUP_FIELD / 4).collect() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn group(json: &str) -> Result<Group, ErrorKind> {
-        serde_json::from_str::<WireGroup>(json).unwrap().parse().map(|entry| entry.group)
+    fn group(json: &str) -> Result<Group, InvalidContent> {
+        serde_json::from_str::<WireGroup>(json).unwrap().try_into()
     }
 
     #[test]
-    fn a_group_is_read_as_recorded() {
+    fn a_recorded_group_is_parsed() {
         let json = r#"{"clusterCount":5,"created":"2020-07-02T09:19:46Z","id":"B0123456789abcdef012345b","links":[],"name":"Shop, é & co","orgId":"a0123456789abcdef012345a","tags":[{"key":"env","value":"e2e"},{"key":"prod","value":"false"}],"withDefaultAlertsSettings":true}"#;
         let group = group(json).unwrap();
         assert_eq!((group.id.as_str(), group.name.as_str()), ("b0123456789abcdef012345b", "Shop, é & co"));
@@ -110,19 +92,19 @@ mod tests {
     }
 
     #[test]
-    fn all_but_the_id_may_be_missing_or_null() {
+    fn every_field_but_the_id_may_be_missing_or_null() {
         for rest in ["", r#","name":null,"orgId":null,"tags":null"#, r#","tags":[{"key":null},{"value":"x"}]"#] {
             let group = group(&format!(r#"{{"id":"b0123456789abcdef012345b"{rest}}}"#)).unwrap();
             assert_eq!((group.name.as_str(), group.org_id.as_str(), group.tags.len()), ("", "", 0));
         }
         for json in ["{}", r#"{"id":null}"#, r#"{"id":"../../orgs"}"#] {
-            assert!(matches!(group(json), Err(ErrorKind::Content(_))), "{json}");
+            assert!(matches!(group(json), Err(InvalidContent::GroupId)), "{json}");
         }
     }
 
     #[test]
-    fn an_endless_name_is_cut_and_the_group_kept() {
+    fn an_overlong_name_is_truncated() {
         let json = format!(r#"{{"id":"b0123456789abcdef012345b","name":"{}"}}"#, "é".repeat(5000));
-        assert_eq!(group(&json).unwrap().name.chars().count(), MAX_WORD / 4);
+        assert_eq!(group(&json).unwrap().name.chars().count(), MAX_GROUP_FIELD / 4);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-/// The text is no id of Atlas's.
+/// The text is not an Atlas id.
 #[derive(Debug, thiserror::Error)]
 #[error("an id is 24 hexadecimal digits, as in the address of the page in Atlas")]
 pub struct InvalidId;
@@ -14,7 +14,7 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// The id as Atlas writes it in a path.
+            /// The id as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -39,11 +39,11 @@ macro_rules! id {
 }
 
 id! {
-    /// The id of an Atlas group, which Atlas's pages call a project: 24 hexadecimal digits, kept in lower case.
+    /// The id of a group, which the Atlas UI calls a project: 24 hexadecimal digits in lower case.
     GroupId
 }
 
 id! {
-    /// The id of an Atlas organization: 24 hexadecimal digits, kept in lower case.
+    /// The id of an organization: 24 hexadecimal digits in lower case.
     OrgId
 }

@@ -1,45 +1,56 @@
-//! One network peering: three dialects on the wire, one shape for us.
+//! Network peerings: three dialects in JSON, one type here.
 
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
-use crate::{ErrorKind, Provider};
+use super::{
+    provider::Provider,
+    wire::{HasId, InvalidContent, first_non_empty},
+};
 
-/// A longer name, id or status is no real one, and would be a label.
-const MAX_WORD: usize = 1024;
+/// A longer name, id or status is not real, and must not become a label.
+const MAX_PEERING_FIELD: usize = 1024;
 
-/// Free text is cut here: it goes into the log.
-const MAX_ERROR: usize = 1024;
+/// Free text is cut after this many characters: it is logged.
+const MAX_PEERING_ERROR: usize = 1024;
 
-/// A network peering between Atlas and a user's network, as Atlas describes it.
-/// A text that Atlas left out is empty.
+/// All peerings of one group and provider at one time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// In Atlas's order, each id once.
+    pub peerings: Vec<Peering>,
+    /// How many times Atlas sent a peering that it had already sent.
+    pub duplicates: u64,
+}
+
+/// A network peering between Atlas and a user's network. A field that Atlas left out is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Peering {
-    /// The id that Atlas gave it, a MongoDB `ObjectId`.
+    /// The id, a MongoDB `ObjectId`.
     pub id: String,
     /// The user's network: AWS `vpcId`, Azure `vnetName`, GCP `networkName`. Not unique.
     pub vpc_id: String,
-    /// AWS `statusName`, else `status`, to the letter; `UNKNOWN` where Atlas gave none.
+    /// AWS `statusName`, otherwise `status`, verbatim; `UNKNOWN` if Atlas sent none.
     pub status: String,
-    /// AWS `errorStateName`, Azure `errorState` or any `errorMessage`: a word or free text.
+    /// AWS `errorStateName`, Azure `errorState` or any `errorMessage`: a code or free text.
     pub error: Option<String>,
-    /// The Atlas side of it: the id of the network container.
+    /// The Atlas side: the id of the network container.
     pub container_id: String,
-    /// AWS's own id, `pcx-…`, once AWS has made it.
+    /// The id that AWS assigns, `pcx-…`; empty until then.
     pub connection_id: String,
-    /// Whose network: AWS `awsAccountId`, Azure `azureSubscriptionId`, GCP `gcpProjectId`.
+    /// The account of the user's network: AWS `awsAccountId`, Azure `azureSubscriptionId`, GCP `gcpProjectId`.
     pub cloud_account: String,
     /// Azure `resourceGroupName`.
     pub resource_group: String,
-    /// AWS `accepterRegionName`; Atlas leaves it out where both sides are in one region.
+    /// AWS `accepterRegionName`; Atlas leaves it out if both sides are in one region.
     pub accepter_region: String,
     /// AWS `routeTableCidrBlock`: the addresses of the user's network.
     pub cidr_block: String,
 }
 
 impl Peering {
-    /// When Atlas made it: the first four bytes of an `ObjectId` are seconds since 1970.
+    /// The creation time, from the first four bytes of the `ObjectId`: seconds since 1970.
     #[must_use]
     pub fn created(&self) -> Option<SystemTime> {
         let is_object_id = self.id.len() == 24 && self.id.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -47,25 +58,35 @@ impl Peering {
         Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.into()))
     }
 
-    /// Whether the network is usable, as far as Atlas knows.
+    /// Whether Atlas reports the peering as usable.
     #[must_use]
     pub fn is_available(&self) -> bool {
         self.status == "AVAILABLE"
     }
 
-    /// The error as a word of a bounded set, for a label: `OTHER` for free text.
+    /// The error as one of a bounded set of codes, for a label: `OTHER` for free text.
     #[must_use]
-    pub fn error_word(&self) -> Option<&'static str> {
-        /// AWS's are documented, Azure's was recorded.
-        const WORDS: [&str; 4] = ["REJECTED", "EXPIRED", "INVALID_ARGUMENT", "RETRYABLE"];
+    pub fn error_code(&self) -> Option<&'static str> {
+        /// Those of AWS are documented, that of Azure was observed.
+        const CODES: [&str; 4] = ["REJECTED", "EXPIRED", "INVALID_ARGUMENT", "RETRYABLE"];
         let error = self.error.as_deref()?;
-        // AWS's `errorMessage` begins with the word: "REJECTED: vpc peering connection request was rejected".
+        // AWS's `errorMessage` starts with the code: "REJECTED: vpc peering connection request was rejected".
         let first = error.split(':').next().unwrap_or_default();
-        Some(WORDS.into_iter().find(|word| *word == first).unwrap_or("OTHER"))
+        Some(CODES.into_iter().find(|code| *code == first).unwrap_or("OTHER"))
     }
 }
 
-/// Every field of every dialect. The reference promises less than it says, so each may be missing or null.
+impl HasId for Peering {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn set_id(&mut self, id: String) {
+        self.id = id;
+    }
+}
+
+/// Every field of every dialect. The API reference guarantees few of them, so each may be missing or null.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WirePeering {
@@ -90,45 +111,39 @@ pub(crate) struct WirePeering {
 }
 
 impl WirePeering {
-    /// Reads it as the dialect of the provider that was asked for.
-    pub(crate) fn into_peering(self, provider: Provider) -> Result<Peering, ErrorKind> {
-        self.check_provider(provider)?;
-        let status = filled([self.status_name, self.status]);
-        let error = filled([self.error_state_name, self.error_state, self.error_message]);
+    /// Interprets it in the dialect of the requested provider.
+    pub(crate) fn into_peering(self, provider: Provider) -> Result<Peering, InvalidContent> {
+        // A server that ignores `providerName` lists AWS: that is not the requested listing.
+        if let Some(found) = self.provider().filter(|found| *found != provider) {
+            return Err(InvalidContent::Provider { requested: provider, found });
+        }
+        let status = first_non_empty([self.status_name, self.status]);
+        let error = first_non_empty([self.error_state_name, self.error_state, self.error_message]);
         let (vpc_id, cloud_account) = match provider {
             Provider::Aws => (self.vpc_id, self.aws_account_id),
             Provider::Azure => (self.vnet_name, self.azure_subscription_id),
             Provider::Gcp => (self.network_name, self.gcp_project_id),
         };
         Ok(Peering {
-            id: word("id", self.id)?,
-            vpc_id: word("vpcId", vpc_id)?,
-            status: word("status", status.or_else(|| Some("UNKNOWN".into())))?,
-            error: error.map(|text| text.chars().take(MAX_ERROR).collect()),
-            container_id: word("containerId", self.container_id)?,
-            connection_id: word("connectionId", self.connection_id)?,
-            cloud_account: word("cloud account", cloud_account)?,
-            resource_group: word("resourceGroupName", self.resource_group_name)?,
-            accepter_region: word("accepterRegionName", self.accepter_region_name)?,
-            cidr_block: word("routeTableCidrBlock", self.route_table_cidr_block)?,
+            id: bounded("id", self.id)?,
+            vpc_id: bounded("vpcId", vpc_id)?,
+            status: bounded("status", status.or_else(|| Some("UNKNOWN".into())))?,
+            error: error.map(|text| text.chars().take(MAX_PEERING_ERROR).collect()),
+            container_id: bounded("containerId", self.container_id)?,
+            connection_id: bounded("connectionId", self.connection_id)?,
+            cloud_account: bounded("cloud account", cloud_account)?,
+            resource_group: bounded("resourceGroupName", self.resource_group_name)?,
+            accepter_region: bounded("accepterRegionName", self.accepter_region_name)?,
+            cidr_block: bounded("routeTableCidrBlock", self.route_table_cidr_block)?,
         })
     }
 
-    /// A server that ignores `providerName` lists AWS whatever was asked: that is not this provider's listing.
-    fn check_provider(&self, asked: Provider) -> Result<(), ErrorKind> {
-        match self.provider() {
-            Some(got) if got != asked => {
-                Err(ErrorKind::Content(format!("asked for {asked} peerings, got one of {got}")))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// As far as it says: v1.0 leaves `providerName` out, but the name of the network is the provider's own.
+    /// The provider, if it can be recognized. v1.0 leaves `providerName` out, but each provider has its own field for
+    /// the network.
     fn provider(&self) -> Option<Provider> {
-        let said = self.provider_name.as_deref().and_then(|name| name.parse().ok());
+        let named = self.provider_name.as_deref().and_then(|name| name.parse().ok());
         let has = |name: &Option<String>| name.as_deref().is_some_and(|name| !name.is_empty());
-        said.or(match (has(&self.vpc_id), has(&self.vnet_name), has(&self.network_name)) {
+        named.or(match (has(&self.vpc_id), has(&self.vnet_name), has(&self.network_name)) {
             (true, false, false) => Some(Provider::Aws),
             (false, true, false) => Some(Provider::Azure),
             (false, false, true) => Some(Provider::Gcp),
@@ -137,15 +152,10 @@ impl WirePeering {
     }
 }
 
-/// The first that says something.
-fn filled<const N: usize>(texts: [Option<String>; N]) -> Option<String> {
-    texts.into_iter().flatten().find(|text| !text.is_empty())
-}
-
-fn word(field: &'static str, text: Option<String>) -> Result<String, ErrorKind> {
+fn bounded(field: &'static str, text: Option<String>) -> Result<String, InvalidContent> {
     let text = text.unwrap_or_default();
-    if text.len() > MAX_WORD {
-        return Err(ErrorKind::Content(format!("a `{field}` is longer than {MAX_WORD} bytes")));
+    if text.len() > MAX_PEERING_FIELD {
+        return Err(InvalidContent::TooLong { field, limit: MAX_PEERING_FIELD });
     }
     Ok(text)
 }
@@ -154,12 +164,12 @@ fn word(field: &'static str, text: Option<String>) -> Result<String, ErrorKind> 
 mod tests {
     use super::*;
 
-    fn peering(provider: Provider, json: &str) -> Result<Peering, ErrorKind> {
+    fn peering(provider: Provider, json: &str) -> Result<Peering, InvalidContent> {
         serde_json::from_str::<WirePeering>(json).unwrap().into_peering(provider)
     }
 
     #[test]
-    fn aws_is_read() {
+    fn an_aws_peering_is_parsed() {
         let json = r#"{"accepterRegionName":"eu-west-1","awsAccountId":"123456789012","connectionId":"pcx-0a1b","containerId":"64c0ffee0000000000000001","errorStateName":null,"id":"64c0ffee00000000000000a1","providerName":"AWS","routeTableCidrBlock":"10.1.0.0/16","statusName":"AVAILABLE","vpcId":"vpc-0123"}"#;
         let peering = peering(Provider::Aws, json).unwrap();
         assert_eq!(
@@ -181,20 +191,20 @@ mod tests {
     }
 
     #[test]
-    fn azure_is_read() {
+    fn an_azure_peering_is_parsed() {
         let json = r#"{"azureDirectoryId":"d","azureSubscriptionId":"s","containerId":"c","errorState":"RETRYABLE","id":"i","resourceGroupName":"rg","status":"FAILED","vnetName":"hub"}"#;
         let peering = peering(Provider::Azure, json).unwrap();
         assert_eq!((peering.vpc_id.as_str(), peering.status.as_str()), ("hub", "FAILED"));
         assert_eq!((peering.cloud_account.as_str(), peering.resource_group.as_str()), ("s", "rg"));
-        assert_eq!(peering.error_word(), Some("RETRYABLE"));
+        assert_eq!(peering.error_code(), Some("RETRYABLE"));
     }
 
     #[test]
-    fn gcp_is_read() {
+    fn a_gcp_peering_is_parsed() {
         let json = r#"{"containerId":"c","errorMessage":"no such network","gcpProjectId":"p","id":"i","networkName":"default","status":"WAITING_FOR_USER"}"#;
         let peering = peering(Provider::Gcp, json).unwrap();
         assert_eq!((peering.vpc_id.as_str(), peering.status.as_str()), ("default", "WAITING_FOR_USER"));
-        assert_eq!((peering.cloud_account.as_str(), peering.error_word()), ("p", Some("OTHER")));
+        assert_eq!((peering.cloud_account.as_str(), peering.error_code()), ("p", Some("OTHER")));
     }
 
     #[test]
@@ -206,40 +216,40 @@ mod tests {
     }
 
     #[test]
-    fn what_is_empty_is_missing() {
+    fn an_empty_field_counts_as_missing() {
         let json = r#"{"statusName":"","errorStateName":"","errorMessage":"EXPIRED"}"#;
         let peering = peering(Provider::Aws, json).unwrap();
         assert_eq!((peering.status.as_str(), peering.error.as_deref()), ("UNKNOWN", Some("EXPIRED")));
     }
 
     #[test]
-    fn unknown_fields_and_statuses_pass() {
+    fn unknown_fields_and_statuses_are_accepted() {
         let peering = peering(Provider::Aws, r#"{"statusName":"HIBERNATING","novelty":{"a":[1]}}"#).unwrap();
         assert_eq!(peering.status, "HIBERNATING");
     }
 
     #[test]
-    fn an_error_message_of_aws_keeps_its_word() {
+    fn an_aws_error_message_keeps_its_code() {
         let json = r#"{"errorMessage":"REJECTED: vpc peering connection request was rejected"}"#;
-        assert_eq!(peering(Provider::Aws, json).unwrap().error_word(), Some("REJECTED"));
+        assert_eq!(peering(Provider::Aws, json).unwrap().error_code(), Some("REJECTED"));
     }
 
     #[test]
-    fn a_listing_of_another_provider_is_refused() {
+    fn a_peering_of_another_provider_is_refused() {
         let error = peering(Provider::Azure, r#"{"providerName":"AWS"}"#).unwrap_err();
-        assert_eq!(error.to_string(), "asked for AZURE peerings, got one of AWS");
+        assert_eq!(error.to_string(), "requested AZURE peerings, but the response contains one of AWS");
         assert!(peering(Provider::Azure, r#"{"providerName":"Azure"}"#).is_ok());
-        assert!(peering(Provider::Azure, r#"{"vpcId":"vpc-1"}"#).is_err(), "v1.0 does not say the provider");
+        assert!(peering(Provider::Azure, r#"{"vpcId":"vpc-1"}"#).is_err(), "v1.0 does not name the provider");
     }
 
     #[test]
-    fn an_endless_name_is_refused() {
-        let json = format!(r#"{{"vpcId":"{}"}}"#, "v".repeat(MAX_WORD + 1));
+    fn an_overlong_name_is_refused() {
+        let json = format!(r#"{{"vpcId":"{}"}}"#, "v".repeat(MAX_PEERING_FIELD + 1));
         assert_eq!(peering(Provider::Aws, &json).unwrap_err().to_string(), "a `vpcId` is longer than 1024 bytes");
     }
 
     #[test]
-    fn creation_is_in_the_id() {
+    fn the_creation_time_comes_from_the_id() {
         let created = |id: &str| Peering { id: id.into(), ..Peering::default() }.created();
         let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
         assert_eq!(created("5f3a556351db42631e16f33a"), at(0x5f3a_5563));

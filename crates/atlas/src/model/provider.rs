@@ -1,4 +1,4 @@
-//! The three clouds that Atlas peers with.
+//! The cloud providers that Atlas peers with.
 
 use std::{fmt, str::FromStr};
 
@@ -13,16 +13,16 @@ pub enum Provider {
     Gcp,
 }
 
-/// The text names no provider that Atlas peers with.
+/// The text is not the name of a provider.
 #[derive(Debug, thiserror::Error)]
 #[error("a provider is `AWS`, `AZURE` or `GCP`")]
 pub struct UnknownProvider;
 
 impl Provider {
-    /// Every provider. Atlas has no word for "all": without `providerName` it lists AWS only.
+    /// Every provider. The API has no value for "all": without `providerName` it lists AWS only.
     pub const ALL: [Self; 3] = [Self::Aws, Self::Azure, Self::Gcp];
 
-    /// The word on the wire and in the label `provider`.
+    /// The value in the API and of the label `provider`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -32,7 +32,7 @@ impl Provider {
         }
     }
 
-    /// The statuses that the API's reference documents for this provider; Atlas may send others.
+    /// The statuses that the API reference documents for this provider. Atlas may send others.
     #[must_use]
     pub fn documented_statuses(self) -> &'static [&'static str] {
         match self {
@@ -46,10 +46,10 @@ impl Provider {
 impl FromStr for Provider {
     type Err = UnknownProvider;
 
-    /// Any case is accepted: older pages of the reference write `Azure`.
+    /// Ignores case: older pages of the API reference write `Azure`.
     fn from_str(text: &str) -> Result<Self, UnknownProvider> {
-        let same = |provider: &Self| provider.as_str().eq_ignore_ascii_case(text);
-        Self::ALL.into_iter().find(same).ok_or(UnknownProvider)
+        let matches = |provider: &Self| provider.as_str().eq_ignore_ascii_case(text);
+        Self::ALL.into_iter().find(matches).ok_or(UnknownProvider)
     }
 }
 

@@ -1,4 +1,4 @@
-//! One page as Atlas sends it.
+//! One page of a listing, as Atlas sends it.
 
 use std::{fmt, marker::PhantomData};
 
@@ -7,15 +7,15 @@ use serde::{
     de::{Error, SeqAccess, Visitor},
 };
 
-/// Twice as many as Atlas sends at most: a body with more is no page, and would swell in memory.
+/// Twice the largest page. A body with more items is refused while it is parsed, to bound memory.
 const MAX_ITEMS: usize = 1000;
 
-/// One page. An error with status 200 lacks `results`, and must not pass for an empty listing.
+/// One page. An error with status 200 has no `results`, and must not count as an empty listing.
 #[derive(Deserialize)]
 #[serde(bound = "T: Deserialize<'de>")]
 pub(crate) struct Page<T> {
-    results: Items<T>,
-    links: Option<Items<Link>>,
+    results: BoundedList<T>,
+    links: Option<BoundedList<Link>>,
 }
 
 #[derive(Deserialize)]
@@ -24,8 +24,8 @@ struct Link {
 }
 
 impl<T> Page<T> {
-    /// Only a missing `next` ends a listing: Atlas calls `totalCount` an estimate. Where there are no links at all,
-    /// not even one to the page itself, a full page is taken to have a successor.
+    /// Only a missing `next` link ends a listing: Atlas calls `totalCount` an estimate. If there are no links at all,
+    /// not even one to the page itself, a full page counts as having a successor.
     pub(crate) fn is_last(&self, items_per_page: u16) -> bool {
         match &self.links {
             Some(links) if !links.0.is_empty() => !links.0.iter().any(|link| link.rel.as_deref() == Some("next")),
@@ -38,25 +38,25 @@ impl<T> Page<T> {
     }
 }
 
-/// A list of bounded length.
-struct Items<T>(Vec<T>);
+/// A list of at most [`MAX_ITEMS`] items.
+struct BoundedList<T>(Vec<T>);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Items<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for BoundedList<T> {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        input.deserialize_seq(Bounded(PhantomData))
+        input.deserialize_seq(BoundedVisitor(PhantomData))
     }
 }
 
-struct Bounded<T>(PhantomData<T>);
+struct BoundedVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Bounded<T> {
-    type Value = Items<T>;
+impl<'de, T: Deserialize<'de>> Visitor<'de> for BoundedVisitor<T> {
+    type Value = BoundedList<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a list of at most {MAX_ITEMS} items")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Items<T>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<BoundedList<T>, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = list.next_element()? {
             if items.len() == MAX_ITEMS {
@@ -64,7 +64,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Bounded<T> {
             }
             items.push(item);
         }
-        Ok(Items(items))
+        Ok(BoundedList(items))
     }
 }
 
@@ -79,14 +79,14 @@ mod tests {
     }
 
     #[test]
-    fn a_list_without_end_is_refused_as_it_is_read() {
+    fn an_overlong_list_is_refused_while_it_is_parsed() {
         assert_eq!(page(MAX_ITEMS).unwrap().into_results().len(), MAX_ITEMS);
         let error = page(MAX_ITEMS + 1).err().unwrap();
         assert!(error.to_string().starts_with("more than 1000 items"), "{error}");
     }
 
     #[test]
-    fn an_error_with_status_200_is_no_empty_listing() {
+    fn an_error_with_status_200_is_not_an_empty_listing() {
         for body in [r#"{"error":500,"errorCode":"UNEXPECTED_ERROR"}"#, r#"{"results":null}"#, "[]", "null"] {
             assert!(serde_json::from_str::<Page<Value>>(body).is_err(), "{body}");
         }

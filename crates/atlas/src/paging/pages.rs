@@ -1,153 +1,169 @@
-//! Every page of something that Atlas lists, or an error.
+//! Every page of a listing, or an error.
 
 use std::{collections::HashSet, time::Duration};
 
-use backon::{ExponentialBuilder, Retryable};
-use serde::de::DeserializeOwned;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use crate::{Client, ErrorKind, ListError, Resource, TransientError, paging::page::Page};
+use super::page::Page;
+use crate::{
+    backoff::Backoff,
+    error::{ErrorKind, TransientError},
+    model::wire::{HasId, InvalidContent},
+};
 
-/// A longer listing is an error: Atlas allows 50 peerings a group and 250 groups an organization, so a hundred pages
-/// mean a loop.
+/// A longer listing is an error. Atlas allows 50 peerings per group and 250 groups per organization, so 100 pages are a
+/// loop.
 const MAX_PAGES: u32 = 100;
 
-/// If Atlas asks to wait for longer, the listing fails, and the next one is soon enough: this one holds a place.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// If Atlas asks to wait longer, the listing fails rather than keep its concurrency permit.
+const MAX_RETRY_WAIT: Duration = Duration::from_secs(5);
 
-/// More in one listing are nothing real, and would be series without end.
+/// More results in one listing are not real, and would become series without bound.
 const MAX_RESULTS: usize = 10_000;
 
-/// The first of the growing pauses before asking again; jitter adds up to as much.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The delay before the first retry of a page. Each further delay is twice as long; jitter adds up to 100%.
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// A result of a listing.
-pub(crate) trait Item {
-    /// What tells it from every other of the listing; empty if Atlas gave it none.
-    fn id(&mut self) -> &mut String;
-}
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(60);
 
 /// The results of every page.
 #[derive(Debug)]
-pub(crate) struct All<T> {
+pub(crate) struct Items<T> {
     /// In Atlas's order, each id once.
     pub(crate) results: Vec<T>,
     /// How many times Atlas sent a result that it had already sent.
     pub(crate) duplicates: u64,
 }
 
-impl Client {
-    /// Lists completely; one missing page fails the whole listing. After a passing failure a page is asked for again,
-    /// up to `retries` times, with pauses that grow. Never takes longer than `deadline`, repetitions included.
-    pub(crate) async fn all<W: DeserializeOwned, T: Item>(
-        &self,
-        resource: Resource,
-        deadline: Duration,
-        retries: usize,
-        parse: impl Fn(W) -> Result<T, ErrorKind>,
-    ) -> Result<All<T>, ListError> {
-        let mut reading = Reading::default();
-        let pauses = ExponentialBuilder::new().with_min_delay(FIRST_PAUSE).with_max_times(retries).with_jitter();
-        let kind = match timeout(deadline, self.read_pages(&resource, pauses, &parse, &mut reading)).await {
-            Ok(Ok(())) => return Ok(reading.all),
-            Ok(Err(kind)) => kind,
-            Err(_) => ErrorKind::Deadline { deadline, last: reading.last },
-        };
-        Err(ListError { resource, page: reading.page, kind })
+/// Reads a whole listing; one missing page fails it. `fetch` requests the page of a number, from 1, and is retried up to
+/// `retries` times per page after a transient failure. Never takes longer than `deadline`, retries included. An error has the
+/// number of the page that failed.
+pub(crate) async fn read_all<W, T: HasId, F: Future<Output = Result<Page<W>, ErrorKind>>>(
+    items_per_page: u16,
+    deadline: Duration,
+    retries: usize,
+    fetch: impl Fn(u32) -> F,
+    parse: impl Fn(W) -> Result<T, InvalidContent>,
+) -> Result<Items<T>, (u32, ErrorKind)> {
+    let mut paginator = Paginator::new(items_per_page);
+    let kind = match timeout(deadline, paginator.read(retries, fetch, parse)).await {
+        Ok(Ok(())) => return Ok(paginator.items),
+        Ok(Err(kind)) => kind,
+        Err(_) => ErrorKind::Deadline { deadline, last: paginator.last_failure },
+    };
+    Err((paginator.page, kind))
+}
+
+/// A listing while it is read.
+struct Paginator<T> {
+    items: Items<T>,
+    items_per_page: u16,
+    /// The number of the current page, from 1.
+    page: u32,
+    seen: HashSet<String>,
+    without_id: u32,
+    /// Why the current page is retried.
+    last_failure: Option<TransientError>,
+}
+
+impl<T: HasId> Paginator<T> {
+    fn new(items_per_page: u16) -> Self {
+        let items = Items { results: Vec::new(), duplicates: 0 };
+        Self { items, items_per_page, page: 0, seen: HashSet::new(), without_id: 0, last_failure: None }
     }
 
-    async fn read_pages<W: DeserializeOwned, T: Item>(
-        &self,
-        resource: &Resource,
-        pauses: ExponentialBuilder,
-        parse: &impl Fn(W) -> Result<T, ErrorKind>,
-        reading: &mut Reading<T>,
+    async fn read<W, F: Future<Output = Result<Page<W>, ErrorKind>>>(
+        &mut self,
+        retries: usize,
+        fetch: impl Fn(u32) -> F,
+        parse: impl Fn(W) -> Result<T, InvalidContent>,
     ) -> Result<(), ErrorKind> {
-        while reading.page < MAX_PAGES {
-            reading.page += 1;
-            let number = reading.page;
-            let page = (|| self.page(resource, number))
-                .retry(pauses)
-                .when(ErrorKind::is_transient)
-                .adjust(|kind, pause| wait(pause?, kind.retry_after().unwrap_or_default()))
-                .notify(|kind, _| reading.last = Some(kind.into()))
-                .await?;
-            reading.last = None;
-            if reading.take(page, parse, self.items_per_page)? {
+        while self.page < MAX_PAGES {
+            self.page += 1;
+            let page = self.fetch_page(retries, &fetch).await?;
+            if self.add_page(page, &parse)? {
                 return Ok(());
             }
         }
-        Err(ErrorKind::Pagination("the listing has no end: page 100 is not the last"))
+        Err(ErrorKind::TooManyPages { limit: MAX_PAGES })
     }
-}
 
-/// The pause before asking again; none if Atlas asks for more time than a listing should wait.
-fn wait(pause: Duration, asked: Duration) -> Option<Duration> {
-    (asked <= LONGEST_WAIT).then(|| pause.max(asked))
-}
-
-/// A listing in the making.
-struct Reading<T> {
-    all: All<T>,
-    page: u32,
-    seen: HashSet<String>,
-    unidentified: u32,
-    last: Option<TransientError>,
-}
-
-impl<T> Default for Reading<T> {
-    fn default() -> Self {
-        let all = All { results: Vec::new(), duplicates: 0 };
-        Self { all, page: 0, seen: HashSet::new(), unidentified: 0, last: None }
+    async fn fetch_page<W, F: Future<Output = Result<Page<W>, ErrorKind>>>(
+        &mut self,
+        mut retries: usize,
+        fetch: impl Fn(u32) -> F,
+    ) -> Result<Page<W>, ErrorKind> {
+        let mut backoff = Backoff::new(FIRST_RETRY_DELAY, MAX_RETRY_DELAY);
+        loop {
+            let error = match fetch(self.page).await {
+                Ok(page) => {
+                    self.last_failure = None;
+                    return Ok(page);
+                }
+                Err(error) => error,
+            };
+            let retry_after = error.retry_after().unwrap_or_default();
+            if retries == 0 || !error.is_transient() || retry_after > MAX_RETRY_WAIT {
+                return Err(error);
+            }
+            retries -= 1;
+            self.last_failure = Some((&error).into());
+            sleep(backoff.next_delay().mul_f64(1.0 + fastrand::f64()).max(retry_after)).await;
+        }
     }
-}
 
-impl<T: Item> Reading<T> {
-    /// Adds a page; says whether it was the last.
-    fn take<W>(
+    /// Adds the results of a page. Returns whether it was the last page.
+    fn add_page<W>(
         &mut self,
         page: Page<W>,
-        parse: &impl Fn(W) -> Result<T, ErrorKind>,
-        items_per_page: u16,
+        parse: impl Fn(W) -> Result<T, InvalidContent>,
     ) -> Result<bool, ErrorKind> {
-        let is_last = page.is_last(items_per_page);
-        let before = self.all.results.len();
+        let is_last = page.is_last(self.items_per_page);
+        let before = self.items.results.len();
         for wire in page.into_results() {
             self.add(parse(wire)?);
         }
-        if self.all.results.len() > MAX_RESULTS {
-            return Err(ErrorKind::TooMany { limit: MAX_RESULTS });
+        if self.items.results.len() > MAX_RESULTS {
+            return Err(ErrorKind::TooManyResults { limit: MAX_RESULTS });
         }
-        if !is_last && self.all.results.len() == before {
-            return Err(ErrorKind::Pagination("a page that is not the last brings nothing new"));
+        if !is_last && self.items.results.len() == before {
+            return Err(ErrorKind::NoProgress);
         }
         Ok(is_last)
     }
 
     fn add(&mut self, mut item: T) {
-        let id = item.id();
-        if id.is_empty() {
-            // Two without an id must not become one.
-            self.unidentified += 1;
-            *id = format!("unidentified-{}", self.unidentified);
+        if item.id().is_empty() {
+            // Two items without an id must not become one.
+            self.without_id += 1;
+            item.set_id(format!("unidentified-{}", self.without_id));
         }
-        if self.seen.insert(id.clone()) {
-            self.all.results.push(item);
+        if self.seen.insert(item.id().to_owned()) {
+            self.items.results.push(item);
         } else {
-            self.all.duplicates += 1;
+            self.items.duplicates += 1;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::{Cell, RefCell};
+
     use proptest::prelude::*;
     use serde_json::{Value, json};
+    use tokio::time::Instant;
 
     use super::*;
-    use crate::{Peering, Provider, model::peering::WirePeering};
+    use crate::{
+        error_response::ErrorResponse,
+        model::{
+            peering::{Peering, WirePeering},
+            provider::Provider,
+        },
+    };
 
-    fn parse(wire: WirePeering) -> Result<Peering, ErrorKind> {
+    fn parse(wire: WirePeering) -> Result<Peering, InvalidContent> {
         wire.into_peering(Provider::Aws)
     }
 
@@ -156,15 +172,14 @@ mod tests {
         serde_json::from_value(json!({ "results": results, "links": links })).unwrap()
     }
 
-    fn read(pages: Vec<Page<WirePeering>>) -> Result<All<Peering>, ErrorKind> {
-        let mut reading = Reading::default();
+    fn read(pages: Vec<Page<WirePeering>>) -> Result<Items<Peering>, ErrorKind> {
+        let mut paginator = Paginator::new(2);
         for page in pages {
-            reading.last = None;
-            if reading.take(page, &parse, 2)? {
-                return Ok(reading.all);
+            if paginator.add_page(page, parse)? {
+                return Ok(paginator.items);
             }
         }
-        panic!("the last page is not the last");
+        panic!("no page is the last");
     }
 
     fn peering(id: u32) -> Value {
@@ -172,30 +187,26 @@ mod tests {
     }
 
     #[test]
-    fn a_peering_sent_twice_is_counted_once_and_reported() {
+    fn a_duplicate_peering_is_listed_once_and_counted() {
         let pages = vec![page(&[peering(1), peering(2)], true), page(&[peering(2), peering(3)], false)];
         let listing = read(pages).unwrap();
         assert_eq!((listing.results.len(), listing.duplicates), (3, 1));
     }
 
     #[test]
-    fn a_repeated_page_is_an_error() {
-        let pages = vec![page(&[peering(1)], true), page(&[peering(1)], true)];
-        assert!(matches!(read(pages), Err(ErrorKind::Pagination(_))));
+    fn a_page_without_new_results_that_is_not_the_last_is_an_error() {
+        for pages in [vec![page(&[peering(1)], true), page(&[peering(1)], true)], vec![page(&[], true)]] {
+            assert!(matches!(read(pages), Err(ErrorKind::NoProgress)));
+        }
     }
 
     #[test]
-    fn a_listing_of_more_than_there_can_be_is_an_error() {
-        let mut reading = Reading::default();
+    fn a_listing_with_too_many_results_is_an_error() {
+        let mut paginator = Paginator::new(500);
         let thousand = |n: u32| page(&(0..1000).map(|m| peering(n * 1000 + m)).collect::<Vec<_>>(), true);
-        let last = (0..20).map(|n| reading.take(thousand(n), &parse, 500)).find_map(Result::err);
-        assert!(matches!(last, Some(ErrorKind::TooMany { .. })));
-        assert!(reading.all.results.len() <= MAX_RESULTS + 1000);
-    }
-
-    #[test]
-    fn an_empty_page_with_a_successor_is_an_error() {
-        assert!(matches!(read(vec![page(&[], true)]), Err(ErrorKind::Pagination(_))));
+        let error = (0..20).map(|n| paginator.add_page(thousand(n), parse)).find_map(Result::err);
+        assert!(matches!(error, Some(ErrorKind::TooManyResults { .. })));
+        assert!(paginator.items.results.len() <= MAX_RESULTS + 1000);
     }
 
     #[test]
@@ -206,18 +217,55 @@ mod tests {
     }
 
     #[test]
-    fn peerings_without_an_id_stay_apart() {
+    fn peerings_without_an_id_stay_separate() {
         let listing = read(vec![page(&[json!({"vpcId": "a"}), json!({"vpcId": "a"})], false)]).unwrap();
         let ids: Vec<&str> = listing.results.iter().map(|peering| peering.id.as_str()).collect();
         assert_eq!(ids, ["unidentified-1", "unidentified-2"]);
     }
 
-    #[test]
-    fn a_long_wait_is_not_begun() {
-        let seconds = Duration::from_secs;
-        assert_eq!(wait(seconds(1), seconds(0)), Some(seconds(1)));
-        assert_eq!(wait(seconds(1), seconds(5)), Some(seconds(5)));
-        assert_eq!(wait(seconds(1), seconds(6)), None);
+    /// Reads one page that fails with status 503 and `Retry-After`; returns the result, the attempts and the time taken.
+    async fn read_failing(
+        failures: u32,
+        retry_after: u64,
+    ) -> (Result<Items<Peering>, (u32, ErrorKind)>, u32, Duration) {
+        let (attempts, started) = (Cell::new(0), Instant::now());
+        let attempt = |_| {
+            attempts.set(attempts.get() + 1);
+            let response = ErrorResponse::new(503, b"", Some(Duration::from_secs(retry_after)));
+            let failed = attempts.get() <= failures;
+            std::future::ready(if failed { Err(ErrorKind::ErrorResponse(response)) } else { Ok(page(&[], false)) })
+        };
+        let result = read_all(2, Duration::from_secs(60), 3, attempt, parse).await;
+        (result, attempts.get(), started.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_is_retried_with_growing_delays_up_to_the_limit() {
+        let (result, attempts, elapsed) = read_failing(3, 0).await;
+        assert!(result.is_ok() && attempts == 4);
+        assert!((3500..=7010).contains(&elapsed.as_millis()), "{elapsed:?}");
+        let (result, attempts, _) = read_failing(4, 0).await;
+        assert!(result.is_err() && attempts == 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_retry_waits_as_long_as_atlas_asks_but_not_longer_than_the_limit() {
+        let (result, _, elapsed) = read_failing(1, 5).await;
+        assert!(result.is_ok() && elapsed >= Duration::from_secs(5), "{elapsed:?}");
+        let (result, attempts, elapsed) = read_failing(1, 6).await;
+        assert!(result.is_err() && attempts == 1 && elapsed.is_zero(), "{elapsed:?}");
+    }
+
+    #[tokio::test]
+    async fn a_listing_with_too_many_pages_is_an_error() {
+        let requested = RefCell::new(Vec::new());
+        let fetch = |number| {
+            requested.borrow_mut().push(number);
+            std::future::ready(Ok(page(&[peering(number)], true)))
+        };
+        let error = read_all(2, Duration::from_secs(60), 0, fetch, parse).await.unwrap_err();
+        assert!(matches!(error, (MAX_PAGES, ErrorKind::TooManyPages { .. })));
+        assert_eq!(*requested.borrow(), Vec::from_iter(1..=MAX_PAGES));
     }
 
     proptest! {
@@ -226,7 +274,7 @@ mod tests {
             ids in prop::collection::vec(0u32..40, 1..60),
             cuts in prop::collection::vec(1usize..10, 60),
         ) {
-            // A peering may come twice, but a page must not consist of nothing else: that is a loop.
+            // A peering may appear twice, but a page of duplicates only is a loop.
             let mut pages = Vec::new();
             let mut rest: Vec<Value> = ids.iter().map(|id| peering(*id)).collect();
             let mut seen = HashSet::new();
@@ -250,7 +298,7 @@ mod tests {
         fn no_bytes_make_the_parser_panic(bytes: Vec<u8>, text in r#"[\[\]{}",:a-z0-9 ]{0,200}"#) {
             for body in [bytes.as_slice(), text.as_bytes()] {
                 if let Ok(page) = serde_json::from_slice::<Page<WirePeering>>(body) {
-                    let _ = Reading::default().take(page, &parse, 1);
+                    let _ = Paginator::new(1).add_page(page, parse);
                 }
             }
         }
@@ -265,10 +313,10 @@ mod tests {
         ) {
             let body = json!({ "results": [{ field: value }] });
             if let Ok(page) = serde_json::from_value::<Page<WirePeering>>(body) {
-                let mut reading = Reading::default();
-                if reading.take(page, &|wire: WirePeering| wire.into_peering(Provider::Gcp), 500).is_ok() {
-                    prop_assert_eq!(reading.all.results.len(), 1);
-                    let _ = (reading.all.results[0].created(), reading.all.results[0].error_word());
+                let mut paginator = Paginator::new(500);
+                if paginator.add_page(page, |wire: WirePeering| wire.into_peering(Provider::Gcp)).is_ok() {
+                    prop_assert_eq!(paginator.items.results.len(), 1);
+                    let _ = (paginator.items.results[0].created(), paginator.items.results[0].error_code());
                 }
             }
         }

@@ -1,0 +1,44 @@
+//! What the JSON types of all listings share.
+
+use super::provider::Provider;
+
+/// A response is valid JSON, but its content cannot be what it claims to be.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidContent {
+    /// A listing of peerings has one of another provider.
+    #[error("requested {requested} peerings, but the response contains one of {found}")]
+    Provider {
+        /// The provider of the listing.
+        requested: Provider,
+        /// The provider of the peering.
+        found: Provider,
+    },
+    /// A field is longer than any real one.
+    #[error("a `{field}` is longer than {limit} bytes")]
+    TooLong {
+        /// The name of the field.
+        field: &'static str,
+        /// In bytes.
+        limit: usize,
+    },
+    /// A group has no valid id.
+    #[error("a project's id is not 24 hexadecimal digits")]
+    GroupId,
+    /// An access token cannot be sent in a header.
+    #[error("the access token contains characters that are not allowed in a header")]
+    AccessToken,
+}
+
+/// An item of a listing, identified by its id.
+pub(crate) trait HasId {
+    /// Unique in the listing; empty if Atlas sent none.
+    fn id(&self) -> &str;
+
+    /// Replaces an empty id.
+    fn set_id(&mut self, id: String);
+}
+
+/// The first text that is not empty.
+pub(super) fn first_non_empty<const N: usize>(texts: [Option<String>; N]) -> Option<String> {
+    texts.into_iter().flatten().find(|text| !text.is_empty())
+}

@@ -1,4 +1,4 @@
-//! A web config with its certificates, an exporter that is guarded by it, and curl.
+//! An exporter with a web config, the certificates for it, and curl as its client.
 
 use std::{fs, path::Path, process::Command};
 
@@ -15,17 +15,17 @@ use crate::{
 pub(crate) const USERS: &str =
     "basic_auth_users: {alice: $2y$05$upTwOesjMmkdqKrxYFB4BeRr4Z8pRnPPOc.GZkjHC7y/uAJIj6lSi}";
 
-/// As long as a scrape may take here.
-const PATIENCE: &str = "20";
+/// Seconds until curl gives up.
+const CURL_MAX_TIME: &str = "20";
 
-/// An exporter with its simulator and its files.
-pub(crate) struct Guarded {
+/// An exporter with a web config, its simulator and its files.
+pub(crate) struct SecuredExporter {
     pub(crate) folder: TempDir,
     pub(crate) exporter: Exporter,
     _atlas: Atlas,
 }
 
-/// A certificate of an authority for a name, and what it is for.
+/// A certificate to issue.
 pub(crate) struct Issue<'a> {
     pub(crate) authority: &'a Authority,
     pub(crate) name: &'a str,
@@ -51,7 +51,7 @@ pub(crate) fn write_pair(folder: &Path, name: &str, certificate: &str, key: &Key
     fs::write(folder.join(format!("{name}.key")), key.serialize_pem()).unwrap();
 }
 
-/// A folder with `server.crt` and its key, and `ca.pem` of their authority.
+/// A folder with `server.crt`, its key, and `ca.pem` of its CA.
 pub(crate) fn with_certificate() -> (TempDir, Authority) {
     let (folder, authority) = (folder(), authority());
     Issue { authority: &authority, name: "localhost", until: 2090 }.write(folder.path(), "server");
@@ -59,14 +59,14 @@ pub(crate) fn with_certificate() -> (TempDir, Authority) {
     (folder, authority)
 }
 
-impl Guarded {
-    /// The web config's own paths begin with `TLS`, as `cert_file` and `key_file` of `server`.
-    pub(crate) fn start(folder: TempDir, web: &str) -> Guarded {
+impl SecuredExporter {
+    /// Starts an exporter with a web config, in which `{TLS` stands for `{` with the certificate and key of `server`.
+    pub(crate) fn start(folder: TempDir, web: &str) -> SecuredExporter {
         let atlas = Atlas::start(folder.path(), SCENARIO);
         write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments")]));
         write_web(folder.path(), web);
         let exporter = Exporter::start(folder.path(), ["--web.config.file=web.yml"]);
-        Guarded { folder, exporter, _atlas: atlas }
+        SecuredExporter { folder, exporter, _atlas: atlas }
     }
 
     pub(crate) fn port(&self) -> &str {
@@ -77,12 +77,12 @@ impl Guarded {
         format!("https://localhost:{}{path}", self.port())
     }
 
-    /// Prometheus's target; its certificate is for this name.
+    /// The target for Prometheus, by the name in the certificate.
     pub(crate) fn target(&self) -> String {
         format!("localhost:{}", self.port())
     }
 
-    /// What Prometheus needs to know of TLS, with the certificate of a client if there is one.
+    /// The TLS settings of a scrape config, with a client certificate if there is one.
     pub(crate) fn tls_config(&self, ca: &str, client: Option<&str>) -> String {
         let file = |name: &str| self.folder.path().join(name).display().to_string();
         let client = client.map(|name| {
@@ -91,7 +91,7 @@ impl Guarded {
         format!("scheme: https, tls_config: {{ca_file: {}{}}}", file(ca), client.unwrap_or_default())
     }
 
-    /// Asks for `/-/healthy` over TLS, trusting `ca.pem`.
+    /// Requests `/-/healthy` over TLS, trusting `ca.pem`.
     pub(crate) fn curl(&self, arguments: &[&str]) -> Curl {
         self.curl_at("/-/healthy", arguments)
     }
@@ -108,21 +108,23 @@ pub(crate) fn write_web(folder: &Path, web: &str) {
     fs::write(folder.join("web.yml"), web.replace("{TLS", "{cert_file: server.crt, key_file: server.key")).unwrap();
 }
 
-/// What curl made of an answer.
+/// The result of a request by curl.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Curl {
-    /// Zero if there was an answer at all; 60 is a server that is not trusted.
+    /// Zero if there was a response; 60 if the server is not trusted.
     pub(crate) exit: i32,
     pub(crate) status: String,
     pub(crate) version: String,
-    /// The header as it came, and the body.
+    /// The headers and the body, or the error of curl.
     pub(crate) text: String,
 }
 
 pub(crate) fn curl(folder: &Path, arguments: &[&str]) -> Curl {
     let mut command = Command::new("curl");
     command.current_dir(folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command.args(["-q", "-sS", "-i", "--max-time", PATIENCE, "-w", "\n%{http_code} %{http_version}"]).args(arguments);
+    command
+        .args(["-q", "-sS", "-i", "--max-time", CURL_MAX_TIME, "-w", "\n%{http_code} %{http_version}"])
+        .args(arguments);
     let ended = run(command);
     let (text, end) = ended.stdout.rsplit_once('\n').unwrap_or(("", &ended.stdout));
     let (status, version) = end.split_once(' ').unwrap_or_default();
@@ -131,6 +133,6 @@ pub(crate) fn curl(folder: &Path, arguments: &[&str]) -> Curl {
 }
 
 /// Runs a command of the exporter in a folder.
-pub(crate) fn exporter_says<const N: usize>(folder: &Path, arguments: [&str; N]) -> Ended {
+pub(crate) fn run_exporter<const N: usize>(folder: &Path, arguments: [&str; N]) -> Ended {
     run(exporter(folder, arguments))
 }

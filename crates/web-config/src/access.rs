@@ -9,7 +9,7 @@ use http::{
 
 use crate::{basic_auth::Users, rate_limit::RateLimiter};
 
-/// The rate limit, the users and the response headers of a [`WebConfig`](crate::WebConfig).
+/// The rate limit, the users and the response headers of a `WebConfig`.
 #[derive(Default)]
 pub struct AccessControl {
     pub(crate) rate_limiter: Option<RateLimiter>,

@@ -63,7 +63,6 @@ pub(crate) struct ClientVerifier {
     /// Checks the signatures; `None` without a CA.
     chain_verifier: Option<Arc<dyn ClientCertVerifier>>,
     listed: Vec<CertificateDer<'static>>,
-    hints: Vec<DistinguishedName>,
 }
 
 impl ClientVerifier {
@@ -74,10 +73,9 @@ impl ClientVerifier {
         provider: Arc<CryptoProvider>,
     ) -> Self {
         let ClientCas { roots, listed } = cas;
-        let hints = roots.subjects();
         // It fails only without a CA.
         let chain_verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).build().ok();
-        Self { client_auth, allowed_sans, provider, chain_verifier, listed, hints }
+        Self { client_auth, allowed_sans, provider, chain_verifier, listed }
     }
 
     fn verify_chain(
@@ -138,7 +136,7 @@ impl ClientCertVerifier for ClientVerifier {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &self.hints
+        self.chain_verifier.as_ref().map_or(&[], |verifier| verifier.root_hint_subjects())
     }
 
     fn verify_client_cert(

@@ -125,7 +125,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::{collector::initial_state, config::Config, shard::Shard, state::SharedState};
+    use crate::{collector::initial_state::initial_state, config::Config, shard::Shard, state::SharedState};
 
     #[tokio::test]
     async fn a_panic_in_a_task_of_an_account_ends_its_polls_with_an_error() {

@@ -14,7 +14,7 @@ use crate::{
 use atlas::Client;
 
 /// Retries of a page after a transient failure.
-pub(super) const RETRIES: usize = 3;
+pub(super) const PAGE_RETRIES: usize = 3;
 
 /// Shared by the tasks of one account.
 pub(super) struct AccountContext {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    context::{AccountContext, RETRIES},
+    context::{AccountContext, PAGE_RETRIES},
     events,
     rate_limit::Bucket,
 };
@@ -64,7 +64,7 @@ impl Discoverer {
         let Discover { organization, providers, .. } = &self.discover;
         let outcome = match backoffs.remaining(&Bucket::Groups) {
             None => {
-                let found = client.list_groups(organization.as_ref(), poll.deadline, RETRIES).await;
+                let found = client.list_groups(organization.as_ref(), poll.deadline, PAGE_RETRIES).await;
                 found.map_err(|error| Failure::from(&error))
             }
             Some(remaining) => {

@@ -11,7 +11,7 @@ use tracing::debug;
 
 use super::{
     containers::ContainerSchedule,
-    context::{AccountContext, RETRIES},
+    context::{AccountContext, PAGE_RETRIES},
     events,
     rate_limit::Bucket,
     slots::SlotPermit,
@@ -96,7 +96,7 @@ impl Poller {
         let AccountContext { poll, client, backoffs, outage, .. } = &*self.context;
         let started = Instant::now();
         // A listing that hangs would hold its slot for much longer, and the next poll serves as a retry.
-        let retries = if self.is_slow || outage.is_active() { 0 } else { RETRIES };
+        let retries = if self.is_slow || outage.is_active() { 0 } else { PAGE_RETRIES };
         let outcome = client.list_peerings(&self.key.group, self.key.provider, poll.deadline, retries).await;
         drop(permit);
         outage.observe(&outcome);

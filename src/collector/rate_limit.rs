@@ -211,11 +211,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_late_response_does_not_bring_back_a_forgotten_group() {
+    async fn a_group_that_stays_keeps_its_back_off_and_a_removed_one_is_forgotten() {
         let backoffs = backoffs();
+        backoffs.observe(&request(Endpoint::Peers, Some(group(1)), 429, 0));
+        backoffs.set_groups(&BTreeSet::from([&group(1)]));
+        assert!(backoffs.remaining(&Bucket::Group(group(1))).is_some());
         backoffs.set_groups(&BTreeSet::new());
         backoffs.observe(&request(Endpoint::Peers, Some(group(1)), 429, 0));
-        assert_eq!(backoffs.by_bucket.lock().len(), 1, "the list of groups");
+        assert_eq!(backoffs.remaining(&Bucket::Group(group(1))), None, "a late response changes nothing");
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::Failure;
+use super::poll::Failure;
 use atlas::{ClientEvent, GroupId, Reason};
 
 /// Failed first discoveries after which readiness no longer waits for the account.

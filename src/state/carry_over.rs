@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{GroupState, ListingKey, State};
+use super::{ListingKey, State, group::GroupState};
 use atlas::{GroupId, Provider};
 
 /// An account that may discover a group that the config does not list.

@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeSet, time::SystemTime};
 
-use super::{DiscoveryState, Failure, GroupState, State, group::Origin};
+use super::{
+    State,
+    account::DiscoveryState,
+    group::{GroupState, Origin},
+    poll::Failure,
+};
 use atlas::{GroupId, Provider};
 
 /// Consecutive discoveries without a group that remove it; a single list may lack it by mistake.

@@ -2,12 +2,7 @@
 
 use std::time::Instant;
 
-use super::State;
-
-/// Intervals without a sign of life after which a listing, an account or the exposition counts as stalled. A live
-/// scheduler records a poll or a failure of every listing at least every three intervals, and a heartbeat of every
-/// account each interval, whatever Atlas does.
-pub const STALL_INTERVALS: u32 = 5;
+use super::{STALL_INTERVALS, State};
 
 /// Why the exporter counts as stalled at `now`, if it does. `rendered_at` is when the exposition was last rendered.
 #[must_use]

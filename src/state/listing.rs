@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{DropCause, Failure, ListingEvent};
+use super::poll::{DropCause, Failure, ListingEvent};
 use atlas::{Listing, Peering, Reason};
 
 /// Consecutive 404s that drop a listing; a single one may be a passing fault.

@@ -21,7 +21,7 @@ pub use self::{
     carry_over::Candidate,
     discovery::DiscoveryEvent,
     group::GroupState,
-    health::{STALL_INTERVALS, not_ready_reason, stall_reason},
+    health::{not_ready_reason, stall_reason},
     listing::ListingState,
     poll::{DropCause, Failure, ListingEvent, PollResult},
     shared::SharedState,
@@ -36,6 +36,11 @@ pub struct ListingKey {
     /// The provider.
     pub provider: Provider,
 }
+
+/// Intervals without a sign of life after which a listing, an account or the exposition counts as stalled. A live
+/// scheduler records a poll or a failure of every listing at least every three intervals, and a heartbeat of every
+/// account each interval, whatever Atlas does.
+pub const STALL_INTERVALS: u32 = 5;
 
 /// Everything the exporter knows.
 #[derive(Debug)]

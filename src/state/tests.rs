@@ -49,7 +49,7 @@ fn listing(peerings: &[(&str, &str)]) -> Listing {
 }
 
 fn failure(reason: Reason) -> Failure {
-    Failure { reason, message: reason.as_str().to_owned(), advice: reason.advice(), is_account_wide: false }
+    Failure::without_request(reason, String::new())
 }
 
 #[test]
@@ -152,14 +152,15 @@ fn a_poll_of_a_removed_listing_changes_nothing() {
 #[test]
 fn requests_are_counted() {
     let mut fixture = Fixture::new();
-    for status in [401, 200, 200] {
-        let rate_limit = (status == 200).then_some(RateLimit { limit: 2000, remaining: 1999 });
+    let removed = "64c0ffee0000000000000009".parse().unwrap();
+    let group = &fixture.key.group;
+    for (group, status, remaining) in [(group, 401, None), (group, 200, Some(1999)), (&removed, 200, Some(1))] {
         let request = RequestRecord {
-            group: Some(fixture.key.group.clone()),
+            group: Some(group.clone()),
             endpoint: Endpoint::Peers,
             outcome: Outcome::Status(status),
             duration: Duration::from_millis(150),
-            rate_limit,
+            rate_limit: remaining.map(|remaining| RateLimit { limit: 2000, remaining }),
             retry_after: None,
             version_ends: None,
         };
@@ -168,19 +169,9 @@ fn requests_are_counted() {
     let api = &fixture.state.api[&("main".to_owned(), Endpoint::Peers)];
     assert_eq!(api.requests, BTreeMap::from([(Outcome::Status(200), 2), (Outcome::Status(401), 1)]));
     assert_eq!(api.durations.counts, [0, 0, 3, 0, 0, 0, 0, 0, 0]);
-    let removed = RequestRecord {
-        endpoint: Endpoint::Peers,
-        group: Some("64c0ffee0000000000000009".parse().unwrap()),
-        outcome: Outcome::Status(200),
-        duration: Duration::ZERO,
-        rate_limit: Some(RateLimit { limit: 2000, remaining: 1 }),
-        retry_after: None,
-        version_ends: None,
-    };
-    fixture.state.record_request("main", removed);
-    assert_eq!(fixture.state.rate_limits.len(), 1, "a removed group has none");
-    let key = ("main".to_owned(), Endpoint::Peers, Some(fixture.key.group.clone()));
-    assert_eq!(fixture.state.rate_limits[&key].remaining, 1999);
+    let key = ("main".to_owned(), Endpoint::Peers, Some(group.clone()));
+    let rate_limit = RateLimit { limit: 2000, remaining: 1999 };
+    assert_eq!(fixture.state.rate_limits, BTreeMap::from([(key, rate_limit)]), "a removed group has none");
 }
 
 #[test]

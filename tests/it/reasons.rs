@@ -36,7 +36,7 @@ async fn failure_at(base_url: &str) -> (Reason, String) {
     failure_of(RecordingClient::new(settings)).await
 }
 
-fn answer(code: u16, error_code: &str) -> Fault {
+fn error_status(code: u16, error_code: &str) -> Fault {
     let error_code = Some(error_code.to_owned());
     Fault::new(Effect::Status(StatusFault { code, error_code, ..StatusFault::default() }))
 }
@@ -69,10 +69,10 @@ async fn every_reason_has_its_cause() {
         (Reason::Connect, failure(Fault::new(Effect::Cut)).await),
         (Reason::Tls, failure_at(&format!("https://127.0.0.1:{plain}")).await),
         (Reason::Unauthorized, failure(Fault::status(401)).await),
-        (Reason::Forbidden, failure(answer(401, "NOT_IN_GROUP")).await),
-        (Reason::Forbidden, failure(answer(403, "USER_UNAUTHORIZED")).await),
+        (Reason::Forbidden, failure(error_status(401, "NOT_IN_GROUP")).await),
+        (Reason::Forbidden, failure(error_status(403, "USER_UNAUTHORIZED")).await),
         (Reason::Forbidden, failure(Fault::status(402)).await),
-        (Reason::IpAccessList, failure(answer(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST")).await),
+        (Reason::IpAccessList, failure(error_status(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST")).await),
         (Reason::NotFound, failure(Fault::status(404)).await),
         (Reason::RateLimited, failure(Fault::status(429)).await),
         (Reason::Server, failure(Fault::status(500)).await),

@@ -55,7 +55,7 @@ fn found(n: u8) -> atlas::Group {
 }
 
 fn failure(reason: Reason) -> Failure {
-    Failure { reason, message: String::new(), advice: reason.advice(), is_account_wide: false }
+    Failure::without_request(reason, String::new())
 }
 
 fn added(n: u8) -> DiscoveryEvent {

@@ -294,7 +294,7 @@ fn a_healthcheck_can_check_readiness() {
     };
     let running = Exporter::of(folder.path(), &atlas);
     assert_snapshot!(ready(&running), @"status Some(0)");
-    atlas.tell("faults", r#"{"effect": "never"}"#);
+    atlas.control("faults", r#"{"effect": "never"}"#);
     let not_ready = ready(&Exporter::start(folder.path(), []));
     assert!(not_ready.starts_with("status Some(1)\nstderr: ERROR status 503: not ready: "), "{not_ready}");
 }

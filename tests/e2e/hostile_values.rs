@@ -133,7 +133,7 @@ fn hostile_answers_forge_no_line_of_the_log() {
     let atlas = Atlas::start(folder.path(), SCENARIO);
     let exporter = Exporter::of(folder.path(), &atlas);
     let change = serde_json::json!({"status": forged, "error": forged});
-    atlas.tell(&format!("groups/{GROUP}/peers/64c0ffee00000000000000a1"), &change.to_string());
+    atlas.control(&format!("groups/{GROUP}/peers/64c0ffee00000000000000a1"), &change.to_string());
     exporter.process.word_after("a peering changed");
     for body in [
         serde_json::json!({"error": 500, "errorCode": forged, "detail": forged, "reason": forged}).to_string(),
@@ -145,7 +145,7 @@ fn hostile_answers_forge_no_line_of_the_log() {
         } else {
             serde_json::json!({"status": {"code": 400, "body": body}})
         };
-        atlas.tell("faults", &serde_json::json!({"effect": effect, "provider": "AWS"}).to_string());
+        atlas.control("faults", &serde_json::json!({"effect": effect, "provider": "AWS"}).to_string());
         let before = failures(&exporter);
         wait_for("a poll that fails", || (failures(&exporter) > before).then_some(()));
         assert_eq!(crate::http::ask(&atlas.address, "DELETE", "/simulator/faults", "").status, 200);

@@ -36,7 +36,7 @@ fn prometheus_knows_every_peering_and_follows_it_when_it_fails_and_when_it_goes(
     assert_eq!(prometheus.value("count(mongodbatlas_network_peering_status)").as_deref(), Some("6"));
     assert_eq!(prometheus.value("sum(mongodbatlas_network_peerings)").as_deref(), Some("6"));
 
-    atlas.tell(
+    atlas.control(
         &format!("groups/{GROUP}/peers/64c0ffee00000000000000c1"),
         r#"{"status": "FAILED", "error": "somebody deleted it"}"#,
     );

@@ -62,7 +62,7 @@ fn the_json_says_what_the_metrics_say() {
     assert_eq!((&first["group_name"], &first["vpcId"]), (&json!("payments"), &json!("vpc-0a1b2c3d")));
     assert_eq!((&first["created"], &first["stale"]), (&json!("2023-07-26T11:13:50Z"), &json!(false)));
 
-    atlas.tell("faults", r#"{"provider": "AWS", "effect": {"status": {"code": 503}}}"#);
+    atlas.control("faults", r#"{"provider": "AWS", "effect": {"status": {"code": 503}}}"#);
     let aws = wait_for("a failure", || {
         let told = get(&exporter.address, "/api/v1/targets").json();
         let target = told["targets"][0].clone();
@@ -94,7 +94,7 @@ fn the_page_is_read_searched_and_followed_in_a_browser() {
     browser.wait_until("all rows again", &format!("return {ROWS} === 6 && location.search === ''"));
 
     let change = r#"{"status": "FAILED", "error": "REJECTED"}"#;
-    atlas.tell(&format!("groups/{GROUP}/peers/64c0ffee00000000000000a1"), change);
+    atlas.control(&format!("groups/{GROUP}/peers/64c0ffee00000000000000a1"), change);
     let script = "return document.querySelector('#peerings').innerText.includes('REJECTED') && window.same";
     browser.wait_until("the change, without a hand on it", script);
     assert_eq!(browser.complaints(), Vec::<String>::new());
@@ -154,7 +154,7 @@ fn the_page_is_readable_on_a_phone_and_in_the_dark() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     let exporter = Exporter::of(folder.path(), &atlas);
-    atlas.tell("faults", r#"{"provider": "AWS", "effect": {"status": {"code": 503}}}"#);
+    atlas.control("faults", r#"{"provider": "AWS", "effect": {"status": {"code": 503}}}"#);
     wait_for("a failure", || get(&exporter.address, "/").text().contains("Do not trust this page alone").then_some(()));
     let browser = Browser::start(folder.path(), true);
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")] {

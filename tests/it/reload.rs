@@ -1,4 +1,4 @@
-//! Another config while the exporter runs.
+//! Reloading the config while the exporter runs.
 
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,7 @@ fn good(page: &Page) -> Option<f64> {
 }
 
 #[tokio::test]
-async fn groups_come_and_go_and_those_that_stay_keep_their_data() {
+async fn groups_are_added_and_removed_and_the_others_keep_their_data() {
     let atlas = Atlas::start(&scenario()).await;
     let [first, second] = [[GROUP, OTHER], [OTHER, THIRD]].map(|groups| listing(&atlas, &groups, quick()));
     let (rig, reloader) = Rig::reloadable(atlas, first).await;
@@ -53,27 +53,27 @@ async fn groups_come_and_go_and_those_that_stay_keep_their_data() {
 }
 
 #[tokio::test]
-async fn due_times_stay_and_nothing_is_polled_because_of_a_reload() {
+async fn a_reload_keeps_the_schedule_and_triggers_no_polls() {
     let atlas = Atlas::start(&scenario()).await;
     let slow = PollConfig { interval: Duration::from_secs(60), ..quick() };
     let other = PollConfig { items_per_page: 7, ..slow.clone() };
     let [same, first, second] = [&slow, &slow, &other].map(|poll| listing(&atlas, &[GROUP, OTHER], poll.clone()));
     let (rig, reloader) = Rig::reloadable(atlas, first).await;
     rig.until("two groups", |page| watched(page) == [GROUP, OTHER]).await;
-    // The second poll of each target comes after a part of the interval; after some of them all is quiet.
+    // The second poll of each listing comes after a part of the interval; then no poll is due.
     for config in [same, second] {
         let before = rig.atlas.count("peers", &["ok"]);
         reloader.reload(Ok(config)).await.unwrap();
         sleep(Duration::from_millis(800)).await;
         let more = rig.atlas.count("peers", &["ok"]) - before;
-        assert!(more <= 2, "{more} polls because of a reload; six targets in sixty seconds");
+        assert!(more <= 2, "{more} polls because of a reload; six listings in sixty seconds");
         assert_eq!(watched(&rig.page().await), [GROUP, OTHER]);
     }
-    assert!(rig.atlas.simulator.live_tokens() <= 1, "the token of the account before is revoked");
+    assert!(rig.atlas.simulator.live_tokens() <= 1, "the token of the replaced account is revoked");
 }
 
 #[tokio::test]
-async fn a_config_with_faults_changes_nothing_and_is_told() {
+async fn a_config_with_faults_changes_nothing_and_is_reported() {
     let atlas = Atlas::start(&scenario()).await;
     let config = listing(&atlas, &[GROUP], quick());
     let (rig, reloader) = Rig::reloadable(atlas, config.clone()).await;
@@ -88,7 +88,7 @@ async fn a_config_with_faults_changes_nothing_and_is_told() {
 }
 
 #[tokio::test]
-async fn a_reload_may_be_wished_over_http() {
+async fn a_reload_can_be_requested_over_http() {
     let atlas = Atlas::start(&scenario()).await;
     let [first, second] = [[GROUP, OTHER], [OTHER, THIRD]].map(|groups| listing(&atlas, &groups, quick()));
     let (rig, reloader) = Rig::reloadable(atlas, first).await;
@@ -103,7 +103,7 @@ async fn a_reload_may_be_wished_over_http() {
 }
 
 #[tokio::test]
-async fn what_a_discovery_may_not_select_any_more_leaves_at_once() {
+async fn a_group_that_discovery_no_longer_selects_is_removed_at_once() {
     let atlas = Atlas::start(&scenario()).await;
     let [all, some] = ["discover: true".to_owned(), format!("discover: {{exclude: [{{id: {GROUP}}}]}}")]
         .map(|settings| atlas.service_account_with(&settings, quick()));
@@ -116,7 +116,7 @@ async fn what_a_discovery_may_not_select_any_more_leaves_at_once() {
 }
 
 #[tokio::test]
-async fn a_group_that_moves_from_the_config_to_the_discovery_keeps_its_data() {
+async fn a_group_that_moves_from_the_config_to_discovery_keeps_its_data() {
     let atlas = Atlas::start(&scenario()).await;
     let slow = PollConfig { interval: Duration::from_secs(60), ..quick() };
     let listed = listing(&atlas, &[GROUP, OTHER], slow.clone());
@@ -125,10 +125,10 @@ async fn a_group_that_moves_from_the_config_to_the_discovery_keeps_its_data() {
     rig.until("two groups", |page| watched(page) == [GROUP, OTHER]).await;
     rig.atlas.simulator.clear_requests();
     reloader.reload(Ok(discovered)).await.unwrap();
-    assert!(watched(&rig.page().await).contains(&GROUP), "nobody had to ask Atlas for it");
+    assert!(watched(&rig.page().await).contains(&GROUP), "it stays without a request to Atlas");
     let page = rig.until("one group", |page| watched(page) == [GROUP]).await;
     assert_eq!(page.labels("mongodbatlas_group_info", "group_name"), ["g"]);
-    assert!(rig.atlas.count("peers", &["ok"]) <= 2, "six targets in sixty seconds");
+    assert!(rig.atlas.count("peers", &["ok"]) <= 2, "six listings in sixty seconds");
 }
 
 #[tokio::test]
@@ -159,14 +159,14 @@ async fn a_group_that_moves_to_the_discovery_of_another_account_is_found_within_
         info.first().map(|info| info.labels["account"].clone())
     };
     rig.until("the last account", |page| {
-        assert!(watched(page).contains(&THIRD), "it never leaves: {page:?}");
+        assert!(watched(page).contains(&THIRD), "it is never removed: {page:?}");
         account(page).as_deref() == Some("last")
     })
     .await;
 }
 
 #[tokio::test]
-async fn every_scrape_is_answered_with_a_whole_page_while_configs_change() {
+async fn every_scrape_gets_a_complete_exposition_while_configs_change() {
     let atlas = Atlas::start(&scenario()).await;
     let configs = [[GROUP, OTHER], [OTHER, THIRD]].map(|groups| listing(&atlas, &groups, quick()));
     let (rig, reloader) = Rig::reloadable(atlas, configs[0].clone()).await;
@@ -190,7 +190,7 @@ async fn every_scrape_is_answered_with_a_whole_page_while_configs_change() {
 }
 
 #[tokio::test]
-async fn a_config_that_takes_long_to_read_keeps_nothing_up() {
+async fn a_config_that_is_slow_to_read_delays_nothing() {
     let atlas = Atlas::start(&scenario()).await;
     let [first, second] = [[GROUP, OTHER], [OTHER, THIRD]].map(|groups| listing(&atlas, &groups, quick()));
     let (rig, reloader) = Rig::reloadable(atlas, first).await;
@@ -200,11 +200,11 @@ async fn a_config_that_takes_long_to_read_keeps_nothing_up() {
     let begun = Instant::now();
     let polls = async {
         rig.after_polls("AWS", 2).await;
-        assert!(begun.elapsed() < Duration::from_secs(2), "the page stood still");
+        assert!(begun.elapsed() < Duration::from_secs(2), "the exposition did not change");
     };
     let (outcome, ()) = tokio::join!(reloader.reload_what_is_there(), polls);
     outcome.unwrap();
-    assert!(begun.elapsed() >= Duration::from_secs(2), "it was read meanwhile, so nothing was shown");
+    assert!(begun.elapsed() >= Duration::from_secs(2), "the config was read too early to prove anything");
     rig.until("two others", |page| watched(page) == [OTHER, THIRD]).await;
 }
 
@@ -221,7 +221,7 @@ async fn a_reload_does_not_wait_for_atlas() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_minted_during_a_reload_or_an_exit_is_revoked() {
+async fn a_token_minted_during_a_reload_or_an_exit_is_revoked() {
     let atlas = Atlas::start(&scenario()).await;
     let configs = [[GROUP, OTHER], [OTHER, THIRD]].map(|groups| listing(&atlas, &groups, quick()));
     let simulator = atlas.simulator.clone();
@@ -240,7 +240,7 @@ async fn a_token_that_is_minted_during_a_reload_or_an_exit_is_revoked() {
 }
 
 #[tokio::test]
-async fn a_shorter_interval_holds_at_once() {
+async fn a_shorter_interval_applies_at_once() {
     let atlas = Atlas::start(&scenario()).await;
     let slow = PollConfig { interval: Duration::from_secs(3600), ..quick() };
     let [slow, fast] = [slow, quick()].map(|poll| listing(&atlas, &[GROUP, OTHER], poll));

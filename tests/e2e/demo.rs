@@ -31,8 +31,8 @@ fn the_demo_shows_every_documented_status_without_a_config_or_environment() {
     }
     // Collect from every exposition: the scenario changes meanwhile.
     wait_for("every documented status", || {
-        let page = get(&address, "/metrics");
-        let lines = page.text().lines().filter(|line| line.starts_with("mongodbatlas_network_peering_status{"));
+        let exposition = get(&address, "/metrics");
+        let lines = exposition.text().lines().filter(|line| line.starts_with("mongodbatlas_network_peering_status{"));
         for line in lines {
             missing.retain(|(provider, status)| {
                 let has = |name: &str, value: &str| line.contains(&format!("{name}=\"{value}\""));
@@ -76,8 +76,8 @@ fn the_demo_exports_every_family_with_and_without_failures() {
     wait_for("a demo that is ready", || (get(&address, "/-/ready").status == 200).then_some(()));
     let mut missing: BTreeSet<&str> = family::ALL.iter().map(|family| family.name).collect();
     let mut look = || {
-        let page = get(&address, "/metrics");
-        let names = page.text().lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+        let exposition = get(&address, "/metrics");
+        let names = exposition.text().lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
         let names: BTreeSet<&str> = names.collect();
         missing.retain(|name| !names.contains(name));
         missing.clone()

@@ -19,7 +19,7 @@ fn promtool_reports_only_the_required_camel_case_label() {
     write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments"), ("5e57d85c854180642f78440f", "gone")]));
     let exporter = Exporter::start(folder.path(), []);
     exporter.wait_until_ready();
-    let exposition = exporter.page();
+    let exposition = exporter.exposition();
     for family in ["mongodbatlas_network_peering_error_info{", "mongodbatlas_peering_poll_failures_total{"] {
         assert!(exposition.contains(family), "{family} is not linted:\n{exposition}");
     }
@@ -45,6 +45,6 @@ fn the_exposition_has_the_standard_process_metrics() {
     let atlas = Atlas::start(folder.path(), SCENARIO);
     let exporter = Exporter::of(folder.path(), &atlas);
     for family in ["process_cpu_seconds_total", "process_open_fds", "process_resident_memory_bytes"] {
-        wait_for(family, || exporter.page().lines().any(|line| line.starts_with(family)).then_some(()));
+        wait_for(family, || exporter.exposition().lines().any(|line| line.starts_with(family)).then_some(()));
     }
 }

@@ -104,7 +104,7 @@ fn an_exporter_whose_atlas_is_silent_is_healthy_but_not_ready_and_says_so_on_its
     assert_eq!(get(&exporter.address, "/-/healthy").text(), "healthy\n");
     let ready = get(&exporter.address, "/-/ready");
     assert_eq!((ready.status, ready.text()), (503, "not ready: 3 of 3 listings were not polled yet\n"));
-    let page = exporter.page();
+    let page = exporter.exposition();
     for family in ["success", "last_success_timestamp_seconds"] {
         for provider in ["AWS", "AZURE", "GCP"] {
             let line =

@@ -67,7 +67,7 @@ fn prometheus_takes_every_line_of_the_page_and_finds_none_twice() {
 
     // Of two samples with the same labels Prometheus keeps one and may not even say so: hence the count.
     wait_for("as many series as the page has samples", || {
-        let samples = exporter.page().lines().filter(|line| !line.starts_with('#')).count();
+        let samples = exporter.exposition().lines().filter(|line| !line.starts_with('#')).count();
         let series = prometheus.value("count({job='atlas',__name__!~'up|scrape_.*'})")?;
         (series == samples.to_string()).then_some(())
     });

@@ -148,13 +148,14 @@ impl Exporter {
     pub(crate) fn wait_until_ready(&self) {
         wait_for("an exposition with every listing polled", || {
             let ready = get(&self.address, "/-/ready").status == 200;
-            let page = get(&self.address, "/metrics");
-            let unpolled = page.text().lines().any(|line| line.starts_with(POLLS) && line.ends_with(" 0"));
+            let exposition = get(&self.address, "/metrics");
+            let unpolled = exposition.text().lines().any(|line| line.starts_with(POLLS) && line.ends_with(" 0"));
             (ready && !unpolled).then_some(())
         });
     }
 
-    pub(crate) fn page(&self) -> String {
+    /// The body of `/metrics`.
+    pub(crate) fn exposition(&self) -> String {
         get(&self.address, "/metrics").text().to_owned()
     }
 }

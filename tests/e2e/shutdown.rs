@@ -92,10 +92,14 @@ fn a_response_in_progress_is_completed_before_the_exit() {
     wait_for("a closed listener", || TcpStream::connect(&exporter.address).err());
     assert!(exporter.process.is_running(), "the response is incomplete");
 
-    let page = slow.receive("GET").unwrap();
-    let peerings = page.text().lines().filter(|line| line.starts_with("mongodbatlas_network_peering_status{")).count();
+    let exposition = slow.receive("GET").unwrap();
+    let peerings =
+        exposition.text().lines().filter(|line| line.starts_with("mongodbatlas_network_peering_status{")).count();
     assert_eq!(peerings, PEERINGS);
-    assert!(page.text().ends_with('\n') && page.text().contains("\nprocess_"), "the process metrics are at the end");
+    assert!(
+        exposition.text().ends_with('\n') && exposition.text().contains("\nprocess_"),
+        "the process metrics are at the end"
+    );
     let ended = exporter.process.end();
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("every answer under way is complete"), "{}", ended.stderr);
@@ -113,12 +117,13 @@ fn sighup_reloads_the_config_and_a_fault_changes_nothing() {
         "configuration reload failed, keeping the running one: accounts[0].private_key_file: the file cannot be read";
     exporter.process.wait_for_log("the fault", |log| log.contains(failed).then_some(()));
     let line = |value| format!("mongodbatlas_peering_exporter_config_last_reload_successful {value}\n");
-    wait_for("the metric", || exporter.page().contains(&line(0)).then_some(()));
+    wait_for("the metric", || exporter.exposition().contains(&line(0)).then_some(()));
     write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "renamed"), (other, "new")]));
     exporter.process.signal("HUP");
     wait_for("the new config", || {
-        let page = exporter.page();
-        (page.contains("group_name=\"renamed\"") && page.contains(other) && page.contains(&line(1))).then_some(())
+        let exposition = exporter.exposition();
+        (exposition.contains("group_name=\"renamed\"") && exposition.contains(other) && exposition.contains(&line(1)))
+            .then_some(())
     });
-    assert!(exporter.page().contains("64c0ffee00000000000000c3"), "the peerings stay");
+    assert!(exporter.exposition().contains("64c0ffee00000000000000c3"), "the peerings stay");
 }

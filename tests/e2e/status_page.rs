@@ -49,7 +49,7 @@ fn the_json_says_what_the_metrics_say() {
     assert_eq!(answer.header("content-type"), Some("application/json"));
     let told = answer.json();
     let peerings = told["peerings"].as_array().unwrap();
-    let metrics = exporter.page();
+    let metrics = exporter.exposition();
     let status = |line: &&str| line.starts_with("mongodbatlas_network_peering_status{");
     assert_eq!(peerings.len(), metrics.lines().filter(status).count());
     for peering in peerings {

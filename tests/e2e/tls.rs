@@ -84,7 +84,7 @@ fn a_silent_connection_is_replaced() {
     let exporter = Exporter::run(command);
     let successes = |count| {
         wait_for("polls that succeed or fail", || {
-            let page = exporter.page();
+            let page = exporter.exposition();
             let success = |line: &&str| line.starts_with("mongodbatlas_peering_poll_success{") && line.ends_with(" 1");
             (page.lines().filter(success).count() == count).then_some(())
         });

@@ -169,13 +169,6 @@ mod tests {
     }
 
     #[test]
-    fn listen_addresses_repeat() {
-        let line = "x --web.listen-address=127.0.0.1:1 --web.listen-address=[::1]:2";
-        let args = Args::try_parse_from(line.split(' ')).unwrap();
-        assert_eq!(args.listen_addresses, ["127.0.0.1:1", "[::1]:2"]);
-    }
-
-    #[test]
     fn a_telemetry_path_cannot_hide_another_path() {
         for path in ["/metrics", "/atlas/metrics"] {
             assert!(telemetry_path(path).is_ok(), "{path}");

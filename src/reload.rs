@@ -1,6 +1,6 @@
 //! Reloads both configs while the exporter runs.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -46,14 +46,9 @@ pub enum ReloadError {
     /// The config has faults.
     #[error("{0}")]
     Config(ConfigError),
-    /// The web config has faults.
-    #[error("{}: {error}", .file.display())]
-    WebConfig {
-        /// Its path.
-        file: PathBuf,
-        /// The faults.
-        error: ConfigError,
-    },
+    /// The web config, with its path, has faults.
+    #[error("{0}: {1}")]
+    WebConfig(String, ConfigError),
     /// Reading took too long.
     #[error("the files cannot be read within {READ_TIMEOUT:?}; does a disk or a mount hang?")]
     Timeout,

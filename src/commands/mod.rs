@@ -39,8 +39,8 @@ pub struct UsageError {
 
 impl UsageError {
     /// A mistake in a flag or a scenario.
-    fn new(error: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self { problems: vec![format!("{:#}", anyhow::Error::new(error))] }
+    fn new(error: impl Into<anyhow::Error>) -> Self {
+        Self { problems: vec![format!("{:#}", error.into())] }
     }
 
     /// Every fault of a config file.

@@ -33,9 +33,9 @@ fn reload_configs(args: &Args) -> ReadConfigs {
     let (config, web) = (args.config_file.clone(), args.web_config_file().map(Path::to_owned));
     Box::new(move || {
         let config = Config::read(&config).map_err(ReloadError::Config)?;
-        let web = web
-            .as_deref()
-            .map(|file| read_web_config(file).map_err(|error| ReloadError::WebConfig { file: file.to_owned(), error }));
+        let web = web.as_deref().map(|file| {
+            read_web_config(file).map_err(|error| ReloadError::WebConfig(file.display().to_string(), error))
+        });
         Ok((config, Arc::new(web.transpose()?.unwrap_or_default())))
     })
 }

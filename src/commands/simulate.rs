@@ -26,10 +26,8 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
 pub(super) fn scenario(args: &Args) -> anyhow::Result<Scenario> {
     let Some(file) = &args.scenario else { return Ok(Scenario::demo()) };
     let text = fs::read_to_string(file).with_context(|| format!("read the scenario `{}`", file.display()))?;
-    Scenario::parse(&text).map_err(|error| {
-        let error = anyhow::Error::new(error).context(format!("parse the scenario `{}`", file.display()));
-        UsageError { problems: vec![format!("{error:#}")] }.into()
-    })
+    let scenario = Scenario::parse(&text).with_context(|| format!("parse the scenario `{}`", file.display()));
+    Ok(scenario.map_err(UsageError::new)?)
 }
 
 pub(super) async fn listen(args: &Args) -> anyhow::Result<TcpListener> {

@@ -1,4 +1,4 @@
-//! The demo, which needs nothing at all.
+//! The command `demo`.
 
 use std::{collections::BTreeSet, fs};
 
@@ -18,7 +18,7 @@ const DOCUMENTED: [(&str, &[&str]); 3] = [
 ];
 
 #[test]
-fn the_demo_shows_every_documented_status_without_config_and_environment() {
+fn the_demo_shows_every_documented_status_without_a_config_or_environment() {
     let folder = folder();
     let arguments = ["demo", "--web.listen-address=127.0.0.1:0", "--simulator.listen-address=127.0.0.1:0"];
     let demo = Running::start(exporter(folder.path(), arguments));
@@ -29,10 +29,10 @@ fn the_demo_shows_every_documented_status_without_config_and_environment() {
     for (provider, statuses) in DOCUMENTED {
         missing.extend(statuses.iter().map(|status| (provider, *status)));
     }
-    // Each page counts: the scenario goes on meanwhile.
+    // Collect from every exposition: the scenario changes meanwhile.
     wait_for("every documented status", || {
-        let page = get(&address, "/metrics");
-        let lines = page.text().lines().filter(|line| line.starts_with("mongodbatlas_network_peering_status{"));
+        let exposition = get(&address, "/metrics");
+        let lines = exposition.text().lines().filter(|line| line.starts_with("mongodbatlas_network_peering_status{"));
         for line in lines {
             missing.retain(|(provider, status)| {
                 let has = |name: &str, value: &str| line.contains(&format!("{name}=\"{value}\""));
@@ -47,7 +47,7 @@ fn the_demo_shows_every_documented_status_without_config_and_environment() {
 }
 
 #[test]
-fn the_demo_tells_where_to_look_and_how_to_break_a_peering() {
+fn the_demo_logs_where_to_look_and_how_to_break_a_peering() {
     let folder = folder();
     let arguments = ["demo", "--web.listen-address=127.0.0.1:0", "--simulator.listen-address=127.0.0.1:0"];
     let demo = Running::start(exporter(folder.path(), arguments));
@@ -61,9 +61,9 @@ fn the_demo_tells_where_to_look_and_how_to_break_a_peering() {
     assert!(explained.text().contains(&format!("curl http://{address}/simulator/groups")), "{}", explained.text());
 }
 
-/// Rules, dashboards, runbooks and pages name families only, as other tests hold; so each of these exists.
+/// Other tests check that rules, dashboards and pages use known families only. This one checks that each one exists.
 #[test]
-fn every_family_is_on_a_page_of_the_demo_when_all_is_well_or_when_it_is_not() {
+fn the_demo_exports_every_family_with_and_without_failures() {
     let folder = folder();
     let ends = "deprecation: \"@1722816000\"\nsunset: Fri, 01 Jan 2100 00:00:00 GMT\n";
     let scenario = format!("{ends}{}", include_str!("../../crates/atlas-simulator/src/demo.yaml"));
@@ -76,13 +76,13 @@ fn every_family_is_on_a_page_of_the_demo_when_all_is_well_or_when_it_is_not() {
     wait_for("a demo that is ready", || (get(&address, "/-/ready").status == 200).then_some(()));
     let mut missing: BTreeSet<&str> = family::ALL.iter().map(|family| family.name).collect();
     let mut look = || {
-        let page = get(&address, "/metrics");
-        let names = page.text().lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+        let exposition = get(&address, "/metrics");
+        let names = exposition.text().lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
         let names: BTreeSet<&str> = names.collect();
         missing.retain(|name| !names.contains(name));
         missing.clone()
     };
-    wait_for("what a calm page has", || (look().len() <= 4).then_some(()));
+    wait_for("every family except those about failures", || (look().len() <= 4).then_some(()));
     ask(&simulator, "POST", "/simulator/faults", r#"{"effect": {"status": {"code": 503}}}"#);
     let why = [
         "mongodbatlas_discovery_failure_info",
@@ -90,6 +90,6 @@ fn every_family_is_on_a_page_of_the_demo_when_all_is_well_or_when_it_is_not() {
         "mongodbatlas_peering_poll_failure_info",
         "mongodbatlas_peering_poll_failures_total",
     ];
-    assert!(look().iter().all(|name| why.contains(name)), "only failures are missing: {:?}", look());
+    assert!(look().iter().all(|name| why.contains(name)), "only families about failures may be missing: {:?}", look());
     wait_for("every family", || look().is_empty().then_some(()));
 }

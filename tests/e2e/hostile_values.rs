@@ -1,4 +1,4 @@
-//! Names and texts of any kind: Atlas hands on what people typed, and worse.
+//! Hostile names and texts in the responses of Atlas.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +14,7 @@ use crate::{
     setup::{Atlas, Exporter, GROUP, SCENARIO, config, folder, write_config, yaml},
 };
 
-/// Pieces that mean something to the text format, to YAML, JSON, HTML, a terminal or Go.
+/// Strings with a special meaning in the text format, YAML, JSON, HTML, a terminal or Go.
 const PIECES: [&str; 32] = [
     "\"",
     "\\",
@@ -62,7 +62,7 @@ fn hostile() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-/// The same values in every run.
+/// A deterministic sequence of values.
 struct Values(TestRunner);
 
 impl Values {
@@ -71,14 +71,14 @@ impl Values {
     }
 }
 
-/// The named labels of every series; Prometheus has no empty ones.
+/// These labels of every series. Prometheus omits empty labels.
 fn labels<const N: usize>(samples: Vec<Sample>, names: [&str; N]) -> BTreeSet<[String; N]> {
     let one = |mut labels: BTreeMap<String, String>| names.map(|name| labels.remove(name).unwrap_or_default());
     samples.into_iter().map(|(labels, _)| one(labels)).collect()
 }
 
 #[test]
-fn label_values_of_any_kind_reach_prometheus_to_the_letter() {
+fn hostile_label_values_reach_prometheus_unchanged() {
     let mut values = Values(TestRunner::deterministic());
     let mut scenario = "groups:\n".to_owned();
     let mut groups = Vec::new();
@@ -103,7 +103,7 @@ fn label_values_of_any_kind_reach_prometheus_to_the_letter() {
         groups.push((group, format!("name {}", values.next())));
     }
     let vpcs: BTreeSet<&String> = peerings.iter().map(|[_, vpc, _]| vpc).collect();
-    assert!(vpcs.len() > 250 && vpcs.iter().any(|vpc| vpc.contains(['"', '\\'])), "too tame to mean anything");
+    assert!(vpcs.len() > 250 && vpcs.iter().any(|vpc| vpc.contains(['"', '\\'])), "not hostile enough");
 
     let folder = folder();
     let atlas = Atlas::start(folder.path(), &scenario);
@@ -120,20 +120,20 @@ fn label_values_of_any_kind_reach_prometheus_to_the_letter() {
     assert_eq!(labels(seen, ["group_id", "group_name"]), groups.collect());
     let total = (GROUPS * PEERINGS_OF_EACH).to_string();
     assert_eq!(prometheus.value("sum(mongodbatlas_network_peerings)"), Some(total));
-    // Free text is no label, whatever it holds.
+    // Free text never becomes a label.
     let reasons = labels(prometheus.query("mongodbatlas_network_peering_error_info"), ["reason"]);
     assert_eq!(reasons, BTreeSet::from([["OTHER".to_owned()]]));
     assert_eq!(prometheus.last_error(), "");
 }
 
 #[test]
-fn hostile_answers_forge_no_line_of_the_log() {
+fn hostile_responses_cannot_forge_log_lines() {
     let forged = "x\n2026-01-01T00:00:00.000000Z ERROR forged\r\n\u{1b}[31mred\u{85}\u{2028}";
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     let exporter = Exporter::of(folder.path(), &atlas);
     let change = serde_json::json!({"status": forged, "error": forged});
-    atlas.tell(&format!("groups/{GROUP}/peers/64c0ffee00000000000000a1"), &change.to_string());
+    atlas.control(&format!("groups/{GROUP}/peers/64c0ffee00000000000000a1"), &change.to_string());
     exporter.process.word_after("peering changed");
     for body in [
         serde_json::json!({"error": 500, "errorCode": forged, "detail": forged, "reason": forged}).to_string(),
@@ -145,7 +145,7 @@ fn hostile_answers_forge_no_line_of_the_log() {
         } else {
             serde_json::json!({"status": {"code": 400, "body": body}})
         };
-        atlas.tell("faults", &serde_json::json!({"effect": effect, "provider": "AWS"}).to_string());
+        atlas.control("faults", &serde_json::json!({"effect": effect, "provider": "AWS"}).to_string());
         let before = failures(&exporter);
         wait_for("a poll that fails", || (failures(&exporter) > before).then_some(()));
         assert_eq!(crate::http::ask(&atlas.address, "DELETE", "/simulator/faults", "").status, 200);

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::process::PATIENCE;
+use crate::process::TIMEOUT;
 
 /// A connection, kept open between requests.
 pub(crate) struct Connection {
@@ -27,8 +27,8 @@ pub(crate) struct Answer {
 impl Connection {
     pub(crate) fn open(address: &str) -> Connection {
         let stream = TcpStream::connect(address).unwrap_or_else(|error| panic!("connect to {address}: {error}"));
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        stream.set_write_timeout(Some(TIMEOUT)).unwrap();
         Connection { address: address.to_owned(), stream: BufReader::new(stream) }
     }
 
@@ -87,7 +87,7 @@ impl Connection {
     pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
         self.stream.get_ref().set_read_timeout(Some(time)).unwrap();
         let silent = self.stream.fill_buf().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
-        self.stream.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+        self.stream.get_ref().set_read_timeout(Some(TIMEOUT)).unwrap();
         silent
     }
 

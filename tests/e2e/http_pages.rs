@@ -97,14 +97,14 @@ fn the_status_page_links_the_metrics_wherever_they_are() {
 fn an_exporter_whose_atlas_is_silent_is_healthy_but_not_ready_and_says_so_on_its_page() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
-    atlas.tell("faults", r#"{"effect": "never"}"#);
+    atlas.control("faults", r#"{"effect": "never"}"#);
     let config = config(&atlas.url(), &[(GROUP, "payments")]).replace("interval: 1s", "interval: 60s");
     write_config(folder.path(), &config);
     let exporter = Exporter::start(folder.path(), []);
     assert_eq!(get(&exporter.address, "/-/healthy").text(), "healthy\n");
     let ready = get(&exporter.address, "/-/ready");
     assert_eq!((ready.status, ready.text()), (503, "not ready: 3 of 3 listings have not been polled yet\n"));
-    let page = exporter.page();
+    let page = exporter.exposition();
     for family in ["success", "last_success_timestamp_seconds"] {
         for provider in ["AWS", "AZURE", "GCP"] {
             let line =

@@ -1,4 +1,4 @@
-//! Logs for programs.
+//! Log formats and levels.
 
 use std::collections::BTreeSet;
 
@@ -25,14 +25,15 @@ fn levels(log: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_line_of_a_json_log_is_an_object_with_time_level_and_message() {
+fn every_line_of_a_json_log_is_an_object_with_timestamp_level_and_message() {
     let folder = folder();
     let flags = ["--log.format=json", "--log.level=debug"];
     let atlas = Atlas::start_with(folder.path(), SCENARIO, flags);
     write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments"), ("5e57d85c854180642f78440f", "gone")]));
     let exporter = Exporter::start(folder.path(), flags);
     exporter.wait_until_ready();
-    atlas.tell(&format!("groups/{GROUP}/peers/64c0ffee00000000000000a1"), r#"{"status": "FAILED", "error": "a\nb"}"#);
+    atlas
+        .control(&format!("groups/{GROUP}/peers/64c0ffee00000000000000a1"), r#"{"status": "FAILED", "error": "a\nb"}"#);
     let path = format!("/simulator/groups/{GROUP}/peers/64c0ffee00000000000000b1");
     assert_eq!(ask(&atlas.address, "DELETE", &path, "").status, 200);
     for event in ["peering changed", "peering removed", "polls failing"] {
@@ -45,7 +46,7 @@ fn every_line_of_a_json_log_is_an_object_with_time_level_and_message() {
 }
 
 #[test]
-fn faults_of_a_config_are_json_too() {
+fn config_faults_are_json_too() {
     let folder = folder();
     for config in ["accounts: []\nmore: 1\n", "a: [\n", "\n"] {
         write_config(folder.path(), config);
@@ -56,7 +57,7 @@ fn faults_of_a_config_are_json_too() {
 }
 
 #[test]
-fn a_level_hides_what_is_less_serious() {
+fn a_log_level_hides_less_severe_lines() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments")]));
@@ -64,5 +65,5 @@ fn a_level_hides_what_is_less_serious() {
     let [debug, info, warn] = ["debug", "info", "warn"].map(once);
     assert!(debug.stderr.contains("DEBUG request to Atlas") && info.stderr.contains(" INFO peering not available"));
     assert!(!info.stderr.contains("DEBUG"), "{}", info.stderr);
-    assert_eq!((warn.status, warn.stderr.as_str()), (Some(0), ""), "nothing went wrong, so nothing is told");
+    assert_eq!((warn.status, warn.stderr.as_str()), (Some(0), ""), "nothing went wrong, so nothing is logged");
 }

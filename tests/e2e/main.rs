@@ -1,9 +1,10 @@
-//! End-to-end tests: the exporter's own program, beside Debian's Prometheus and a simulated Atlas.
+//! End-to-end tests: the real binary with a simulated Atlas, Debian's Prometheus and Chromium.
 
-#![allow(clippy::unwrap_used, reason = "whatever is not as expected fails the test, in helpers too")]
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test, in helpers too")]
 
 mod browser;
 mod command_line;
+mod connections;
 mod demo;
 mod exposition;
 mod hostile_values;
@@ -13,7 +14,6 @@ mod logs;
 mod once;
 mod process;
 mod prometheus;
-mod reach;
 mod scraping;
 mod secrets;
 mod setup;

@@ -1,4 +1,4 @@
-//! The command `once`: the page on standard output, the verdict in the exit status.
+//! The command `once`: metrics on standard output, the result as exit code.
 
 use crate::{
     process::{exporter, run},
@@ -12,7 +12,7 @@ fn poll_success(group: &str, provider: &str, value: u8) -> String {
 }
 
 #[test]
-fn once_prints_the_metrics_and_succeeds_when_every_poll_does() {
+fn once_prints_the_metrics_and_succeeds_if_every_poll_does() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments")]));
@@ -28,7 +28,7 @@ fn once_prints_the_metrics_and_succeeds_when_every_poll_does() {
 }
 
 #[test]
-fn once_fails_when_a_group_is_missing_and_still_prints_the_others() {
+fn once_fails_if_a_group_is_missing_but_prints_the_others() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments"), (MISSING, "typo")]));
@@ -39,7 +39,7 @@ fn once_fails_when_a_group_is_missing_and_still_prints_the_others() {
         assert!(ended.stdout.contains(&poll_success(MISSING, provider, 0)), "{}", ended.stdout);
         let reasons: Vec<&str> =
             ended.stderr.lines().filter(|line| line.contains(provider) && line.contains("polls failing")).collect();
-        let [reason] = reasons.as_slice() else { panic!("one line for each target: {}", ended.stderr) };
+        let [reason] = reasons.as_slice() else { panic!("one line per listing: {}", ended.stderr) };
         for word in [" WARN ", MISSING, "typo", "404", "not_found"] {
             assert!(reason.contains(word), "{word}: {reason}");
         }
@@ -47,7 +47,7 @@ fn once_fails_when_a_group_is_missing_and_still_prints_the_others() {
 }
 
 #[test]
-fn once_fails_when_atlas_cannot_be_reached() {
+fn once_fails_if_atlas_cannot_be_reached() {
     let folder = folder();
     write_config(folder.path(), &config("http://127.0.0.1:9", &[(GROUP, "payments")]));
     let ended = run(exporter(folder.path(), ["once"]));

@@ -1,4 +1,4 @@
-//! Real programs: started, read from, signalled, and killed at the end whatever happens.
+//! Child processes: start, read the output, send signals, and kill them when the test ends.
 
 use std::{
     io::{ErrorKind, Read},
@@ -9,39 +9,39 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Longer than anything here takes on a machine that is busy with other work.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// A limit that no step reaches, even on a busy machine.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long to wait before a condition that nothing announces is looked at again.
-const PAUSE: Duration = Duration::from_millis(20);
+/// The time between two checks of a condition.
+const POLL_PERIOD: Duration = Duration::from_millis(20);
 
-/// The exporter's own binary, with these arguments and no environment.
+/// The exporter's binary with these arguments and an empty environment.
 pub(crate) fn exporter<const N: usize>(folder: &Path, arguments: [&str; N]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mongodbatlas-peering-exporter"));
     command.current_dir(folder).env_clear().args(arguments);
     command
 }
 
-/// Waits until there is something, and fails with a sentence if that takes too long.
-pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+/// Waits for a result, and fails the test if that takes too long.
+pub(crate) fn wait_for<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = check() {
             return found;
         }
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
-        thread::sleep(PAUSE);
+        assert!(start.elapsed() < TIMEOUT, "timed out waiting for {what}");
+        thread::sleep(POLL_PERIOD);
     }
 }
 
-/// A program that runs; it is killed when this is dropped.
+/// A running program, killed on drop.
 pub(crate) struct Running {
     child: Child,
     stdout: Output,
     stderr: Output,
 }
 
-/// What a program left behind.
+/// The result of a program.
 pub(crate) struct Ended {
     pub(crate) status: Option<i32>,
     pub(crate) stdout: String,
@@ -65,22 +65,22 @@ impl Running {
         Running { child, stdout, stderr }
     }
 
-    /// Waits until the log says something, and returns what `look` makes of the whole of it.
-    pub(crate) fn wait_for_log<T>(&self, what: &str, look: impl Fn(&str) -> Option<T>) -> T {
-        self.stderr.wait_for(what, look)
+    /// Waits until `find` finds something in the log.
+    pub(crate) fn wait_for_log<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
+        self.stderr.wait_for(what, find)
     }
 
-    /// The same for what it prints.
-    pub(crate) fn wait_for_output<T>(&self, what: &str, look: impl Fn(&str) -> Option<T>) -> T {
-        self.stdout.wait_for(what, look)
+    /// Waits until `find` finds something in standard output.
+    pub(crate) fn wait_for_output<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
+        self.stdout.wait_for(what, find)
     }
 
-    /// Waits for a line with the phrase, and returns the word after it.
+    /// Waits for a log line with the phrase, and returns the word after it.
     pub(crate) fn word_after(&self, phrase: &str) -> String {
         self.wait_for_log(phrase, |log| words_after(log, phrase).pop())
     }
 
-    /// The address on the `number`th line that says so, from 0.
+    /// The address in the `number`th line about a listener, from 0.
     pub(crate) fn address(&self, number: usize) -> String {
         let phrase = "listening on ";
         self.wait_for_log(phrase, |log| words_after(log, phrase).get(number).cloned())
@@ -92,20 +92,20 @@ impl Running {
 
     /// Sends a signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
-        // The shell has a `kill` of its own, so no further program is needed.
+        // `kill` is a shell builtin.
         let line = format!("kill -s {name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success(), "{line}");
     }
 
-    /// Waits for the end of the program.
+    /// Waits until the program exits.
     pub(crate) fn end(mut self) -> Ended {
-        // Both are closed when it ends.
+        // Both are closed on exit.
         let stdout = self.stdout.whole();
         let stderr = self.stderr.whole();
         Ended { status: self.child.wait().unwrap().code(), stdout, stderr }
     }
 
-    /// Asks it to end and waits for that.
+    /// Sends SIGTERM and waits until the program exits.
     pub(crate) fn terminate(self) -> Ended {
         self.signal("TERM");
         self.end()
@@ -114,26 +114,26 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail only where it has ended already.
+        // Both fail only if it has already exited.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// Runs a program to its end.
+/// Runs a program until it exits.
 pub(crate) fn run(command: Command) -> Ended {
     Running::start(command).end()
 }
 
 fn words_after(log: &str, phrase: &str) -> Vec<String> {
-    // A last line without its end may still grow.
+    // The last line may be incomplete.
     let lines = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
     let rests = lines.filter_map(|line| line.split_once(phrase));
     let word = |(_, rest): (&str, &str)| rest.split([' ', '"', ';', '\n']).next().map(str::to_owned);
     rests.filter_map(word).collect()
 }
 
-/// What a program writes, read by a thread so that it never waits for us.
+/// The output of a program, read by a thread so that the program never blocks.
 struct Output {
     written: Arc<(Mutex<Written>, Condvar)>,
     reader: Option<JoinHandle<()>>,
@@ -165,28 +165,28 @@ impl Output {
         Output { written, reader: Some(reader) }
     }
 
-    fn wait_for<T>(&self, what: &str, look: impl Fn(&str) -> Option<T>) -> T {
+    fn wait_for<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
         let (written, changed) = &*self.written;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let mut written = written.lock().unwrap();
         loop {
             let text = String::from_utf8_lossy(&written.bytes).into_owned();
-            if let Some(found) = look(&text) {
+            if let Some(found) = find(&text) {
                 return found;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!written.ended && !left.is_zero(), "waited in vain for `{what}`; there is:\n{text}");
+            assert!(!written.ended && !left.is_zero(), "no `{what}` in:\n{text}");
             written = changed.wait_timeout(written, left).unwrap().0;
         }
     }
 
-    /// Waits for the end and returns all of it, which must be UTF-8.
+    /// Waits for the end and returns all output, which must be UTF-8.
     fn whole(&mut self) -> String {
         let (written, changed) = &*self.written;
         let guard = written.lock().unwrap();
-        let (mut guard, timeout) = changed.wait_timeout_while(guard, PATIENCE, |written| !written.ended).unwrap();
+        let (mut guard, timeout) = changed.wait_timeout_while(guard, TIMEOUT, |written| !written.ended).unwrap();
         let text = String::from_utf8(std::mem::take(&mut guard.bytes)).unwrap();
-        assert!(!timeout.timed_out(), "the program does not end; it wrote:\n{text}");
+        assert!(!timeout.timed_out(), "the program does not exit; its output:\n{text}");
         drop(guard);
         self.reader.take().map(JoinHandle::join).transpose().unwrap();
         text

@@ -1,4 +1,4 @@
-//! Debian's Prometheus, scraping one target every second.
+//! Debian's Prometheus with one target, scraped every second.
 
 use std::{collections::BTreeMap, fs, process::Command};
 
@@ -27,14 +27,14 @@ impl Prometheus {
         Prometheus::scraping_with(target, "scheme: http")
     }
 
-    /// With more settings of its scrapes, in YAML.
+    /// The same with additional scrape settings in YAML.
     pub(crate) fn scraping_with(target: &str, settings: &str) -> Prometheus {
         let prometheus = Prometheus::start(target, settings);
         wait_for("a scrape that succeeds", || (prometheus.value("up")? == "1").then_some(()));
         prometheus
     }
 
-    /// Why its scrapes fail.
+    /// The error of a failing scrape.
     pub(crate) fn error_of_scraping(target: &str, settings: &str) -> String {
         let prometheus = Prometheus::start(target, settings);
         wait_for("a scrape that fails", || (prometheus.value("up")? == "0").then_some(()));
@@ -60,7 +60,7 @@ scrape_configs: [{{job_name: atlas, static_configs: [{{targets: ['{target}']}}],
         Prometheus { address, _process: process, _folder: folder }
     }
 
-    /// What a PromQL query answers now.
+    /// The result of an instant query.
     pub(crate) fn query(&self, query: &str) -> Vec<Sample> {
         let encoded: String = byte_serialize(query.as_bytes()).collect();
         let answer = self.api(&format!("query?query={encoded}"));
@@ -68,7 +68,7 @@ scrape_configs: [{{job_name: atlas, static_configs: [{{targets: ['{target}']}}],
         samples.map(|sample| (labels(&sample["metric"]), text(&sample["value"][1]))).collect()
     }
 
-    /// The value where there is exactly one series.
+    /// The value, if there is exactly one series.
     pub(crate) fn value(&self, query: &str) -> Option<String> {
         match self.query(query).as_slice() {
             [(_, value)] => Some(value.clone()),
@@ -76,20 +76,20 @@ scrape_configs: [{{job_name: atlas, static_configs: [{{targets: ['{target}']}}],
         }
     }
 
-    /// What went wrong with the last scrape; empty if nothing did.
+    /// The error of the last scrape; empty if it succeeded.
     pub(crate) fn last_error(&self) -> String {
         let targets = self.api("targets");
         let [target] = targets["activeTargets"].as_array().unwrap().as_slice() else { panic!("{targets}") };
         text(&target["lastError"])
     }
 
-    /// Prometheus's metrics about itself.
+    /// The metrics of Prometheus itself.
     pub(crate) fn own_metrics(&self) -> String {
         get(&self.address, "/metrics").text().to_owned()
     }
 
     fn api(&self, path: &str) -> Value {
-        // Until it has read its data, it answers 503.
+        // Prometheus returns 503 until it has loaded its data.
         wait_for("an answer of Prometheus", || {
             let answer = get(&self.address, &format!("/api/v1/{path}"));
             match answer.status {

@@ -36,7 +36,7 @@ fn prometheus_knows_every_peering_and_follows_it_when_it_fails_and_when_it_goes(
     assert_eq!(prometheus.value("count(mongodbatlas_network_peering_status)").as_deref(), Some("6"));
     assert_eq!(prometheus.value("sum(mongodbatlas_network_peerings)").as_deref(), Some("6"));
 
-    atlas.tell(
+    atlas.control(
         &format!("groups/{GROUP}/peers/64c0ffee00000000000000c1"),
         r#"{"status": "FAILED", "error": "somebody deleted it"}"#,
     );
@@ -67,7 +67,7 @@ fn prometheus_takes_every_line_of_the_page_and_finds_none_twice() {
 
     // Of two samples with the same labels Prometheus keeps one and may not even say so: hence the count.
     wait_for("as many series as the page has samples", || {
-        let samples = exporter.page().lines().filter(|line| !line.starts_with('#')).count();
+        let samples = exporter.exposition().lines().filter(|line| !line.starts_with('#')).count();
         let series = prometheus.value("count({job='atlas',__name__!~'up|scrape_.*'})")?;
         (series == samples.to_string()).then_some(())
     });

@@ -1,4 +1,4 @@
-//! A key's private half is nowhere to be seen, whatever goes wrong.
+//! Secrets never appear in any output.
 
 use std::{fs, path::Path};
 
@@ -9,9 +9,9 @@ use crate::{
 };
 
 const SECRET: &str = "hunter2-very-secret";
-/// Half of it would be too much already; this is the same in base64.
+/// A part of the secret, the secret in base64, and the start of a token.
 const TRACES: [&str; 3] = ["hunter2", "aHVudGVyMi12ZXJ5LXNlY3Jld", TOKEN];
-/// What every access token begins with: the JSON of its header in base64.
+/// The start of every access token: its JSON header in base64.
 const TOKEN: &str = "eyJ";
 const FORMATS: [&str; 2] = ["--log.format=text", "--log.format=json"];
 
@@ -31,7 +31,7 @@ fn write_config(folder: &Path, atlas: &Atlas) {
     fs::write(folder.join("config.yaml"), config(&atlas.url(), &[(GROUP, "payments")])).unwrap();
 }
 
-/// Runs every command with the config, and returns the exit status of `once`.
+/// Runs every command with the config, and returns the exit code of `once`.
 fn run_all(folder: &Path, format: &str) -> Option<i32> {
     let debug = "--log.level=debug";
     let ended = run(exporter(folder, ["check-config", debug, format]));
@@ -50,7 +50,7 @@ fn run_all(folder: &Path, format: &str) -> Option<i32> {
 }
 
 #[test]
-fn no_output_and_no_page_shows_the_private_key_when_it_is_good() {
+fn no_output_contains_a_valid_private_key() {
     let folder = folder();
     let scenario = format!("credentials: {{public_key: demo, private_key: {SECRET}}}\n{SCENARIO}");
     let atlas = Atlas::start_with(folder.path(), &scenario, ["--log.level=debug"]);
@@ -62,7 +62,7 @@ fn no_output_and_no_page_shows_the_private_key_when_it_is_good() {
 }
 
 #[test]
-fn no_output_and_no_page_shows_the_private_key_when_atlas_refuses_it() {
+fn no_output_contains_a_private_key_that_atlas_refuses() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     write_config(folder.path(), &atlas);
@@ -73,7 +73,7 @@ fn no_output_and_no_page_shows_the_private_key_when_atlas_refuses_it() {
 }
 
 #[test]
-fn no_output_and_no_page_shows_the_client_secret_or_a_token() {
+fn no_output_contains_the_client_secret_or_a_token() {
     for (secret, status) in [(SECRET, Some(0)), ("another", Some(1))] {
         let folder = folder();
         let account = format!("service_account: {{client_id: mdb_sa_id_1, client_secret: {secret}}}");
@@ -90,7 +90,7 @@ fn no_output_and_no_page_shows_the_client_secret_or_a_token() {
 }
 
 #[test]
-fn a_private_key_in_the_wrong_place_of_the_config_is_not_repeated() {
+fn a_misplaced_private_key_in_the_config_is_not_repeated() {
     let folder = folder();
     let file = folder.path().join("config.yaml");
     for account in [

@@ -1,4 +1,4 @@
-//! What most tests begin with: a folder, a simulated Atlas, a config and an exporter.
+//! The setup of most tests: a folder, a simulated Atlas, a config and an exporter.
 
 use std::{fmt::Write as _, fs, path::Path, process::Command};
 
@@ -12,7 +12,7 @@ use crate::{
 /// The group of [`SCENARIO`].
 pub(crate) const GROUP: &str = "5e57d85c854180642f784401";
 
-/// One group with a peering of each provider and more, whose ids never change.
+/// One group with peerings of every provider and fixed ids.
 pub(crate) const SCENARIO: &str = "
 groups:
   - id: 5e57d85c854180642f784401
@@ -26,12 +26,12 @@ groups:
       - {provider: GCP, id: 64c0ffee00000000000000c3, status: AVAILABLE, networkName: default}
 ";
 
-/// A folder that is gone at the end of the test.
+/// A temporary folder.
 pub(crate) fn folder() -> TempDir {
     TempDir::new().unwrap()
 }
 
-/// Quotes any text for YAML: everything but letters and digits is written as its number.
+/// Quotes any text for YAML: everything but letters and digits is escaped.
 pub(crate) fn yaml(text: &str) -> String {
     let mut quoted = "\"".to_owned();
     for character in text.chars() {
@@ -80,19 +80,19 @@ impl Atlas {
         format!("http://{}", self.address)
     }
 
-    /// Says something to the control API.
-    pub(crate) fn tell(&self, path: &str, json: &str) {
-        let answer = ask(&self.address, "POST", &format!("/simulator/{path}"), json);
-        assert_eq!(answer.status, 200, "{}", answer.text());
+    /// Sends a request to the control API.
+    pub(crate) fn control(&self, path: &str, json: &str) {
+        let response = ask(&self.address, "POST", &format!("/simulator/{path}"), json);
+        assert_eq!(response.status, 200, "{}", response.text());
     }
 
-    /// How many requests it was asked so far.
+    /// The number of requests so far.
     pub(crate) fn requests(&self) -> usize {
         get(&self.address, "/simulator/requests").json().as_array().unwrap().len()
     }
 }
 
-/// A config that polls the groups, of id and name, every second with the key in the file `key`.
+/// A config that polls these groups (id and name) every second, with the private key in the file `key`.
 pub(crate) fn config(base_url: &str, groups: &[(&str, &str)]) -> String {
     let mut text = format!(
         "poll: {{interval: 1s}}
@@ -110,20 +110,20 @@ accounts:
     text
 }
 
-/// Writes the config, and the simulator's key.
+/// Writes the config and the private key.
 pub(crate) fn write_config(folder: &Path, config: &str) {
     fs::write(folder.join("key"), "demo\n").unwrap();
     fs::write(folder.join("config.yaml"), config).unwrap();
 }
 
-/// An exporter that serves what `config.yaml` says.
+/// A running exporter.
 pub(crate) struct Exporter {
     pub(crate) process: Running,
     pub(crate) address: String,
 }
 
 impl Exporter {
-    /// Starts one for the one group and waits until all of it was polled.
+    /// Starts one for [`GROUP`] and waits until every listing was polled.
     pub(crate) fn of(folder: &Path, atlas: &Atlas) -> Exporter {
         write_config(folder, &config(&atlas.url(), &[(GROUP, "payments")]));
         let exporter = Exporter::start(folder, []);
@@ -137,24 +137,25 @@ impl Exporter {
         Exporter::run(command)
     }
 
-    /// Runs a command that serves.
+    /// Runs a command that serves metrics.
     pub(crate) fn run(command: Command) -> Exporter {
         let process = Running::start(command);
         let address = process.address(0);
         Exporter { process, address }
     }
 
-    /// Waits until the page holds every poll so far: it is ready before it is rendered.
+    /// Waits until the exposition contains every poll so far: the exporter is ready before it renders.
     pub(crate) fn wait_until_ready(&self) {
-        wait_for("a page after every target was polled", || {
+        wait_for("an exposition with every listing polled", || {
             let ready = get(&self.address, "/-/ready").status == 200;
-            let page = get(&self.address, "/metrics");
-            let unpolled = page.text().lines().any(|line| line.starts_with(POLLS) && line.ends_with(" 0"));
+            let exposition = get(&self.address, "/metrics");
+            let unpolled = exposition.text().lines().any(|line| line.starts_with(POLLS) && line.ends_with(" 0"));
             (ready && !unpolled).then_some(())
         });
     }
 
-    pub(crate) fn page(&self) -> String {
+    /// The body of `/metrics`.
+    pub(crate) fn exposition(&self) -> String {
         get(&self.address, "/metrics").text().to_owned()
     }
 }

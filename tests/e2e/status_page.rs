@@ -49,7 +49,7 @@ fn the_json_says_what_the_metrics_say() {
     assert_eq!(answer.header("content-type"), Some("application/json"));
     let told = answer.json();
     let peerings = told["peerings"].as_array().unwrap();
-    let metrics = exporter.page();
+    let metrics = exporter.exposition();
     let status = |line: &&str| line.starts_with("mongodbatlas_network_peering_status{");
     assert_eq!(peerings.len(), metrics.lines().filter(status).count());
     for peering in peerings {
@@ -62,7 +62,7 @@ fn the_json_says_what_the_metrics_say() {
     assert_eq!((&first["group_name"], &first["vpcId"]), (&json!("payments"), &json!("vpc-0a1b2c3d")));
     assert_eq!((&first["created"], &first["stale"]), (&json!("2023-07-26T11:13:50Z"), &json!(false)));
 
-    atlas.tell("faults", r#"{"provider": "AWS", "effect": {"status": {"code": 503}}}"#);
+    atlas.control("faults", r#"{"provider": "AWS", "effect": {"status": {"code": 503}}}"#);
     let aws = wait_for("a failure", || {
         let told = get(&exporter.address, "/api/v1/targets").json();
         let target = told["targets"][0].clone();
@@ -94,10 +94,10 @@ fn the_page_is_read_searched_and_followed_in_a_browser() {
     browser.wait_until("all rows again", &format!("return {ROWS} === 6 && location.search === ''"));
 
     let change = r#"{"status": "FAILED", "error": "REJECTED"}"#;
-    atlas.tell(&format!("groups/{GROUP}/peers/64c0ffee00000000000000a1"), change);
+    atlas.control(&format!("groups/{GROUP}/peers/64c0ffee00000000000000a1"), change);
     let script = "return document.querySelector('#peerings').innerText.includes('REJECTED') && window.same";
     browser.wait_until("the change, without a hand on it", script);
-    assert_eq!(browser.complaints(), Vec::<String>::new());
+    assert_eq!(browser.console_messages(), Vec::<String>::new());
 
     // What is marked stays; that it is old by then is said.
     browser.run("getSelection().selectAllChildren(document.querySelector('#peerings h2'))");
@@ -146,7 +146,7 @@ fn what_atlas_sends_is_text_in_the_page() {
     assert_eq!(text.matches("<img src=x onerror=alert(1)>\"'></td><script>alert(2)</script>").count(), 2, "{text}");
     assert!(text.contains("</title><b>x"), "{text}");
     assert_eq!(browser.run("return document.querySelectorAll('img, main script, main b b').length"), json!(0));
-    assert_eq!(browser.complaints(), Vec::<String>::new());
+    assert_eq!(browser.console_messages(), Vec::<String>::new());
 }
 
 #[test]
@@ -154,11 +154,11 @@ fn the_page_is_readable_on_a_phone_and_in_the_dark() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     let exporter = Exporter::of(folder.path(), &atlas);
-    atlas.tell("faults", r#"{"provider": "AWS", "effect": {"status": {"code": 503}}}"#);
+    atlas.control("faults", r#"{"provider": "AWS", "effect": {"status": {"code": 503}}}"#);
     wait_for("a failure", || get(&exporter.address, "/").text().contains("Do not trust this page alone").then_some(()));
     let browser = Browser::start(folder.path(), true);
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")] {
-        browser.be(width, 800, scheme);
+        browser.emulate(width, 800, scheme);
         open(&browser, &exporter);
         let fits = browser.run("return document.documentElement.scrollWidth <= window.innerWidth");
         assert_eq!(fits, json!(true), "at {width}");
@@ -198,7 +198,7 @@ fn the_demo_has_a_page_worth_a_picture() {
     let exporter = Exporter::run(exporter(folder.path(), ["demo", addresses[0], addresses[1]]));
     exporter.wait_until_ready();
     let browser = Browser::start(folder.path(), true);
-    browser.be(1200, 760, "light");
+    browser.emulate(1200, 760, "light");
     open(&browser, &exporter);
     let picture = BASE64_STANDARD.decode(browser.screenshot()).unwrap();
     assert!(picture.starts_with(b"\x89PNG") && picture.len() > 50_000, "{} bytes", picture.len());

@@ -1,4 +1,4 @@
-//! What systemd hands over, and what it is told.
+//! Socket activation and notifications for systemd.
 
 use std::{
     fs,
@@ -15,11 +15,11 @@ use crate::{
 };
 
 #[test]
-fn the_first_connection_to_a_socket_of_systemd_starts_the_exporter_and_is_answered() {
+fn the_first_connection_to_a_systemd_socket_starts_the_exporter_and_gets_a_response() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments")]));
-    // Free a moment ago, and nobody else's.
+    // This address was free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let mut command = Command::new("systemd-socket-activate");
     command.current_dir(folder.path()).args(["--listen", &address]);
@@ -32,7 +32,7 @@ fn the_first_connection_to_a_socket_of_systemd_starts_the_exporter_and_is_answer
 }
 
 #[test]
-fn without_a_socket_of_systemd_there_is_nothing_to_serve_on() {
+fn without_a_systemd_socket_the_flag_is_a_usage_error() {
     let folder = folder();
     write_config(folder.path(), &config("http://127.0.0.1:9", &[(GROUP, "payments")]));
     let ended = run(exporter(folder.path(), ["--web.systemd-socket"]));
@@ -41,7 +41,7 @@ fn without_a_socket_of_systemd_there_is_nothing_to_serve_on() {
 }
 
 #[test]
-fn systemd_is_told_of_the_start_of_life_of_reloads_and_of_the_end() {
+fn systemd_is_notified_of_readiness_the_watchdog_reloads_and_shutdown() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments")]));
@@ -51,7 +51,7 @@ fn systemd_is_told_of_the_start_of_life_of_reloads_and_of_the_end() {
     let mut command = exporter(folder.path(), ["serve", "--web.listen-address=127.0.0.1:0"]);
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "600000");
     let exporter = Exporter::run(command);
-    let told = |word: &str| {
+    let wait_for_notification = |word: &str| {
         let begun = Instant::now();
         loop {
             let mut message = [0; 256];
@@ -59,15 +59,15 @@ fn systemd_is_told_of_the_start_of_life_of_reloads_and_of_the_end() {
             if String::from_utf8_lossy(&message[..length]).lines().any(|line| line == word) {
                 return;
             }
-            assert!(begun.elapsed() < Duration::from_secs(20), "never told: {word}");
+            assert!(begun.elapsed() < Duration::from_secs(20), "no notification {word}");
         }
     };
-    told("READY=1");
-    (0..3).for_each(|_| told("WATCHDOG=1"));
+    wait_for_notification("READY=1");
+    (0..3).for_each(|_| wait_for_notification("WATCHDOG=1"));
     fs::write(folder.path().join("config.yaml"), "accounts: []").unwrap();
     exporter.process.signal("HUP");
-    told("RELOADING=1");
-    told("READY=1");
+    wait_for_notification("RELOADING=1");
+    wait_for_notification("READY=1");
     exporter.process.signal("TERM");
-    told("STOPPING=1");
+    wait_for_notification("STOPPING=1");
 }

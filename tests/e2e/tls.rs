@@ -1,4 +1,4 @@
-//! Encryption and HTTP/2.
+//! TLS and HTTP/2 of the connections to Atlas.
 
 use std::{
     io::{Read, Write},
@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[test]
-fn the_exporter_speaks_http_2_where_the_server_offers_it() {
+fn the_exporter_uses_http_2_if_the_server_offers_it() {
     let (folder, authority) = (folder(), authority());
     let atlas = TlsAtlas::start(&authority, &["h2", "http/1.1"]);
     let ended = atlas.poll_once(folder.path(), &write_authority(folder.path(), &authority));
@@ -26,7 +26,7 @@ fn the_exporter_speaks_http_2_where_the_server_offers_it() {
     assert!(ended.stdout.contains("64c0ffee00000000000000c3"), "{}", ended.stdout);
 }
 
-/// Passes bytes on to an address, until it falls silent on every connection there is; new ones work.
+/// Forwards bytes to an address. After `fall_silent`, existing connections stall; new ones work.
 struct Relay {
     address: SocketAddr,
     silences: Arc<AtomicUsize>,
@@ -37,12 +37,12 @@ impl Relay {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let silences = Arc::<AtomicUsize>::default();
-        let heard = silences.clone();
+        let counter = silences.clone();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let other = TcpStream::connect(to).unwrap();
-                pass_on(stream.try_clone().unwrap(), other.try_clone().unwrap(), heard.clone());
-                pass_on(other, stream, heard.clone());
+                forward(stream.try_clone().unwrap(), other.try_clone().unwrap(), counter.clone());
+                forward(other, stream, counter.clone());
             }
         });
         Relay { address, silences }
@@ -53,13 +53,13 @@ impl Relay {
     }
 }
 
-fn pass_on(mut from: TcpStream, mut to: TcpStream, silences: Arc<AtomicUsize>) {
+fn forward(mut from: TcpStream, mut to: TcpStream, silences: Arc<AtomicUsize>) {
     let before = silences.load(Ordering::SeqCst);
     thread::spawn(move || {
         let mut bytes = [0; 4096];
         while let Ok(count @ 1..) = from.read(&mut bytes) {
             if silences.load(Ordering::SeqCst) != before {
-                // Neither closed nor answered, as behind a router that forgot the connection.
+                // Neither close nor forward, like a router that lost the state of the connection.
                 loop {
                     thread::park();
                 }
@@ -73,7 +73,7 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream, silences: Arc<AtomicUsize>) {
 }
 
 #[test]
-fn a_connection_that_died_in_silence_is_given_up_for_a_new_one() {
+fn a_silent_connection_is_replaced() {
     let (folder, authority) = (folder(), authority());
     let atlas = TlsAtlas::start(&authority, &["h2"]);
     let relay = Relay::start(atlas.address);
@@ -84,7 +84,7 @@ fn a_connection_that_died_in_silence_is_given_up_for_a_new_one() {
     let exporter = Exporter::run(command);
     let successes = |count| {
         wait_for("polls that succeed or fail", || {
-            let page = exporter.page();
+            let page = exporter.exposition();
             let success = |line: &&str| line.starts_with("mongodbatlas_peering_poll_success{") && line.ends_with(" 1");
             (page.lines().filter(success).count() == count).then_some(())
         });
@@ -96,7 +96,7 @@ fn a_connection_that_died_in_silence_is_given_up_for_a_new_one() {
 }
 
 #[test]
-fn the_exporter_speaks_http_1_1_where_the_server_offers_no_other() {
+fn the_exporter_uses_http_1_1_if_the_server_offers_nothing_else() {
     let (folder, authority) = (folder(), authority());
     let atlas = TlsAtlas::start(&authority, &["http/1.1"]);
     let ended = atlas.poll_once(folder.path(), &write_authority(folder.path(), &authority));
@@ -105,7 +105,7 @@ fn the_exporter_speaks_http_1_1_where_the_server_offers_no_other() {
 }
 
 #[test]
-fn a_server_whose_authority_is_not_trusted_is_asked_nothing_and_the_reason_is_tls() {
+fn an_untrusted_server_gets_no_request_and_the_reason_is_tls() {
     let (folder, trusted) = (folder(), authority());
     let atlas = TlsAtlas::start(&authority(), &["h2"]);
     let ended = atlas.poll_once(folder.path(), &write_authority(folder.path(), &trusted));

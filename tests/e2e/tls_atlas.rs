@@ -1,4 +1,4 @@
-//! A simulated Atlas behind TLS, with a certificate of the test's own authority.
+//! A simulated Atlas behind TLS with a private certificate authority.
 
 use std::{
     fs,
@@ -25,14 +25,14 @@ use crate::{
     setup::{GROUP, SCENARIO, config, write_config},
 };
 
-/// An authority that signs certificates.
+/// A certificate authority.
 pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
 
 pub(crate) fn authority() -> Authority {
     authority_called("an authority")
 }
 
-/// Where two have the same name, one is taken for the other until it comes to the signature.
+/// Clients tell two authorities with the same name apart by their signatures only.
 pub(crate) fn authority_called(name: &str) -> Authority {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
@@ -40,7 +40,7 @@ pub(crate) fn authority_called(name: &str) -> Authority {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// A simulated Atlas behind TLS, on a thread of its own.
+/// A simulated Atlas behind TLS, in a thread.
 pub(crate) struct TlsAtlas {
     pub(crate) simulator: Simulator,
     pub(crate) address: SocketAddr,
@@ -49,7 +49,7 @@ pub(crate) struct TlsAtlas {
 }
 
 impl TlsAtlas {
-    /// Offers these protocols.
+    /// Starts it with these ALPN protocols.
     pub(crate) fn start(authority: &Authority, protocols: &[&str]) -> TlsAtlas {
         let acceptor = TlsAcceptor::from(Arc::new(server_config(authority, protocols)));
         let simulator = Simulator::new(Scenario::parse(SCENARIO).unwrap());
@@ -71,7 +71,7 @@ impl TlsAtlas {
         TlsAtlas { simulator, address, shutdown: Some(shutdown), thread: Some(thread) }
     }
 
-    /// Runs `once` against it, trusting what the file says.
+    /// Runs `once` against it, with a file of trusted authorities.
     pub(crate) fn poll_once(&self, folder: &Path, trusted: &Path) -> Ended {
         let base_url = format!("https://localhost:{}", self.address.port());
         write_config(folder, &config(&base_url, &[(GROUP, "payments")]));
@@ -80,7 +80,7 @@ impl TlsAtlas {
         run(command)
     }
 
-    /// The versions of HTTP it was asked in, each once.
+    /// The HTTP versions of the requests, without duplicates.
     pub(crate) fn versions(&self) -> Vec<String> {
         let mut versions: Vec<_> = self.simulator.requests().into_iter().map(|request| request.version).collect();
         versions.sort();
@@ -103,7 +103,7 @@ async fn serve(listener: &TcpListener, acceptor: &TlsAcceptor, simulator: &Simul
         let (stream, _) = listener.accept().await.unwrap();
         let (acceptor, simulator) = (acceptor.clone(), simulator.clone());
         tokio::spawn(async move {
-            // A client that does not trust us hangs up: no error of ours.
+            // A client that does not trust the certificate disconnects.
             if let Ok(stream) = acceptor.accept(stream).await {
                 simulator.serve_connection(stream).await;
             }

@@ -1,4 +1,4 @@
-//! Reloads.
+//! Reloading the config while the exporter runs.
 
 use std::time::{Duration, Instant};
 

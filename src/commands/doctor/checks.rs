@@ -1,42 +1,29 @@
 //! The checks of one account: its credential, its groups and their peerings.
 
-use std::collections::{BTreeMap, HashMap};
-
-use atlas::{
-    Client, ClientEvent, CredentialInfo, CredentialKind, Endpoint, ErrorKind, GroupId, Provider, RateLimit, Reason,
-    Resource,
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
 };
+
+use anyhow::Context;
+use atlas::{Client, ClientEvent, CredentialKind, Endpoint, ErrorKind, GroupId, Provider, RateLimit, Reason, Resource};
 use futures_util::{StreamExt, future::join_all, stream};
 use parking_lot::Mutex;
 
-use super::report::{AccountReport, Check, Finding, GroupReport, Problem};
+use super::report::{AccountReport, Check, GroupReport, Problem};
 use crate::config::{AccountConfig, PollConfig};
 
 /// After a transient failure; few, because somebody waits for the report.
 const RETRIES: usize = 1;
 
 /// The rate limits seen in responses, by endpoint and group.
-#[derive(Default)]
-pub(super) struct RateLimits(Mutex<HashMap<(Endpoint, Option<GroupId>), RateLimit>>);
+type RateLimits = Mutex<HashMap<(Endpoint, Option<GroupId>), RateLimit>>;
 
-impl RateLimits {
-    pub(super) fn observe(&self, event: ClientEvent) {
-        if let ClientEvent::Request(record) = event
-            && let Some(rate_limit) = record.rate_limit
-        {
-            let mut limits = self.0.lock();
-            let known = limits.entry((record.endpoint, record.group)).or_insert(rate_limit);
-            // Responses may arrive in another order than Atlas counted the requests.
-            known.remaining = known.remaining.min(rate_limit.remaining);
-        }
-    }
-
-    /// The requests left, as the report shows them.
-    fn remaining(&self, resource: &Resource) -> String {
-        let limits = self.0.lock();
-        let limit = limits.get(&(resource.endpoint(), resource.group().cloned()));
-        limit.map_or_else(|| "-".to_owned(), |limit| format!("{} of {}", limit.remaining, limit.limit))
-    }
+pub(super) struct AccountCheck<'a> {
+    account: &'a AccountConfig,
+    poll: &'a PollConfig,
+    client: Client,
+    limits: Arc<RateLimits>,
 }
 
 /// A group to check.
@@ -45,113 +32,107 @@ struct GroupCheck {
     providers: Vec<Provider>,
 }
 
-pub(super) async fn run(
-    account: &AccountConfig,
-    poll: &PollConfig,
-    client: &Client,
-    limits: &RateLimits,
-) -> AccountReport {
-    let mut report = AccountReport::new(&account.name, account.base_url.as_str());
-    let may_continue = check_credential(account, &client.credential_info().await, &mut report);
-    let mut groups: BTreeMap<GroupId, GroupCheck> = account
-        .groups
-        .iter()
-        .map(|group| (group.id.clone(), GroupCheck { name: group.name.clone(), providers: group.providers.clone() }))
-        .collect();
-    if account.discover.is_some() {
-        let check = if may_continue {
-            check_discovery(account, poll, client, limits, &mut groups).await
+impl<'a> AccountCheck<'a> {
+    pub(super) fn new(account: &'a AccountConfig, poll: &'a PollConfig) -> anyhow::Result<Self> {
+        let limits = Arc::<RateLimits>::default();
+        let seen = limits.clone();
+        let client = Client::new(account.settings(poll), move |event| observe_rate_limit(&seen, event));
+        let client = client.context("create the HTTP client; are CA certificates installed?")?;
+        Ok(Self { account, poll, client, limits })
+    }
+
+    pub(super) async fn run(self) -> AccountReport {
+        let (credential, access_list, may_continue) = self.check_credential().await;
+        let mut checks = vec![credential, access_list];
+        let listed = self.account.groups.iter().map(|group| {
+            (group.id.clone(), GroupCheck { name: group.name.clone(), providers: group.providers.clone() })
+        });
+        let mut groups: BTreeMap<GroupId, GroupCheck> = listed.collect();
+        if self.account.discover.is_some() {
+            let result = if may_continue { Some(self.check_discovery(&mut groups).await) } else { None };
+            checks.push(Check { subject: "projects", result });
+        }
+        let groups = if may_continue {
+            let checks = groups.into_iter().map(|(id, group)| self.check_group(id, group));
+            stream::iter(checks).buffered(self.poll.concurrency).collect().await
         } else {
-            Check::skipped("projects")
+            groups.into_iter().map(|(id, group)| GroupReport::new(&id, &group.name)).collect()
         };
-        report.checks.push(check);
+        self.client.close().await;
+        AccountReport { name: self.account.name.clone(), base_url: self.account.base_url.to_string(), checks, groups }
     }
-    report.groups = if may_continue {
-        let checks = groups.into_iter().map(|(id, group)| check_group(id, group, poll, client, limits));
-        stream::iter(checks).buffered(poll.concurrency).collect().await
-    } else {
-        groups.into_iter().map(|(id, group)| GroupReport::new(&id, &group.name)).collect()
-    };
-    report
-}
 
-/// Adds the checks of the credential and the access list. Returns whether further requests make sense.
-fn check_credential(
-    account: &AccountConfig,
-    root: &Result<CredentialInfo, ErrorKind>,
-    report: &mut AccountReport,
-) -> bool {
-    let id = account.credential.pair.id.expose();
-    let kind = match account.credential.kind {
-        CredentialKind::ApiKey => "API key",
-        CredentialKind::ServiceAccount => "service account",
-    };
-    let accepted = |roles: &str| Check::ok("credential", format!("{kind} `{id}` is accepted{roles}"));
-    let refused = |problem| (Check::problem("credential", problem), Check::skipped("access list"));
-    let listed = || Check::ok("access list", "allows this address".to_owned());
-    let ((credential, access_list), may_continue) = match root {
-        Ok(root) if root.roles.is_empty() => ((accepted(""), listed()), true),
-        Ok(root) => ((accepted(&format!(", with the roles {}", root.roles.join(", "))), listed()), true),
-        Err(error) => match error.reason() {
-            Reason::IpAccessList => ((accepted(""), Check::problem("access list", Problem::of(error))), false),
-            Reason::NotFound => (refused(Problem::not_atlas(error)), false),
-            // Atlas checks both after the credential and the access list.
-            Reason::Forbidden | Reason::RateLimited if matches!(error, ErrorKind::ErrorResponse(_)) => {
-                (refused(Problem::of(error)), true)
-            }
-            _ => (refused(Problem::of(error)), false),
-        },
-    };
-    report.checks.extend([credential, access_list]);
-    may_continue
-}
-
-/// Adds the groups that discovery selects.
-async fn check_discovery(
-    account: &AccountConfig,
-    poll: &PollConfig,
-    client: &Client,
-    limits: &RateLimits,
-    groups: &mut BTreeMap<GroupId, GroupCheck>,
-) -> Check {
-    let Some(discover) = &account.discover else { return Check::skipped("projects") };
-    let found = match client.list_groups(discover.organization.as_ref(), poll.deadline, RETRIES).await {
-        Ok(found) => found,
-        Err(error) => return Check::problem("projects", Problem::of(&error.kind)),
-    };
-    let resource = discover.organization.clone().map_or(Resource::Groups, |org| Resource::OrgGroups { org });
-    let visible = found.len();
-    let selected: Vec<_> = found.into_iter().filter(|group| discover.selects(group)).collect();
-    let message =
-        format!("{} of {visible} are selected; requests left: {}", selected.len(), limits.remaining(&resource));
-    for group in selected {
-        let check = GroupCheck { name: group.name, providers: discover.providers.clone() };
-        groups.entry(group.id).or_insert(check);
-    }
-    if groups.is_empty() {
-        Check::problem("projects", Problem::no_group(visible))
-    } else {
-        Check::ok("projects", message)
-    }
-}
-
-async fn check_group(
-    id: GroupId,
-    group: GroupCheck,
-    poll: &PollConfig,
-    client: &Client,
-    limits: &RateLimits,
-) -> GroupReport {
-    let requests = group.providers.iter().map(|provider| client.list_peerings(&id, *provider, poll.deadline, RETRIES));
-    let results = join_all(requests).await;
-    let mut report = GroupReport::new(&id, &group.name);
-    for (provider, result) in group.providers.iter().zip(results) {
-        let finding = match result {
-            Ok(listing) => Finding::Peerings(listing.peerings.len()),
-            Err(error) => Finding::Problem(Problem::of(&error.kind)),
+    /// The checks of the credential and the access list, and whether further requests make sense.
+    async fn check_credential(&self) -> (Check, Check, bool) {
+        let id = self.account.credential.pair.id.expose();
+        let kind = match self.account.credential.kind {
+            CredentialKind::ApiKey => "API key",
+            CredentialKind::ServiceAccount => "service account",
         };
-        report.findings.insert(*provider, finding);
+        let accepted = |roles: &str| Ok(format!("{kind} `{id}` is accepted{roles}"));
+        let listed = Ok("allows this address".to_owned());
+        let (credential, access_list, may_continue) = match self.client.credential_info().await {
+            Ok(root) if root.roles.is_empty() => (accepted(""), Some(listed), true),
+            Ok(root) => (accepted(&format!(", with the roles {}", root.roles.join(", "))), Some(listed), true),
+            Err(error) => match error.reason() {
+                Reason::IpAccessList => (accepted(""), Some(Err(Problem::of(&error))), false),
+                Reason::NotFound => (Err(Problem::not_atlas(&error)), None, false),
+                // Atlas checks both after the credential and the access list.
+                Reason::Forbidden | Reason::RateLimited if matches!(error, ErrorKind::ErrorResponse(_)) => {
+                    (Err(Problem::of(&error)), None, true)
+                }
+                _ => (Err(Problem::of(&error)), None, false),
+            },
+        };
+        let credential = Check { subject: "credential", result: Some(credential) };
+        (credential, Check { subject: "access list", result: access_list }, may_continue)
     }
-    report.requests_left = limits.remaining(&Resource::Peers { group: id, provider: Provider::Aws });
-    report
+
+    /// Adds the groups that discovery selects.
+    async fn check_discovery(&self, groups: &mut BTreeMap<GroupId, GroupCheck>) -> Result<String, Problem> {
+        let Some(discover) = &self.account.discover else { return Ok(String::new()) };
+        let found = self.client.list_groups(discover.organization.as_ref(), self.poll.deadline, RETRIES).await;
+        let found = found.map_err(|error| Problem::of(&error.kind))?;
+        let visible = found.len();
+        let selected: Vec<_> = found.into_iter().filter(|group| discover.selects(group)).collect();
+        let resource = discover.organization.clone().map_or(Resource::Groups, |org| Resource::OrgGroups { org });
+        let (count, left) = (selected.len(), self.requests_left(&resource));
+        for group in selected {
+            let check = GroupCheck { name: group.name, providers: discover.providers.clone() };
+            groups.entry(group.id).or_insert(check);
+        }
+        if groups.is_empty() {
+            return Err(Problem::no_group(visible));
+        }
+        Ok(format!("{count} of {visible} are selected; requests left: {left}"))
+    }
+
+    async fn check_group(&self, id: GroupId, group: GroupCheck) -> GroupReport {
+        let list = |provider| self.client.list_peerings(&id, provider, self.poll.deadline, RETRIES);
+        let results = join_all(group.providers.iter().copied().map(list)).await;
+        let mut report = GroupReport::new(&id, &group.name);
+        for (provider, result) in group.providers.iter().zip(results) {
+            let peerings = result.map(|listing| listing.peerings.len()).map_err(|error| Problem::of(&error.kind));
+            report.peerings.insert(*provider, peerings);
+        }
+        report.requests_left = self.requests_left(&Resource::Peers { group: id, provider: Provider::Aws });
+        report
+    }
+
+    fn requests_left(&self, resource: &Resource) -> String {
+        let limits = self.limits.lock();
+        let limit = limits.get(&(resource.endpoint(), resource.group().cloned()));
+        limit.map_or_else(|| "-".to_owned(), |limit| format!("{} of {}", limit.remaining, limit.limit))
+    }
+}
+
+fn observe_rate_limit(limits: &RateLimits, event: ClientEvent) {
+    if let ClientEvent::Request(record) = event
+        && let Some(rate_limit) = record.rate_limit
+    {
+        let mut limits = limits.lock();
+        let known = limits.entry((record.endpoint, record.group)).or_insert(rate_limit);
+        // Responses may arrive in another order than Atlas counted the requests.
+        known.remaining = known.remaining.min(rate_limit.remaining);
+    }
 }

@@ -3,18 +3,14 @@
 mod checks;
 mod report;
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
-use anyhow::Context;
-use atlas::Client;
 use futures_util::future::join_all;
 
+use self::checks::AccountCheck;
+pub use self::report::Diagnosis;
 use super::{print, read_config};
-use crate::{
-    cli::Args,
-    config::{AccountConfig, Config, PollConfig},
-};
-pub use report::Diagnosis;
+use crate::{cli::Args, config::Config};
 
 /// Prints the diagnosis; the exit code is 1 if there is a problem.
 ///
@@ -30,24 +26,9 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// peerings of each provider.
 ///
 /// # Errors
-/// No HTTP client can be created on this machine. What Atlas answers is part of the diagnosis.
+/// No HTTP client can be created on this machine. A failed request is part of the diagnosis instead.
 pub async fn diagnose(config: &Config) -> anyhow::Result<Diagnosis> {
-    let accounts: anyhow::Result<Vec<_>> =
-        config.accounts.iter().map(|account| check_account(account, &config.poll)).collect();
-    Ok(Diagnosis::new(join_all(accounts?).await))
-}
-
-fn check_account<'a>(
-    account: &'a AccountConfig,
-    poll: &'a PollConfig,
-) -> anyhow::Result<impl Future<Output = report::AccountReport> + 'a> {
-    let limits = Arc::new(checks::RateLimits::default());
-    let observer = limits.clone();
-    let client = Client::new(account.settings(poll), move |event| observer.observe(event));
-    let client = client.context("create the HTTP client; are CA certificates installed?")?;
-    Ok(async move {
-        let report = checks::run(account, poll, &client, &limits).await;
-        client.close().await;
-        report
-    })
+    let accounts = config.accounts.iter();
+    let checks: anyhow::Result<Vec<_>> = accounts.map(|account| AccountCheck::new(account, &config.poll)).collect();
+    Ok(Diagnosis::new(join_all(checks?.into_iter().map(AccountCheck::run)).await))
 }

@@ -19,8 +19,8 @@ pub struct Diagnosis {
 
 #[derive(Debug)]
 pub(super) struct AccountReport {
-    name: String,
-    base_url: String,
+    pub(super) name: String,
+    pub(super) base_url: String,
     pub(super) checks: Vec<Check>,
     pub(super) groups: Vec<GroupReport>,
 }
@@ -28,32 +28,18 @@ pub(super) struct AccountReport {
 /// One check of an account.
 #[derive(Debug)]
 pub(super) struct Check {
-    subject: &'static str,
-    outcome: CheckOutcome,
-}
-
-#[derive(Debug)]
-enum CheckOutcome {
-    Ok(String),
-    Problem(Problem),
-    /// Not possible because of a problem before it.
-    Skipped,
+    pub(super) subject: &'static str,
+    /// None if another problem prevented the check.
+    pub(super) result: Option<Result<String, Problem>>,
 }
 
 #[derive(Debug)]
 pub(super) struct GroupReport {
     id: String,
     name: String,
-    /// Of the providers that are polled; empty if the group was not checked.
-    pub(super) findings: BTreeMap<Provider, Finding>,
+    /// How many each provider has; empty if the group was not checked.
+    pub(super) peerings: BTreeMap<Provider, Result<usize, Problem>>,
     pub(super) requests_left: String,
-}
-
-#[derive(Debug)]
-pub(super) enum Finding {
-    /// How many there are.
-    Peerings(usize),
-    Problem(Problem),
 }
 
 #[derive(Debug)]
@@ -98,30 +84,16 @@ impl Problem {
     }
 }
 
-impl Check {
-    pub(super) fn ok(subject: &'static str, message: String) -> Self {
-        Self { subject, outcome: CheckOutcome::Ok(message) }
-    }
-
-    pub(super) fn problem(subject: &'static str, problem: Problem) -> Self {
-        Self { subject, outcome: CheckOutcome::Problem(problem) }
-    }
-
-    pub(super) fn skipped(subject: &'static str) -> Self {
-        Self { subject, outcome: CheckOutcome::Skipped }
-    }
-}
-
 impl GroupReport {
     pub(super) fn new(id: &GroupId, name: &str) -> Self {
-        Self { id: id.to_string(), name: printable(name), findings: BTreeMap::new(), requests_left: "-".to_owned() }
+        Self { id: id.to_string(), name: printable(name), peerings: BTreeMap::new(), requests_left: "-".to_owned() }
     }
 
     /// The first problem of each code, with its place.
     fn problems(&self) -> Vec<(String, &Problem)> {
         let mut kinds: Vec<(Vec<&str>, &Problem)> = Vec::new();
-        for (provider, finding) in &self.findings {
-            let Finding::Problem(problem) = finding else { continue };
+        for (provider, peerings) in &self.peerings {
+            let Err(problem) = peerings else { continue };
             match kinds.iter_mut().find(|(_, known)| known.code == problem.code) {
                 Some((providers, _)) => providers.push(provider.as_str()),
                 None => kinds.push((vec![provider.as_str()], problem)),
@@ -134,7 +106,7 @@ impl GroupReport {
     fn result(&self) -> String {
         let codes: Vec<&str> = self.problems().into_iter().map(|(_, problem)| problem.code.as_str()).collect();
         match codes.as_slice() {
-            [] if self.findings.is_empty() => "not checked".to_owned(),
+            [] if self.peerings.is_empty() => "not checked".to_owned(),
             [] => "ok".to_owned(),
             codes => codes.join(", "),
         }
@@ -142,15 +114,11 @@ impl GroupReport {
 }
 
 impl AccountReport {
-    pub(super) fn new(name: &str, base_url: &str) -> Self {
-        Self { name: name.to_owned(), base_url: base_url.to_owned(), checks: Vec::new(), groups: Vec::new() }
-    }
-
     /// Every problem with its places. Problems with the same code and advice are one.
     fn problems(&self) -> Vec<(&Problem, Vec<String>)> {
-        let checks = self.checks.iter().filter_map(|check| match &check.outcome {
-            CheckOutcome::Problem(problem) => Some((check.subject.to_owned(), problem)),
-            CheckOutcome::Ok(_) | CheckOutcome::Skipped => None,
+        let checks = self.checks.iter().filter_map(|check| match &check.result {
+            Some(Err(problem)) => Some((check.subject.to_owned(), problem)),
+            _ => None,
         });
         let mut problems: Vec<(&Problem, Vec<String>)> = Vec::new();
         for (place, problem) in checks.chain(self.groups.iter().flat_map(GroupReport::problems)) {
@@ -171,7 +139,8 @@ impl Diagnosis {
         for account in &mut accounts {
             let shared: Vec<String> = account.groups.iter().filter_map(|group| seen.get(&group.id)).cloned().collect();
             if let Some(other) = shared.first() {
-                account.checks.push(Check::problem("overlap", Problem::overlap(shared.len(), other)));
+                let problem = Problem::overlap(shared.len(), other);
+                account.checks.push(Check { subject: "overlap", result: Some(Err(problem)) });
             }
             for group in &account.groups {
                 seen.entry(group.id.clone()).or_insert_with(|| account.name.clone());
@@ -221,11 +190,11 @@ impl Diagnosis {
 
 fn check_table(checks: &[Check]) -> String {
     let mut table = table(["CHECK", "RESULT", "DETAILS"]);
-    for Check { subject, outcome } in checks {
-        table.add_row(match outcome {
-            CheckOutcome::Ok(message) => [*subject, "ok", message],
-            CheckOutcome::Problem(problem) => [*subject, &problem.code, &problem.message],
-            CheckOutcome::Skipped => [*subject, "not checked", ""],
+    for Check { subject, result } in checks {
+        table.add_row(match result {
+            Some(Ok(message)) => [*subject, "ok", message],
+            Some(Err(problem)) => [*subject, &problem.code, &problem.message],
+            None => [*subject, "not checked", ""],
         });
     }
     trimmed(&table)
@@ -234,9 +203,9 @@ fn check_table(checks: &[Check]) -> String {
 fn group_table(groups: &[GroupReport]) -> String {
     let mut table = table(["PROJECT ID", "NAME", "AWS", "AZURE", "GCP", "REQUESTS LEFT", "RESULT"]);
     for group in groups {
-        let [aws, azure, gcp] = Provider::ALL.map(|provider| match group.findings.get(&provider) {
-            Some(Finding::Peerings(count)) => count.to_string(),
-            Some(Finding::Problem(_)) => "?".to_owned(),
+        let [aws, azure, gcp] = Provider::ALL.map(|provider| match group.peerings.get(&provider) {
+            Some(Ok(count)) => count.to_string(),
+            Some(Err(_)) => "?".to_owned(),
             None => "-".to_owned(),
         });
         table.add_row([&group.id, &group.name, &aws, &azure, &gcp, &group.requests_left, &group.result()]);

@@ -1,4 +1,4 @@
-//! The ways to an Atlas: addresses of its own for each account, proxies, authorities, IPv6.
+//! Connections to Atlas: base URLs, proxies, certificate authorities, IPv6.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use crate::{
     tls_atlas::{TlsAtlas, authority, write_authority},
 };
 
-/// Runs `once` with accounts of these settings, each with the simulator's API key and the group.
+/// Runs `once` with an account for each of these settings and the simulator's API key.
 fn once(folder: &Path, accounts: &[String]) -> Ended {
     fs::write(folder.join("key"), "demo\n").unwrap();
     let account =
@@ -24,7 +24,7 @@ fn once(folder: &Path, accounts: &[String]) -> Ended {
     let text = format!("poll: {{interval: 3s}}\naccounts:\n{}", accounts.concat());
     fs::write(folder.join("config.yaml"), text).unwrap();
     let mut command = exporter(folder, ["once"]);
-    // What the environment says must not matter where the config says something.
+    // The config takes precedence over the environment.
     command.env("HTTPS_PROXY", "http://127.0.0.1:9").env("HTTP_PROXY", "http://127.0.0.1:9");
     run(command)
 }
@@ -33,11 +33,11 @@ fn settings(base_url: &str, more: &str) -> String {
     format!("base_url: '{base_url}', groups: [{{id: {GROUP}}}], {more}")
 }
 
-fn is_well(ended: &Ended) -> bool {
+fn succeeded(ended: &Ended) -> bool {
     ended.status == Some(0) && ended.stdout.contains("64c0ffee00000000000000c3")
 }
 
-/// A proxy that tunnels, and remembers the heads of what it was asked.
+/// A proxy that tunnels and records the request headers.
 struct Proxy {
     address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
@@ -85,21 +85,21 @@ fn tunnel(mut client: TcpStream, heads: &Mutex<Vec<String>>) {
 }
 
 #[test]
-fn only_the_authorities_of_the_account_are_trusted_where_it_names_some() {
+fn with_a_ca_file_only_its_authorities_are_trusted() {
     let (folder, authority, other) = (folder(), authority(), crate::tls_atlas::authority());
     let atlas = TlsAtlas::start(&authority, &["h2"]);
     write_authority(folder.path(), &authority);
     fs::write(folder.path().join("other.pem"), other.pem()).unwrap();
     let base_url = format!("https://localhost:{}", atlas.address.port());
     let ended = once(folder.path(), &[settings(&base_url, "ca_file: authority.pem")]);
-    assert!(is_well(&ended), "{}", ended.stderr);
+    assert!(succeeded(&ended), "{}", ended.stderr);
     let ended = once(folder.path(), &[settings(&base_url, "ca_file: other.pem")]);
     assert_eq!(ended.status, Some(1));
     assert!(ended.stderr.contains("reason=\"tls\""), "{}", ended.stderr);
 }
 
 #[test]
-fn requests_go_through_the_proxy_of_the_account_with_its_password() {
+fn requests_use_the_proxy_of_the_account_with_its_password() {
     let (folder, authority) = (folder(), authority());
     let atlas = TlsAtlas::start(&authority, &["h2", "http/1.1"]);
     let proxy = Proxy::start();
@@ -107,7 +107,7 @@ fn requests_go_through_the_proxy_of_the_account_with_its_password() {
     fs::write(folder.path().join("proxy"), format!("http://squid:hunter2@{}\n", proxy.address)).unwrap();
     let base_url = format!("https://localhost:{}", atlas.address.port());
     let ended = once(folder.path(), &[settings(&base_url, "ca_file: authority.pem, proxy_url_file: proxy")]);
-    assert!(is_well(&ended), "{}", ended.stderr);
+    assert!(succeeded(&ended), "{}", ended.stderr);
     let heads = proxy.heads();
     assert!(!heads.is_empty());
     for head in heads {
@@ -119,7 +119,7 @@ fn requests_go_through_the_proxy_of_the_account_with_its_password() {
 }
 
 #[test]
-fn a_proxy_that_cannot_be_reached_is_told_without_its_password() {
+fn the_log_about_an_unreachable_proxy_omits_its_password() {
     let folder = folder();
     fs::write(folder.path().join("proxy"), "http://squid:hunter2@127.0.0.1:9").unwrap();
     let ended = once(folder.path(), &[settings("https://localhost:1", "proxy_url_file: proxy")]);
@@ -128,16 +128,16 @@ fn a_proxy_that_cannot_be_reached_is_told_without_its_password() {
 }
 
 #[test]
-fn an_atlas_may_have_an_ipv6_address() {
+fn a_base_url_can_have_an_ipv6_address() {
     let folder = folder();
     let atlas = Atlas::start_at(folder.path(), SCENARIO, "[::1]:0");
     assert!(atlas.address.starts_with("[::1]:"), "{}", atlas.address);
     let ended = once(folder.path(), &[settings(&atlas.url(), "")]);
-    assert!(is_well(&ended), "{}", ended.stderr);
+    assert!(succeeded(&ended), "{}", ended.stderr);
 }
 
 #[test]
-fn accounts_have_their_own_addresses_and_one_that_is_dead_harms_no_other() {
+fn an_unreachable_base_url_of_one_account_does_not_affect_another() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     let other = "5e57d85c854180642f784402";

@@ -143,7 +143,7 @@ async fn a_secret_that_atlas_refuses_is_tried_once_an_interval() {
     while begun.elapsed() < Duration::from_millis(2500) {
         let error = asker.list(Provider::Aws).await.unwrap_err();
         assert_eq!(error.kind.reason(), Reason::Unauthorized);
-        let told = "no access token: Atlas answered status 401 `invalid_client`: Invalid credentials provided";
+        let told = "no access token: Atlas returned status 401 `invalid_client`: Invalid credentials provided";
         assert!(error.error_chain().ends_with(told), "{}", error.error_chain());
         sleep(Duration::from_millis(20)).await;
     }
@@ -185,7 +185,7 @@ async fn both_shapes_of_an_error_of_the_token_endpoint_are_read() {
         let error = Asker::new(settings(&atlas)).list_within(Provider::Aws, Duration::from_secs(1)).await.unwrap_err();
         assert_eq!(error.kind.reason(), reason, "{}", error.error_chain());
         assert!(
-            error.error_chain().contains(&format!("no access token: Atlas answered {told}")),
+            error.error_chain().contains(&format!("no access token: Atlas returned {told}")),
             "{}",
             error.error_chain()
         );

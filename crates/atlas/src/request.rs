@@ -148,9 +148,8 @@ impl<'a> InFlight<'a> {
         if status == StatusCode::OK {
             return body;
         }
-        // For an error, the status is enough if its body cannot be read.
-        let body = body.unwrap_or_default();
-        Err(ErrorKind::ErrorResponse(ErrorResponse::new(status.as_u16(), &body, retry_after)))
+        // If the body of an error cannot be read, its status is enough.
+        Err(ErrorKind::ErrorResponse(ErrorResponse::new(status.as_u16(), &body.unwrap_or_default(), retry_after)))
     }
 
     fn report(&self, outcome: Outcome, response: Option<&Response>) {
@@ -178,7 +177,7 @@ async fn read_body(response: &mut Response) -> Result<Vec<u8>, ErrorKind> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(ErrorKind::http)? {
         if body.len() + chunk.len() > MAX_BODY {
-            return Err(ErrorKind::TooLarge { limit: MAX_BODY });
+            return Err(ErrorKind::TooLarge(MAX_BODY));
         }
         body.extend_from_slice(&chunk);
     }

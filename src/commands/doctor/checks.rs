@@ -131,7 +131,7 @@ async fn discover(
         Ok(groups) => groups,
         Err(error) => return Check::trouble("groups", of(&error.kind)),
     };
-    let resource = discover.organization.clone().map_or(Resource::Groups, |org| Resource::OrgGroups { org });
+    let resource = discover.organization.clone().map_or(Resource::Groups, Resource::OrgGroups);
     let count = groups.len();
     let selected: Vec<_> = groups.into_iter().filter(|group| discover.selects(group)).collect();
     let (watched, left) = (selected.len(), left(heard.limit(&resource)));
@@ -154,7 +154,7 @@ async fn group(id: GroupId, patient: Patient, poll: &PollConfig, client: &Client
         };
         group.findings.insert(*provider, finding);
     }
-    group.left = left(heard.limit(&Resource::Peers { group: id, provider: Provider::Aws }));
+    group.left = left(heard.limit(&Resource::Peers(id, Provider::Aws)));
     group
 }
 

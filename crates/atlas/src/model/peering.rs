@@ -115,7 +115,7 @@ impl WirePeering {
     pub(crate) fn into_peering(self, provider: Provider) -> Result<Peering, InvalidContent> {
         // A server that ignores `providerName` lists AWS: that is not the requested listing.
         if let Some(found) = self.provider().filter(|found| *found != provider) {
-            return Err(InvalidContent::Provider { requested: provider, found });
+            return Err(InvalidContent::Provider(provider, found));
         }
         let status = first_non_empty([self.status_name, self.status]);
         let error = first_non_empty([self.error_state_name, self.error_state, self.error_message]);
@@ -155,7 +155,7 @@ impl WirePeering {
 fn bounded(field: &'static str, text: Option<String>) -> Result<String, InvalidContent> {
     let text = text.unwrap_or_default();
     if text.len() > MAX_PEERING_FIELD {
-        return Err(InvalidContent::TooLong { field, limit: MAX_PEERING_FIELD });
+        return Err(InvalidContent::TooLong(field, MAX_PEERING_FIELD));
     }
     Ok(text)
 }

@@ -150,7 +150,7 @@ impl Client {
         self.authenticator.close().await;
     }
 
-    async fn list<W: DeserializeOwned, T: HasId>(
+    async fn list<W: DeserializeOwned + HasId, T>(
         &self,
         resource: Resource,
         deadline: Duration,

@@ -218,7 +218,7 @@ impl ErrorKind {
         matches!(self, Self::Timeout(_) | Self::Deadline { .. })
     }
 
-    /// How long Atlas asks to wait before the same request, if it does.
+    /// How long to wait before the same request according to `Retry-After`, if Atlas sent it.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -76,16 +76,6 @@ impl Peering {
     }
 }
 
-impl HasId for Peering {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn set_id(&mut self, id: String) {
-        self.id = id;
-    }
-}
-
 /// Every field of every dialect. The API reference guarantees few of them, so each may be missing or null.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -108,6 +98,12 @@ pub(crate) struct WirePeering {
     resource_group_name: Option<String>,
     accepter_region_name: Option<String>,
     route_table_cidr_block: Option<String>,
+}
+
+impl HasId for WirePeering {
+    fn id(&mut self) -> &mut Option<String> {
+        &mut self.id
+    }
 }
 
 impl WirePeering {

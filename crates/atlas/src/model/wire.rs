@@ -19,13 +19,10 @@ pub enum InvalidContent {
     AccessToken,
 }
 
-/// An item of a listing, identified by its id.
+/// An item of a listing.
 pub(crate) trait HasId {
-    /// Unique in the listing; empty if Atlas sent none.
-    fn id(&self) -> &str;
-
-    /// Replaces an empty id.
-    fn set_id(&mut self, id: String);
+    /// The id, which is unique in the listing.
+    fn id(&mut self) -> &mut Option<String>;
 }
 
 /// The first text that is not empty.

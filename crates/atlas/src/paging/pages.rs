@@ -15,7 +15,7 @@ use crate::{
 /// loop.
 const MAX_PAGES: u32 = 100;
 
-/// If Atlas asks to wait longer, the listing fails rather than keep its concurrency permit.
+/// If `Retry-After` is longer, the listing fails: a later one is soon enough.
 const MAX_RETRY_WAIT: Duration = Duration::from_secs(5);
 
 /// More results in one listing are not real, and would become series without bound.
@@ -36,9 +36,9 @@ pub(crate) struct Items<T> {
 }
 
 /// Reads a whole listing; one missing page fails it. `fetch` requests the page of a number, from 1, and is retried up to
-/// `retries` times per page after a transient failure. Never takes longer than `deadline`, retries included. An error has the
-/// number of the page that failed.
-pub(crate) async fn read_all<W, T: HasId, F: Future<Output = Result<Page<W>, ErrorKind>>>(
+/// `retries` times per page after a transient failure. Never takes longer than `deadline`, retries included. An error comes with
+/// the number of the page that failed.
+pub(crate) async fn read_all<W: HasId, T, F: Future<Output = Result<Page<W>, ErrorKind>>>(
     items_per_page: u16,
     deadline: Duration,
     retries: usize,
@@ -66,13 +66,13 @@ struct Paginator<T> {
     last_failure: Option<Box<ErrorKind>>,
 }
 
-impl<T: HasId> Paginator<T> {
+impl<T> Paginator<T> {
     fn new(items_per_page: u16) -> Self {
         let items = Items { results: Vec::new(), duplicates: 0 };
         Self { items, items_per_page, page: 0, seen: HashSet::new(), without_id: 0, last_failure: None }
     }
 
-    async fn read<W, F: Future<Output = Result<Page<W>, ErrorKind>>>(
+    async fn read<W: HasId, F: Future<Output = Result<Page<W>, ErrorKind>>>(
         &mut self,
         retries: usize,
         fetch: impl Fn(u32) -> F,
@@ -113,15 +113,25 @@ impl<T: HasId> Paginator<T> {
     }
 
     /// Adds the results of a page. Returns whether it was the last page.
-    fn add_page<W>(
+    fn add_page<W: HasId>(
         &mut self,
         page: Page<W>,
         parse: impl Fn(W) -> Result<T, InvalidContent>,
     ) -> Result<bool, ErrorKind> {
         let is_last = page.is_last(self.items_per_page);
         let before = self.items.results.len();
-        for wire in page.into_results() {
-            self.add(parse(wire)?);
+        for mut wire in page.into_results() {
+            let id = wire.id().get_or_insert_default();
+            if id.is_empty() {
+                // Two items without an id must not become one.
+                self.without_id += 1;
+                *id = format!("unidentified-{}", self.without_id);
+            }
+            if self.seen.insert(id.clone()) {
+                self.items.results.push(parse(wire)?);
+            } else {
+                self.items.duplicates += 1;
+            }
         }
         if self.items.results.len() > MAX_RESULTS {
             return Err(ErrorKind::TooManyResults(MAX_RESULTS));
@@ -130,19 +140,6 @@ impl<T: HasId> Paginator<T> {
             return Err(ErrorKind::NoProgress);
         }
         Ok(is_last)
-    }
-
-    fn add(&mut self, mut item: T) {
-        if item.id().is_empty() {
-            // Two items without an id must not become one.
-            self.without_id += 1;
-            item.set_id(format!("unidentified-{}", self.without_id));
-        }
-        if self.seen.insert(item.id().to_owned()) {
-            self.items.results.push(item);
-        } else {
-            self.items.duplicates += 1;
-        }
     }
 }
 

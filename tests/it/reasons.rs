@@ -88,7 +88,7 @@ async fn every_reason_has_its_cause() {
     ];
     for (reason, (got, text)) in &cases {
         assert_eq!(got, reason, "{text}");
-        assert!(text.starts_with(&format!("list AWS peerings of group {GROUP}, page ")), "{text}");
+        assert!(text.starts_with(&format!("list AWS peerings of project {GROUP}, page ")), "{text}");
         assert!(!text.contains("itemsPerPage"), "no query in a message: {text}");
     }
     let covered: BTreeSet<Reason> = cases.iter().map(|(reason, _)| *reason).collect();
@@ -99,7 +99,7 @@ async fn every_reason_has_its_cause() {
 async fn a_deadline_reports_the_failure_before_it() {
     let (reason, text) = failure(Fault::status(500)).await;
     assert_eq!(reason, Reason::Server);
-    let said = "not complete after 1s 200ms; before that, Atlas answered status 500 `UNEXPECTED_ERROR`";
+    let said = "not complete within 1s 200ms; last failure: Atlas returned status 500 `UNEXPECTED_ERROR`";
     assert!(text.contains(said), "{text}");
 }
 

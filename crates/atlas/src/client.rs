@@ -107,10 +107,7 @@ impl Client {
     }
 
     /// Lists the peerings of a group with one provider. Each page is retried up to `retries` times after transient
-    /// failures.
-    ///
-    /// # Errors
-    /// The page that failed and why. Never takes longer than `deadline`, retries included.
+    /// failures, but the whole never takes longer than `deadline`.
     pub async fn list_peerings(
         &self,
         group: &GroupId,
@@ -118,40 +115,31 @@ impl Client {
         deadline: Duration,
         retries: usize,
     ) -> Result<Listing, ListError> {
-        let resource = Resource::Peers { group: group.clone(), provider };
+        let resource = Resource::Peers(group.clone(), provider);
         let parse = |wire: WirePeering| wire.into_peering(provider);
         let Items { results, duplicates } = self.list(resource, deadline, retries, parse).await?;
         Ok(Listing { peerings: results, duplicates })
     }
 
-    /// Lists the network containers of a group, of every provider. Does not retry.
-    ///
-    /// # Errors
-    /// The page that failed and why. Never takes longer than `deadline`.
+    /// Lists the network containers of a group, of every provider, without retries.
     pub async fn list_containers(&self, group: &GroupId, deadline: Duration) -> Result<Vec<Container>, ListError> {
-        let resource = Resource::Containers { group: group.clone() };
+        let resource = Resource::Containers(group.clone());
         Ok(self.list(resource, deadline, 0, |wire: WireContainer| Ok(wire.into())).await?.results)
     }
 
-    /// Lists every group that the credential can see, or those of one organization. Each page is retried up to `retries`
-    /// times after transient failures.
-    ///
-    /// # Errors
-    /// The page that failed and why. Never takes longer than `deadline`, retries included.
+    /// Lists every group that the credential can see, or those of one organization. Retries like
+    /// [`list_peerings`](Self::list_peerings).
     pub async fn list_groups(
         &self,
         org: Option<&OrgId>,
         deadline: Duration,
         retries: usize,
     ) -> Result<Vec<Group>, ListError> {
-        let resource = org.cloned().map_or(Resource::Groups, |org| Resource::OrgGroups { org });
+        let resource = org.cloned().map_or(Resource::Groups, Resource::OrgGroups);
         Ok(self.list(resource, deadline, retries, WireGroup::try_into).await?.results)
     }
 
     /// Reads the description of the credential: the cheapest way to learn whether Atlas accepts it.
-    ///
-    /// # Errors
-    /// Atlas refuses the credential, or the request fails.
     pub async fn credential_info(&self) -> Result<CredentialInfo, ErrorKind> {
         let wire: WireRoot = self.get(self.url(&Resource::Root), &Resource::Root).await?;
         Ok(wire.into())
@@ -162,7 +150,7 @@ impl Client {
         self.authenticator.close().await;
     }
 
-    async fn list<W: DeserializeOwned, T: HasId>(
+    async fn list<W: DeserializeOwned + HasId, T>(
         &self,
         resource: Resource,
         deadline: Duration,

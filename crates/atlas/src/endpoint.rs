@@ -80,25 +80,14 @@ impl Endpoint {
 /// A resource of the API, to be read with GET.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
-    /// The peerings of a group with one provider.
-    Peers {
-        /// The group.
-        group: GroupId,
-        /// The provider. Without one, Atlas lists AWS only.
-        provider: Provider,
-    },
+    /// The peerings of a group with one provider. Without a provider, Atlas would list AWS only.
+    Peers(GroupId, Provider),
     /// The network containers of a group, of every provider.
-    Containers {
-        /// The group.
-        group: GroupId,
-    },
+    Containers(GroupId),
     /// Every group that the credential can see.
     Groups,
     /// Every group of an organization that the credential can see.
-    OrgGroups {
-        /// The organization.
-        org: OrgId,
-    },
+    OrgGroups(OrgId),
     /// A description of the credential. The cheapest resource.
     Root,
 }
@@ -108,10 +97,10 @@ impl Resource {
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
         match self {
-            Self::Peers { .. } => Endpoint::Peers,
-            Self::Containers { .. } => Endpoint::Containers,
+            Self::Peers(..) => Endpoint::Peers,
+            Self::Containers(_) => Endpoint::Containers,
             Self::Groups => Endpoint::Groups,
-            Self::OrgGroups { .. } => Endpoint::OrgGroups,
+            Self::OrgGroups(_) => Endpoint::OrgGroups,
             Self::Root => Endpoint::Root,
         }
     }
@@ -120,18 +109,18 @@ impl Resource {
     #[must_use]
     pub fn group(&self) -> Option<&GroupId> {
         match self {
-            Self::Peers { group, .. } | Self::Containers { group } => Some(group),
-            Self::Groups | Self::OrgGroups { .. } | Self::Root => None,
+            Self::Peers(group, _) | Self::Containers(group) => Some(group),
+            Self::Groups | Self::OrgGroups(_) | Self::Root => None,
         }
     }
 
     /// The path below the base URL.
     pub(crate) fn path(&self, version: ApiVersion) -> String {
         let rest = match self {
-            Self::Peers { group, .. } => format!("/groups/{group}/peers"),
-            Self::Containers { group } => format!("/groups/{group}/containers/all"),
+            Self::Peers(group, _) => format!("/groups/{group}/peers"),
+            Self::Containers(group) => format!("/groups/{group}/containers/all"),
             Self::Groups => "/groups".to_owned(),
-            Self::OrgGroups { org } => format!("/orgs/{org}/groups"),
+            Self::OrgGroups(org) => format!("/orgs/{org}/groups"),
             Self::Root => String::new(),
         };
         format!("/api/atlas/{}{rest}", version.path_segment())
@@ -139,7 +128,7 @@ impl Resource {
 
     pub(crate) fn provider(&self) -> Option<Provider> {
         match self {
-            Self::Peers { provider, .. } => Some(*provider),
+            Self::Peers(_, provider) => Some(*provider),
             _ => None,
         }
     }
@@ -148,10 +137,10 @@ impl Resource {
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Peers { group, provider } => write!(f, "{provider} peerings of project {group}"),
-            Self::Containers { group } => write!(f, "network containers of project {group}"),
+            Self::Peers(group, provider) => write!(f, "{provider} peerings of project {group}"),
+            Self::Containers(group) => write!(f, "network containers of project {group}"),
             Self::Groups => write!(f, "projects"),
-            Self::OrgGroups { org } => write!(f, "projects of organization {org}"),
+            Self::OrgGroups(org) => write!(f, "projects of organization {org}"),
             Self::Root => write!(f, "root of the API"),
         }
     }

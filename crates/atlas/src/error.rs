@@ -1,6 +1,6 @@
 //! What can fail.
 
-use std::{error::Error, iter, sync::Arc, time::Duration};
+use std::{error::Error, io, iter, sync::Arc, time::Duration};
 
 use humantime::format_duration;
 use serde_json::error::Category;
@@ -30,12 +30,12 @@ pub enum ErrorKind {
     #[error("no complete response within the timeout")]
     Timeout(#[source] reqwest::Error),
     /// The whole listing exceeded its deadline.
-    #[error("not complete within {}{}", format_duration(*deadline), last_failure(last.as_ref().map(|last| &*last.message)))]
+    #[error("not complete within {}{}", format_duration(*deadline), last_failure(last.as_deref()))]
     Deadline {
         /// The limit for the whole listing, every page and retry included.
         deadline: Duration,
-        /// The last failure that was retried.
-        last: Option<TransientError>,
+        /// The failure that the last retry was for.
+        last: Option<Box<ErrorKind>>,
     },
     /// The host name has no address.
     #[error("the host name cannot be resolved")]
@@ -73,7 +73,7 @@ pub enum ErrorKind {
     #[error(
         "too many attempts to mint a token, next attempt in {}{}",
         format_duration(whole_seconds(*remaining)),
-        last_failure(last.as_ref().map(|last| last.error_chain()).as_deref())
+        last_failure(last.as_deref())
     )]
     MintLimit {
         /// Until the next attempt.
@@ -94,23 +94,14 @@ pub enum ErrorKind {
     #[error(transparent)]
     Content(#[from] InvalidContent),
     /// The body is larger than any real page.
-    #[error("the body is larger than {limit} bytes")]
-    TooLarge {
-        /// In bytes, after decompression.
-        limit: usize,
-    },
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
     /// The listing has more results than any real one.
-    #[error("the listing has more than {limit} results")]
-    TooManyResults {
-        /// In one listing.
-        limit: usize,
-    },
+    #[error("the listing has more than {0} results")]
+    TooManyResults(usize),
     /// The listing has more pages than any real one.
-    #[error("the listing has more than {limit} pages")]
-    TooManyPages {
-        /// In one listing.
-        limit: u32,
-    },
+    #[error("the listing has more than {0} pages")]
+    TooManyPages(u32),
     /// A page that is not the last adds nothing to the listing.
     #[error("a page that is not the last contains no new results")]
     NoProgress,
@@ -122,11 +113,11 @@ impl ErrorKind {
         let error = error.without_url();
         if error.is_timeout() {
             Self::Timeout(error)
-        } else if causes(&error).any(|cause| cause.is::<rustls::Error>()) {
+        } else if causes(&error).any(<dyn Error>::is::<rustls::Error>) {
             Self::Tls(error)
         } else if causes(&error).any(|cause| cause.to_string() == "dns error") {
             Self::Dns(error)
-        } else if error.is_decode() && !causes(&error).any(|cause| cause.is::<hyper::Error>()) {
+        } else if error.is_decode() && !causes(&error).any(<dyn Error>::is::<hyper::Error>) {
             Self::Decompress(error)
         } else {
             Self::Connect(error)
@@ -157,7 +148,7 @@ impl ErrorKind {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Timeout(_) | Self::Deadline { last: None, .. } => Reason::Timeout,
-            Self::Deadline { last: Some(last), .. } => last.reason,
+            Self::Deadline { last: Some(last), .. } => last.reason(),
             Self::Dns(_) => Reason::Dns,
             Self::Connect(_) => Reason::Connect,
             Self::Tls(_) => Reason::Tls,
@@ -167,8 +158,8 @@ impl ErrorKind {
             Self::MintLimit { last, .. } => last.as_ref().map_or(Reason::RateLimited, |last| last.reason()),
             Self::ErrorResponse(response) => response.reason(),
             Self::Decompress(_) | Self::Json(_) | Self::Content(_) => Reason::Decode,
-            Self::TooLarge { .. } | Self::TooManyResults { .. } => Reason::TooLarge,
-            Self::TooManyPages { .. } | Self::NoProgress => Reason::Pagination,
+            Self::TooLarge(_) | Self::TooManyResults(_) => Reason::TooLarge,
+            Self::TooManyPages(_) | Self::NoProgress => Reason::Pagination,
         }
     }
 
@@ -196,7 +187,7 @@ impl ErrorKind {
         match self {
             Self::ErrorResponse(response) => response.code.as_deref(),
             Self::Token(cause) | Self::MintLimit { last: Some(cause), .. } => cause.code(),
-            Self::Deadline { last: Some(last), .. } => last.code.as_deref(),
+            Self::Deadline { last: Some(last), .. } => last.code(),
             _ => None,
         }
     }
@@ -207,7 +198,7 @@ impl ErrorKind {
         match self {
             Self::ErrorResponse(response) => response.advice(),
             Self::Token(cause) => token_advice(cause),
-            Self::Deadline { last: Some(last), .. } => last.advice,
+            Self::Deadline { last: Some(last), .. } => last.advice(),
             Self::MintLimit { last: Some(last), .. } => last.advice(),
             Self::MintLimit { last: None, .. } => "find out why Atlas refuses access tokens that it has just issued",
             Self::Unreachable { kind, .. } => kind.advice(),
@@ -227,7 +218,7 @@ impl ErrorKind {
         matches!(self, Self::Timeout(_) | Self::Deadline { .. })
     }
 
-    /// How long Atlas asks to wait before the same request, if it does.
+    /// How long to wait before the same request according to `Retry-After`, if Atlas sent it.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -257,26 +248,6 @@ pub struct JsonPosition {
     pub column: usize,
 }
 
-/// A failure that was retried.
-#[derive(Debug)]
-pub struct TransientError {
-    /// The reason that it would have been counted under.
-    pub reason: Reason,
-    /// Atlas's error code, if it sent one.
-    pub code: Option<String>,
-    /// What to do about it.
-    pub advice: &'static str,
-    /// The failure and all its causes.
-    pub message: String,
-}
-
-impl From<&ErrorKind> for TransientError {
-    fn from(kind: &ErrorKind) -> Self {
-        let code = kind.code().map(str::to_owned);
-        Self { reason: kind.reason(), code, advice: kind.advice(), message: kind.error_chain() }
-    }
-}
-
 fn error_chain(error: &(dyn Error + 'static)) -> String {
     let chain = iter::successors(Some(error), |error| (**error).source());
     let message = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
@@ -288,8 +259,8 @@ fn whole_seconds(remaining: Duration) -> Duration {
     Duration::from_secs(remaining.as_secs().max(1))
 }
 
-fn last_failure(message: Option<&str>) -> String {
-    message.map_or_else(String::new, |message| format!("; last failure: {message}"))
+fn last_failure(last: Option<&ErrorKind>) -> String {
+    last.map_or_else(String::new, |last| format!("; last failure: {}", last.error_chain()))
 }
 
 /// The token endpoint knows no groups and has limits of its own.
@@ -307,7 +278,7 @@ fn token_advice(cause: &ErrorKind) -> &'static str {
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     let first: &(dyn Error + 'static) = error;
     iter::successors(Some(first), |cause| {
-        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         wrapped.map(|inner| inner as &(dyn Error + 'static)).or_else(|| (**cause).source())
     })
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A larger body is refused. A page of 500 peerings has a quarter of a megabyte.
-const MAX_BODY: usize = 8 << 20;
+const MAX_RESPONSE_BODY: usize = 8 << 20;
 
 /// What a client reports while it works.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ pub struct RequestRecord {
     pub rate_limit: Option<RateLimit>,
     /// How long to wait according to the header `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// When the API version ends; absent if the response cannot tell.
+    /// When the API version ends; absent if the response does not show it.
     pub version_ends: Option<VersionEnds>,
 }
 
@@ -148,9 +148,8 @@ impl<'a> InFlight<'a> {
         if status == StatusCode::OK {
             return body;
         }
-        // For an error, the status is enough if its body cannot be read.
-        let body = body.unwrap_or_default();
-        Err(ErrorKind::ErrorResponse(ErrorResponse::new(status.as_u16(), &body, retry_after)))
+        // If the body of an error cannot be read, its status is enough.
+        Err(ErrorKind::ErrorResponse(ErrorResponse::new(status.as_u16(), &body.unwrap_or_default(), retry_after)))
     }
 
     fn report(&self, outcome: Outcome, response: Option<&Response>) {
@@ -177,8 +176,8 @@ impl Drop for InFlight<'_> {
 async fn read_body(response: &mut Response) -> Result<Vec<u8>, ErrorKind> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(ErrorKind::http)? {
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(ErrorKind::TooLarge { limit: MAX_BODY });
+        if body.len() + chunk.len() > MAX_RESPONSE_BODY {
+            return Err(ErrorKind::TooLarge(MAX_RESPONSE_BODY));
         }
         body.extend_from_slice(&chunk);
     }

@@ -20,7 +20,7 @@ impl PartialEq for Authorities {
 
 /// The text has no certificates, or one that is not usable.
 #[derive(Debug, thiserror::Error)]
-#[error("is no list of certificates in the PEM format")]
+#[error("is not a list of certificates in PEM format")]
 pub struct InvalidAuthorities;
 
 impl Authorities {
@@ -73,5 +73,5 @@ impl FromStr for ProxyUrl {
 
 /// The text is not the URL of a proxy. The message does not repeat the text, which may contain a password.
 #[derive(Debug, thiserror::Error)]
-#[error("a proxy is an address such as `http://proxy.example:3128`; `https`, `socks5` and `socks5h` will do too")]
+#[error("a proxy is a URL such as `http://proxy.example:3128`; the schemes `https`, `socks5` and `socks5h` work too")]
 pub struct InvalidProxy;

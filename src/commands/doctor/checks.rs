@@ -95,7 +95,7 @@ impl<'a> AccountCheck<'a> {
         let found = found.map_err(|error| Problem::of(&error.kind))?;
         let visible = found.len();
         let selected: Vec<_> = found.into_iter().filter(|group| discover.selects(group)).collect();
-        let resource = discover.organization.clone().map_or(Resource::Groups, |org| Resource::OrgGroups { org });
+        let resource = discover.organization.clone().map_or(Resource::Groups, Resource::OrgGroups);
         let (count, left) = (selected.len(), self.requests_left(&resource));
         for group in selected {
             let check = GroupCheck { name: group.name, providers: discover.providers.clone() };
@@ -115,7 +115,7 @@ impl<'a> AccountCheck<'a> {
             let peerings = result.map(|listing| listing.peerings.len()).map_err(|error| Problem::of(&error.kind));
             report.peerings.insert(*provider, peerings);
         }
-        report.requests_left = self.requests_left(&Resource::Peers { group: id, provider: Provider::Aws });
+        report.requests_left = self.requests_left(&Resource::Peers(id, Provider::Aws));
         report
     }
 

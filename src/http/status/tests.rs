@@ -51,7 +51,7 @@ fn peering(number: usize, status: &str) -> Peering {
 }
 
 fn failure() -> Failure {
-    let message = "Atlas answered status 503".to_owned();
+    let message = "Atlas returned status 503".to_owned();
     Failure { reason: Reason::Server, message, advice: Reason::Server.advice(), is_account_wide: false }
 }
 
@@ -97,7 +97,7 @@ fn what_could_not_be_polled_is_said_before_everything_else() {
     let warning = page.find("Do not trust this page alone").unwrap();
     assert!(warning < page.find("Peerings").unwrap(), "{page}");
     assert!(page.contains("Of 1 of them older peerings are shown") && page.contains("as of <time"), "{page}");
-    assert!(page.contains("<b>server</b>: Atlas answered status 503; Atlas itself fails"), "{page}");
+    assert!(page.contains("<b>server</b>: Atlas returned status 503; Atlas itself fails"), "{page}");
     fixture.poll(Provider::Azure, 60, Err(failure()));
     fixture.poll(Provider::Azure, 90, Ok(vec![peering(0, "AVAILABLE")]));
     let over = "<p class=\"stale\"><b>server</b>, <time datetime=\"2024-03-24T10:28:12Z\" title=\"2024-03-24T10:28:12Z\">60 s ago</time>";

@@ -163,11 +163,11 @@ mod tests {
     use super::*;
     use crate::error_response::ErrorResponse;
 
-    const INTERVAL: Duration = Duration::from_secs(60);
+    const POLL_INTERVAL: Duration = Duration::from_secs(60);
     const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
     fn breaker() -> CredentialBreaker {
-        CredentialBreaker::new(INTERVAL, PROBE_TIMEOUT)
+        CredentialBreaker::new(POLL_INTERVAL, PROBE_TIMEOUT)
     }
 
     fn group(n: u8) -> GroupId {
@@ -197,7 +197,7 @@ mod tests {
             let error = breaker.acquire(Some(&other)).await.unwrap_err();
             assert_eq!(error.reason(), Reason::Unauthorized);
             assert!(error.to_string().starts_with("the credential was refused, next attempt in 54s: "), "{error}");
-            advance(INTERVAL).await;
+            advance(POLL_INTERVAL).await;
         }
         assert!(breaker.acquire(None).await.is_ok());
         assert_eq!(breaker.observe(None, &Ok(())), Transition::Accepted);
@@ -212,7 +212,7 @@ mod tests {
             assert_eq!(breaker.observe(Some(&group(2)), &unauthorized()), Transition::None);
             assert!(breaker.acquire(Some(&group(1))).await.is_ok());
         }
-        advance(INTERVAL / 2).await;
+        advance(POLL_INTERVAL / 2).await;
         assert_eq!(
             breaker.observe(Some(&group(1)), &response(401, "NOT_IN_GROUP")),
             Transition::None,
@@ -235,7 +235,7 @@ mod tests {
         let breaker = breaker();
         breaker.observe(Some(&group(1)), &Ok(()));
         assert_eq!(breaker.observe(Some(&group(1)), &unauthorized()), Transition::None);
-        advance(INTERVAL).await;
+        advance(POLL_INTERVAL).await;
         assert_eq!(breaker.observe(Some(&group(1)), &unauthorized()), Transition::Refused);
     }
 
@@ -245,10 +245,10 @@ mod tests {
         breaker.observe(Some(&group(1)), &unauthorized());
         assert!(breaker.acquire(Some(&group(1))).await.is_err());
         assert!(breaker.acquire(Some(&group(2))).await.is_err());
-        advance(INTERVAL).await;
+        advance(POLL_INTERVAL).await;
         assert!(breaker.acquire(Some(&group(1))).await.is_err());
         assert!(breaker.acquire(Some(&group(2))).await.is_ok());
-        advance(INTERVAL / 2).await;
+        advance(POLL_INTERVAL / 2).await;
         assert!(breaker.acquire(Some(&group(1))).await.is_ok(), "no other group sends a request");
     }
 
@@ -257,7 +257,7 @@ mod tests {
         let breaker = breaker();
         breaker.observe(Some(&group(1)), &unauthorized());
         assert!(breaker.acquire(Some(&group(1))).await.is_err());
-        advance(INTERVAL).await;
+        advance(POLL_INTERVAL).await;
         assert!(breaker.acquire(Some(&group(1))).await.is_ok());
     }
 

@@ -130,21 +130,23 @@ mod tests {
     use super::*;
     use crate::error_response::ErrorResponse;
 
-    const SECOND: Duration = Duration::from_secs(1);
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
 
     fn response(status: u16, retry_after: Option<u64>) -> ErrorKind {
         ErrorKind::ErrorResponse(ErrorResponse::new(status, b"", retry_after.map(Duration::from_secs)))
     }
 
     /// Attempts to mint every second; returns the seconds at which it was allowed.
-    async fn attempts(limiter: &mut MintLimiter, seconds: u64, mut outcome: impl FnMut(&mut MintLimiter)) -> Vec<u64> {
+    async fn attempts(limiter: &mut MintLimiter, period: u64, mut outcome: impl FnMut(&mut MintLimiter)) -> Vec<u64> {
         let mut allowed = Vec::new();
-        for second in 0..seconds {
+        for second in 0..period {
             if limiter.try_acquire().is_ok() {
                 allowed.push(second);
                 outcome(limiter);
             }
-            advance(SECOND).await;
+            advance(seconds(1)).await;
         }
         allowed
     }
@@ -152,7 +154,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn three_attempts_per_minute_are_allowed_whatever_their_outcome() {
         let allowed =
-            attempts(&mut MintLimiter::new(SECOND), 122, |limiter| drop(limiter.failed(response(500, None)))).await;
+            attempts(&mut MintLimiter::new(seconds(1)), 122, |limiter| drop(limiter.failed(response(500, None)))).await;
         let within = |from: u64| allowed.iter().filter(|second| (from..from + 60).contains(second)).count();
         assert!((0..62).all(|from| within(from) <= ATTEMPTS_PER_MINUTE), "{allowed:?}");
         assert!(allowed.len() >= 6, "{allowed:?}");
@@ -170,7 +172,7 @@ mod tests {
         }
         assert!(delays.is_sorted() && delays[0] >= 2 && delays[5] >= 60 && delays[5] <= 75, "{delays:?}");
         limiter.failed(response(429, Some(500)));
-        advance(SECOND * 499).await;
+        advance(seconds(499)).await;
         assert_eq!(limiter.try_acquire().unwrap_err().reason(), Reason::RateLimited);
     }
 
@@ -179,7 +181,7 @@ mod tests {
         let mut limiter = MintLimiter::new(MINUTE);
         limiter.try_acquire().unwrap();
         limiter.failed(response(401, None));
-        advance(SECOND * 59).await;
+        advance(seconds(59)).await;
         assert_eq!(limiter.try_acquire().unwrap_err().reason(), Reason::Unauthorized);
         limiter.reset();
         limiter.try_acquire().unwrap();
@@ -193,7 +195,7 @@ mod tests {
             limiter.reset();
             allowed += usize::from(limiter.try_acquire().is_ok());
             limiter.failed(response(401, None));
-            advance(SECOND).await;
+            advance(seconds(1)).await;
         }
         assert_eq!(allowed, ATTEMPTS_PER_MINUTE + EXTRA_AFTER_ROTATION);
     }
@@ -210,9 +212,9 @@ mod tests {
         let [odd, other] = ["5e57d85c854180642f784401", "5e57d85c854180642f784402"].map(|id| id.parse().unwrap());
         assert!(limiter.may_replace(Some(&odd)));
         limiter.replaced(Some(&odd));
-        advance(SECOND * 299).await;
+        advance(seconds(299)).await;
         assert!(!limiter.may_replace(Some(&odd)) && limiter.may_replace(Some(&other)) && limiter.may_replace(None));
-        advance(SECOND).await;
+        advance(seconds(1)).await;
         assert!(limiter.may_replace(Some(&odd)));
     }
 

@@ -21,16 +21,6 @@ pub struct Container {
     pub cidr_block: String,
 }
 
-impl HasId for Container {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn set_id(&mut self, id: String) {
-        self.id = id;
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WireContainer {
@@ -39,6 +29,12 @@ pub(crate) struct WireContainer {
     region: Option<String>,
     regions: Option<Vec<Option<String>>>,
     atlas_cidr_block: Option<String>,
+}
+
+impl HasId for WireContainer {
+    fn id(&mut self) -> &mut Option<String> {
+        &mut self.id
+    }
 }
 
 impl From<WireContainer> for Container {

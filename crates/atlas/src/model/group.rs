@@ -28,16 +28,6 @@ pub struct Group {
     pub tags: BTreeMap<String, String>,
 }
 
-impl HasId for Group {
-    fn id(&self) -> &str {
-        self.id.as_str()
-    }
-
-    fn set_id(&mut self, _: String) {
-        // The id of a group is never empty.
-    }
-}
-
 /// Every field except the id may be missing or null.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,6 +42,12 @@ pub(crate) struct WireGroup {
 struct WireTag {
     key: Option<String>,
     value: Option<String>,
+}
+
+impl HasId for WireGroup {
+    fn id(&mut self) -> &mut Option<String> {
+        &mut self.id
+    }
 }
 
 impl TryFrom<WireGroup> for Group {

@@ -76,16 +76,6 @@ impl Peering {
     }
 }
 
-impl HasId for Peering {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn set_id(&mut self, id: String) {
-        self.id = id;
-    }
-}
-
 /// Every field of every dialect. The API reference guarantees few of them, so each may be missing or null.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -110,12 +100,18 @@ pub(crate) struct WirePeering {
     route_table_cidr_block: Option<String>,
 }
 
+impl HasId for WirePeering {
+    fn id(&mut self) -> &mut Option<String> {
+        &mut self.id
+    }
+}
+
 impl WirePeering {
     /// Interprets it in the dialect of the requested provider.
     pub(crate) fn into_peering(self, provider: Provider) -> Result<Peering, InvalidContent> {
         // A server that ignores `providerName` lists AWS: that is not the requested listing.
         if let Some(found) = self.provider().filter(|found| *found != provider) {
-            return Err(InvalidContent::Provider { requested: provider, found });
+            return Err(InvalidContent::Provider(provider, found));
         }
         let status = first_non_empty([self.status_name, self.status]);
         let error = first_non_empty([self.error_state_name, self.error_state, self.error_message]);
@@ -155,7 +151,7 @@ impl WirePeering {
 fn bounded(field: &'static str, text: Option<String>) -> Result<String, InvalidContent> {
     let text = text.unwrap_or_default();
     if text.len() > MAX_PEERING_FIELD {
-        return Err(InvalidContent::TooLong { field, limit: MAX_PEERING_FIELD });
+        return Err(InvalidContent::TooLong(field, MAX_PEERING_FIELD));
     }
     Ok(text)
 }

@@ -5,22 +5,12 @@ use super::provider::Provider;
 /// A response is valid JSON, but its content cannot be what it claims to be.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidContent {
-    /// A listing of peerings has one of another provider.
-    #[error("requested {requested} peerings, but the response contains one of {found}")]
-    Provider {
-        /// The provider of the listing.
-        requested: Provider,
-        /// The provider of the peering.
-        found: Provider,
-    },
-    /// A field is longer than any real one.
-    #[error("a `{field}` is longer than {limit} bytes")]
-    TooLong {
-        /// The name of the field.
-        field: &'static str,
-        /// In bytes.
-        limit: usize,
-    },
+    /// A listing of the first provider's peerings has one of the second.
+    #[error("requested {0} peerings, but the response contains one of {1}")]
+    Provider(Provider, Provider),
+    /// This field is longer than this limit, in bytes.
+    #[error("a `{0}` is longer than {1} bytes")]
+    TooLong(&'static str, usize),
     /// A group has no valid id.
     #[error("a project's id is not 24 hexadecimal digits")]
     GroupId,
@@ -29,13 +19,10 @@ pub enum InvalidContent {
     AccessToken,
 }
 
-/// An item of a listing, identified by its id.
+/// An item of a listing.
 pub(crate) trait HasId {
-    /// Unique in the listing; empty if Atlas sent none.
-    fn id(&self) -> &str;
-
-    /// Replaces an empty id.
-    fn set_id(&mut self, id: String);
+    /// The id, which is unique in the listing.
+    fn id(&mut self) -> &mut Option<String>;
 }
 
 /// The first text that is not empty.

@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 use super::page::Page;
 use crate::{
     backoff::Backoff,
-    error::{ErrorKind, TransientError},
+    error::ErrorKind,
     model::wire::{HasId, InvalidContent},
 };
 
@@ -15,7 +15,7 @@ use crate::{
 /// loop.
 const MAX_PAGES: u32 = 100;
 
-/// If Atlas asks to wait longer, the listing fails rather than keep its concurrency permit.
+/// If `Retry-After` is longer, the listing fails: a later one is soon enough.
 const MAX_RETRY_WAIT: Duration = Duration::from_secs(5);
 
 /// More results in one listing are not real, and would become series without bound.
@@ -36,9 +36,9 @@ pub(crate) struct Items<T> {
 }
 
 /// Reads a whole listing; one missing page fails it. `fetch` requests the page of a number, from 1, and is retried up to
-/// `retries` times per page after a transient failure. Never takes longer than `deadline`, retries included. An error has the
-/// number of the page that failed.
-pub(crate) async fn read_all<W, T: HasId, F: Future<Output = Result<Page<W>, ErrorKind>>>(
+/// `retries` times per page after a transient failure. Never takes longer than `deadline`, retries included. An error comes with
+/// the number of the page that failed.
+pub(crate) async fn read_all<W: HasId, T, F: Future<Output = Result<Page<W>, ErrorKind>>>(
     items_per_page: u16,
     deadline: Duration,
     retries: usize,
@@ -63,16 +63,16 @@ struct Paginator<T> {
     seen: HashSet<String>,
     without_id: u32,
     /// Why the current page is retried.
-    last_failure: Option<TransientError>,
+    last_failure: Option<Box<ErrorKind>>,
 }
 
-impl<T: HasId> Paginator<T> {
+impl<T> Paginator<T> {
     fn new(items_per_page: u16) -> Self {
         let items = Items { results: Vec::new(), duplicates: 0 };
         Self { items, items_per_page, page: 0, seen: HashSet::new(), without_id: 0, last_failure: None }
     }
 
-    async fn read<W, F: Future<Output = Result<Page<W>, ErrorKind>>>(
+    async fn read<W: HasId, F: Future<Output = Result<Page<W>, ErrorKind>>>(
         &mut self,
         retries: usize,
         fetch: impl Fn(u32) -> F,
@@ -85,7 +85,7 @@ impl<T: HasId> Paginator<T> {
                 return Ok(());
             }
         }
-        Err(ErrorKind::TooManyPages { limit: MAX_PAGES })
+        Err(ErrorKind::TooManyPages(MAX_PAGES))
     }
 
     async fn fetch_page<W, F: Future<Output = Result<Page<W>, ErrorKind>>>(
@@ -107,48 +107,45 @@ impl<T: HasId> Paginator<T> {
                 return Err(error);
             }
             retries -= 1;
-            self.last_failure = Some((&error).into());
+            self.last_failure = Some(Box::new(error));
             sleep(backoff.next_delay().mul_f64(1.0 + fastrand::f64()).max(retry_after)).await;
         }
     }
 
     /// Adds the results of a page. Returns whether it was the last page.
-    fn add_page<W>(
+    fn add_page<W: HasId>(
         &mut self,
         page: Page<W>,
         parse: impl Fn(W) -> Result<T, InvalidContent>,
     ) -> Result<bool, ErrorKind> {
         let is_last = page.is_last(self.items_per_page);
         let before = self.items.results.len();
-        for wire in page.into_results() {
-            self.add(parse(wire)?);
+        for mut wire in page.into_results() {
+            let id = wire.id().get_or_insert_default();
+            if id.is_empty() {
+                // Two items without an id must not become one.
+                self.without_id += 1;
+                *id = format!("unidentified-{}", self.without_id);
+            }
+            if self.seen.insert(id.clone()) {
+                self.items.results.push(parse(wire)?);
+            } else {
+                self.items.duplicates += 1;
+            }
         }
         if self.items.results.len() > MAX_RESULTS {
-            return Err(ErrorKind::TooManyResults { limit: MAX_RESULTS });
+            return Err(ErrorKind::TooManyResults(MAX_RESULTS));
         }
         if !is_last && self.items.results.len() == before {
             return Err(ErrorKind::NoProgress);
         }
         Ok(is_last)
     }
-
-    fn add(&mut self, mut item: T) {
-        if item.id().is_empty() {
-            // Two items without an id must not become one.
-            self.without_id += 1;
-            item.set_id(format!("unidentified-{}", self.without_id));
-        }
-        if self.seen.insert(item.id().to_owned()) {
-            self.items.results.push(item);
-        } else {
-            self.items.duplicates += 1;
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::{Cell, RefCell};
+    use std::{cell::Cell, future::ready};
 
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -205,7 +202,7 @@ mod tests {
         let mut paginator = Paginator::new(500);
         let thousand = |n: u32| page(&(0..1000).map(|m| peering(n * 1000 + m)).collect::<Vec<_>>(), true);
         let error = (0..20).map(|n| paginator.add_page(thousand(n), parse)).find_map(Result::err);
-        assert!(matches!(error, Some(ErrorKind::TooManyResults { .. })));
+        assert!(matches!(error, Some(ErrorKind::TooManyResults(_))));
         assert!(paginator.items.results.len() <= MAX_RESULTS + 1000);
     }
 
@@ -223,49 +220,32 @@ mod tests {
         assert_eq!(ids, ["unidentified-1", "unidentified-2"]);
     }
 
-    /// Reads one page that fails with status 503 and `Retry-After`; returns the result, the attempts and the time taken.
-    async fn read_failing(
-        failures: u32,
-        retry_after: u64,
-    ) -> (Result<Items<Peering>, (u32, ErrorKind)>, u32, Duration) {
+    /// Reads one page that fails a few times with status 503 and `Retry-After`. Returns whether it succeeded, the number
+    /// of attempts and the time taken.
+    async fn retried(failures: u32, retry_after: u64) -> (bool, u32, Duration) {
         let (attempts, started) = (Cell::new(0), Instant::now());
-        let attempt = |_| {
+        let fetch = |_| {
             attempts.set(attempts.get() + 1);
             let response = ErrorResponse::new(503, b"", Some(Duration::from_secs(retry_after)));
             let failed = attempts.get() <= failures;
-            std::future::ready(if failed { Err(ErrorKind::ErrorResponse(response)) } else { Ok(page(&[], false)) })
+            ready(if failed { Err(ErrorKind::ErrorResponse(response)) } else { Ok(page(&[], false)) })
         };
-        let result = read_all(2, Duration::from_secs(60), 3, attempt, parse).await;
-        (result, attempts.get(), started.elapsed())
+        let result = read_all(2, Duration::from_secs(60), 3, fetch, parse).await;
+        (result.is_ok(), attempts.get(), started.elapsed())
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_page_is_retried_with_growing_delays_up_to_the_limit() {
-        let (result, attempts, elapsed) = read_failing(3, 0).await;
-        assert!(result.is_ok() && attempts == 4);
-        assert!((3500..=7010).contains(&elapsed.as_millis()), "{elapsed:?}");
-        let (result, attempts, _) = read_failing(4, 0).await;
-        assert!(result.is_err() && attempts == 4);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_retry_waits_as_long_as_atlas_asks_but_not_longer_than_the_limit() {
-        let (result, _, elapsed) = read_failing(1, 5).await;
-        assert!(result.is_ok() && elapsed >= Duration::from_secs(5), "{elapsed:?}");
-        let (result, attempts, elapsed) = read_failing(1, 6).await;
-        assert!(result.is_err() && attempts == 1 && elapsed.is_zero(), "{elapsed:?}");
-    }
-
-    #[tokio::test]
-    async fn a_listing_with_too_many_pages_is_an_error() {
-        let requested = RefCell::new(Vec::new());
-        let fetch = |number| {
-            requested.borrow_mut().push(number);
-            std::future::ready(Ok(page(&[peering(number)], true)))
-        };
-        let error = read_all(2, Duration::from_secs(60), 0, fetch, parse).await.unwrap_err();
-        assert!(matches!(error, (MAX_PAGES, ErrorKind::TooManyPages { .. })));
-        assert_eq!(*requested.borrow(), Vec::from_iter(1..=MAX_PAGES));
+    async fn a_page_is_retried_with_growing_delays_at_least_as_long_as_atlas_asks() {
+        for (failures, retry_after, succeeds, attempts, shortest, longest) in [
+            (3, 0, true, 4, 3500, 7010),
+            (4, 0, false, 4, 3500, 7010),
+            (1, 5, true, 2, 5000, 5010),
+            (1, 6, false, 1, 0, 0),
+        ] {
+            let (succeeded, attempted, elapsed) = retried(failures, retry_after).await;
+            assert_eq!((succeeded, attempted), (succeeds, attempts));
+            assert!((shortest..=longest).contains(&elapsed.as_millis()), "{elapsed:?}");
+        }
     }
 
     proptest! {

@@ -144,7 +144,7 @@ async fn a_rejected_secret_is_tried_once_an_interval() {
     while started.elapsed() < Duration::from_millis(2500) {
         let error = client.list(Provider::Aws).await.unwrap_err();
         assert_eq!(error.kind.reason(), Reason::Unauthorized);
-        let expected = "no access token: Atlas answered status 401 `invalid_client`: Invalid credentials provided";
+        let expected = "no access token: Atlas returned status 401 `invalid_client`: Invalid credentials provided";
         assert!(error.error_chain().ends_with(expected), "{}", error.error_chain());
         sleep(Duration::from_millis(20)).await;
     }
@@ -189,7 +189,7 @@ async fn both_error_formats_of_the_token_endpoint_are_read() {
             .unwrap_err();
         assert_eq!(error.kind.reason(), reason, "{}", error.error_chain());
         assert!(
-            error.error_chain().contains(&format!("no access token: Atlas answered {expected}")),
+            error.error_chain().contains(&format!("no access token: Atlas returned {expected}")),
             "{}",
             error.error_chain()
         );

@@ -102,31 +102,31 @@ async fn every_error_has_the_same_reason_and_advice_with_both_kinds_of_credentia
         writeln!(table, "{status} {code} is {with_key}").unwrap();
     }
     assert_snapshot!(table, @"
-    400 INVALID_ENUM_VALUE is unexpected_status: check `base_url` and `api_version`; an API version may have ended
-    400 INVALID_QUERY_PARAMETER is unexpected_status: check `base_url` and `api_version`; an API version may have ended
-    400 INVALID_PROVIDER is unexpected_status: check `base_url` and `api_version`; an API version may have ended
-    400 VALIDATION_ERROR is unexpected_status: check `base_url` and `api_version`; an API version may have ended
-    400 PATH_PARAM_PARSE_ERROR is unexpected_status: check the ids of groups and organizations in the config
-    401 UNEXPECTED_ERROR is unauthorized: Atlas does not accept the account's credential: check both halves of it
-    401 NOT_IN_GROUP is forbidden: give the credential the role Project Read Only in this group, and check the group's id
-    401 USER_CANNOT_ACCESS_GROUP is forbidden: give the credential the role Project Read Only in this group, and check the group's id
-    401 USER_UNAUTHORIZED is forbidden: give the credential the role Project Read Only in this group; check that billing is in order
-    401 USER_CANNOT_ACCESS_ORG is forbidden: the credential has no role in this organization, or belongs to another one: check the organization's id
-    402 ACCOUNT_SUSPENDED is forbidden: Atlas suspended the organization: see to its billing
-    403 IP_ADDRESS_NOT_ON_ACCESS_LIST is ip_access_list: put the address this exporter calls from on the access list of the credential
-    403 IP_ADDRESS_NOT_ON_WHITELIST is ip_access_list: put the address this exporter calls from on the access list of the credential
-    403 ORG_REQUIRES_ACCESS_LIST is ip_access_list: the organization demands an access list: give the credential one, with the address this exporter calls from
-    404 GROUP_NOT_FOUND is not_found: check the group's id; a group that was deleted leaves where groups are discovered, else take it out of the config
-    404 INVALID_GROUP_ID is not_found: check the group's id; a group that was deleted leaves where groups are discovered, else take it out of the config
-    404 NOT_ATLAS_GROUP is not_found: check the group's id; a group that was deleted leaves where groups are discovered, else take it out of the config
-    404 RESOURCE_NOT_FOUND is not_found: check the group's id; a group that was deleted leaves where groups are discovered, else take it out of the config
-    404 PEER_NOT_FOUND is not_found: check the group's id; a group that was deleted leaves where groups are discovered, else take it out of the config
-    406 INVALID_VERSION_DATE is unexpected_status: check `base_url` and `api_version`; an API version may have ended
-    410 VERSION_GONE is unexpected_status: this version of the API has ended: set `api_version: v2`, or install a newer exporter
-    429 RATE_LIMITED_TOKEN_BUCKET is rate_limited: something asks Atlas too often; raise `poll.interval` or find the other caller
-    429 RATE_LIMITED is rate_limited: something asks Atlas too often; raise `poll.interval` or find the other caller
-    500 UNEXPECTED_ERROR is server: Atlas itself fails; see its status page
-    503 SERVICE_UNAVAILABLE is server: Atlas itself fails; see its status page
+    400 INVALID_ENUM_VALUE is unexpected_status: check `base_url` and `api_version`; the API version may have ended
+    400 INVALID_QUERY_PARAMETER is unexpected_status: check `base_url` and `api_version`; the API version may have ended
+    400 INVALID_PROVIDER is unexpected_status: check `base_url` and `api_version`; the API version may have ended
+    400 VALIDATION_ERROR is unexpected_status: check `base_url` and `api_version`; the API version may have ended
+    400 PATH_PARAM_PARSE_ERROR is unexpected_status: check the ids of projects and organizations in the config
+    401 UNEXPECTED_ERROR is unauthorized: Atlas does not accept the account's credential; check both its id and its secret
+    401 NOT_IN_GROUP is forbidden: grant the credential the role Project Read Only in this project, and check the project's id
+    401 USER_CANNOT_ACCESS_GROUP is forbidden: grant the credential the role Project Read Only in this project, and check the project's id
+    401 USER_UNAUTHORIZED is forbidden: grant the credential the role Project Read Only in this project; check that billing is in order
+    401 USER_CANNOT_ACCESS_ORG is forbidden: the credential belongs to another organization or has no role in this one; check the organization's id
+    402 ACCOUNT_SUSPENDED is forbidden: Atlas suspended the organization; check its billing
+    403 IP_ADDRESS_NOT_ON_ACCESS_LIST is ip_access_list: add this machine's public IP address to the credential's access list
+    403 IP_ADDRESS_NOT_ON_WHITELIST is ip_access_list: add this machine's public IP address to the credential's access list
+    403 ORG_REQUIRES_ACCESS_LIST is ip_access_list: the organization requires an access list; give the credential one with this machine's public IP address
+    404 GROUP_NOT_FOUND is not_found: check the project's id; a deleted project disappears if it was discovered, otherwise remove it from the config
+    404 INVALID_GROUP_ID is not_found: check the project's id; a deleted project disappears if it was discovered, otherwise remove it from the config
+    404 NOT_ATLAS_GROUP is not_found: check the project's id; a deleted project disappears if it was discovered, otherwise remove it from the config
+    404 RESOURCE_NOT_FOUND is not_found: check the project's id; a deleted project disappears if it was discovered, otherwise remove it from the config
+    404 PEER_NOT_FOUND is not_found: check the project's id; a deleted project disappears if it was discovered, otherwise remove it from the config
+    406 INVALID_VERSION_DATE is unexpected_status: check `base_url` and `api_version`; the API version may have ended
+    410 VERSION_GONE is unexpected_status: this version of the API has ended; set `api_version: v2` or install a newer release
+    429 RATE_LIMITED_TOKEN_BUCKET is rate_limited: too many requests; raise `poll.interval` or find what else calls the API
+    429 RATE_LIMITED is rate_limited: too many requests; raise `poll.interval` or find what else calls the API
+    500 UNEXPECTED_ERROR is server: Atlas itself fails; check its status page
+    503 SERVICE_UNAVAILABLE is server: Atlas itself fails; check its status page
     ");
 }
 
@@ -167,25 +167,25 @@ async fn after_a_refused_credential_nothing_else_is_requested() {
     account `main` at http://ATLAS/
 
     CHECK        RESULT            DETAILS
-    credential   UNEXPECTED_ERROR  Atlas answered status 401 `UNEXPECTED_ERROR`: You are not authorized for this resource
+    credential   UNEXPECTED_ERROR  Atlas returned status 401 `UNEXPECTED_ERROR`: You are not authorized for this resource
     access list  not checked
     projects     not checked
 
-    UNEXPECTED_ERROR: Atlas does not accept the account's credential: check both halves of it
+    UNEXPECTED_ERROR: Atlas does not accept the account's credential; check both its id and its secret
       where: credential
-      error: Atlas answered status 401 `UNEXPECTED_ERROR`: You are not authorized for this resource
+      error: Atlas returned status 401 `UNEXPECTED_ERROR`: You are not authorized for this resource
 
     1 problem found
     account `main` at http://ATLAS/
 
     CHECK        RESULT          DETAILS
-    credential   invalid_client  no access token: Atlas answered status 401 `invalid_client`: Invalid credentials provided
+    credential   invalid_client  no access token: Atlas returned status 401 `invalid_client`: Invalid credentials provided
     access list  not checked
     projects     not checked
 
     invalid_client: check the client id and the client secret, and in Atlas whether the secret has expired
       where: credential
-      error: no access token: Atlas answered status 401 `invalid_client`: Invalid credentials provided
+      error: no access token: Atlas returned status 401 `invalid_client`: Invalid credentials provided
 
     1 problem found
     ");
@@ -204,12 +204,12 @@ async fn an_address_that_is_not_on_the_access_list_is_shown_as_atlas_sees_it() {
 
     CHECK        RESULT                         DETAILS
     credential   ok                             API key `demo` is accepted
-    access list  IP_ADDRESS_NOT_ON_ACCESS_LIST  Atlas answered status 403 `IP_ADDRESS_NOT_ON_ACCESS_LIST`: IP address 203.0.113.7 is not allowed to access this resource
+    access list  IP_ADDRESS_NOT_ON_ACCESS_LIST  Atlas returned status 403 `IP_ADDRESS_NOT_ON_ACCESS_LIST`: IP address 203.0.113.7 is not allowed to access this resource
     projects     not checked
 
-    IP_ADDRESS_NOT_ON_ACCESS_LIST: put the address this exporter calls from on the access list of the credential
+    IP_ADDRESS_NOT_ON_ACCESS_LIST: add this machine's public IP address to the credential's access list
       where: access list
-      error: Atlas answered status 403 `IP_ADDRESS_NOT_ON_ACCESS_LIST`: IP address 203.0.113.7 is not allowed to access this resource
+      error: Atlas returned status 403 `IP_ADDRESS_NOT_ON_ACCESS_LIST`: IP address 203.0.113.7 is not allowed to access this resource
 
     1 problem found
     ");
@@ -242,13 +242,13 @@ async fn a_problem_in_several_places_is_reported_once() {
     5e57d85c854180642f784401  shop    ?    ?      ?    -              NOT_IN_GROUP
     5e57d85c854180642f784402  bank ü  ?    ?      ?    -              NOT_IN_GROUP, server
 
-    NOT_IN_GROUP: give the credential the role Project Read Only in this group, and check the group's id
+    NOT_IN_GROUP: grant the credential the role Project Read Only in this project, and check the project's id
       where: project 5e57d85c854180642f784401 (AWS, AZURE, GCP), project 5e57d85c854180642f784402 (AWS, AZURE)
-      error: Atlas answered status 401 `NOT_IN_GROUP`: You are not authorized for this resource
+      error: Atlas returned status 401 `NOT_IN_GROUP`: You are not authorized for this resource
 
-    server: Atlas itself fails; see its status page
+    server: Atlas itself fails; check its status page
       where: project 5e57d85c854180642f784402 (GCP)
-      error: not complete after 400ms; before that, Atlas answered status 503
+      error: not complete within 400ms; last failure: Atlas returned status 503
 
     2 problems found
     ");
@@ -280,11 +280,11 @@ async fn a_credential_that_sees_no_project_or_may_not_list_them_is_a_problem() {
     CHECK        RESULT             DETAILS
     credential   ok                 service account `mdb_sa_id_5f0000000000000000000002` is accepted
     access list  ok                 allows this address
-    projects     ACCOUNT_SUSPENDED  Atlas answered status 402 `ACCOUNT_SUSPENDED`: This account is suspended
+    projects     ACCOUNT_SUSPENDED  Atlas returned status 402 `ACCOUNT_SUSPENDED`: This account is suspended
 
-    ACCOUNT_SUSPENDED: Atlas suspended the organization: see to its billing
+    ACCOUNT_SUSPENDED: Atlas suspended the organization; check its billing
       where: projects
-      error: Atlas answered status 402 `ACCOUNT_SUSPENDED`: This account is suspended
+      error: Atlas returned status 402 `ACCOUNT_SUSPENDED`: This account is suspended
 
     1 problem found
     ");
@@ -311,9 +311,9 @@ async fn an_atlas_that_cannot_be_reached_is_a_problem() {
     config.accounts[0].base_url = "http://no-such-host.invalid".parse().unwrap();
     let text = diagnosis(&atlas, &config).await;
     assert!(
-        text.contains("\ndns: check the account's `base_url` and `proxy_url`, and the name servers of this machine\n"),
+        text.contains("\ndns: check the account's `base_url` and `proxy_url`, and this machine's name servers\n"),
         "{text}"
     );
-    assert!(text.contains("`no-such-host.invalid` cannot be reached: "), "{text}");
+    assert!(text.contains("cannot reach `no-such-host.invalid`: "), "{text}");
     assert!(text.ends_with("1 problem found\n"), "{text}");
 }

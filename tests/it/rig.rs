@@ -261,7 +261,7 @@ impl Rig {
     /// Beside it, how to give it another config.
     pub async fn reloadable(atlas: Atlas, config: Config) -> (Self, Reloader) {
         let (reload_tx, reload_rx) = mpsc::channel(1);
-        let http_tx = Some(reload_tx.clone());
+        let for_http = Some(reload_tx.clone());
         let next = Arc::new(Mutex::new(Ok(config.clone())));
         let reloader = Reloader { reload_tx, next: next.clone() };
         let read = Box::new(move || {
@@ -269,7 +269,7 @@ impl Rig {
             let config = config.map_err(|fault| ReloadError::Config(ConfigError::whole(fault)))?;
             Ok((config, Arc::default()))
         });
-        let reloads = Some(Reloads { reload_rx, http_tx, read });
+        let reloads = Some(Reloads { reload_rx, reload_tx: for_http, read });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let exporter = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();

@@ -43,11 +43,11 @@ pub async fn run(
     collector.apply_config(config)?;
     let document = watch::Sender::new(render_loop::page(&state.subscribe())?);
     let (configs_tx, mut configs_rx) = mpsc::channel(1);
-    let http_tx = reloads.and_then(|Reloads { reload_rx, http_tx, read }| {
+    let reload_tx = reloads.and_then(|Reloads { reload_rx, reload_tx, read }| {
         tokio::spawn(read_configs(reload_rx, Arc::new(read), configs_tx));
-        http_tx
+        reload_tx
     });
-    let routes = routes(telemetry_path, &state, document.subscribe(), http_tx);
+    let routes = routes(telemetry_path, &state, document.subscribe(), reload_tx);
     let listings = state.read().listings.len();
     info!(listings, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
     tokio::spawn(log_when_ready(state.subscribe()));
@@ -91,7 +91,12 @@ fn routes(
         telemetry: Box::new(move || (document.borrow().clone(), metrics::process_text())),
         missing: Box::new(move || not_ready_reason(&state.borrow())),
         stuck: is_stuck,
-        reload: reload_tx.map(request_reload),
+        reload: reload_tx.map(|reload_tx| -> http::Reload {
+            Box::new(move || {
+                let reload_tx = reload_tx.clone();
+                Box::pin(async move { request_reload(&reload_tx).await.map_err(|error| error.to_string()) })
+            })
+        }),
         pages: Box::new(move |path, query| {
             let (status, path, query) = (status.clone(), path.to_owned(), query.to_owned());
             Box::pin(async move { status.page(&path, &query).await })

@@ -13,7 +13,6 @@ use web_config::WebConfig;
 use crate::{
     collector::Collector,
     config::{Config, ConfigError},
-    http,
     state::SharedState,
     systemd,
 };
@@ -34,8 +33,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Reloads {
     /// The reload requests.
     pub reload_rx: mpsc::Receiver<ReloadRequest>,
-    /// Sends the requests that come over HTTP; none if HTTP requests are not allowed.
-    pub http_tx: Option<mpsc::Sender<ReloadRequest>>,
+    /// Sends the requests that arrive over HTTP; none if these are not allowed.
+    pub reload_tx: Option<mpsc::Sender<ReloadRequest>>,
     /// Reads both configs.
     pub read: ReadConfigs,
 }
@@ -59,8 +58,8 @@ pub enum ReloadError {
     #[error("{0:#}")]
     Client(anyhow::Error),
     /// The exporter is shutting down.
-    #[error("the exporter is stopping")]
-    Stopping,
+    #[error("the exporter is shutting down")]
+    ShuttingDown,
 }
 
 /// Reads the configs for each request, in a task of its own: a file may be on a disk that hangs.
@@ -112,16 +111,8 @@ pub(crate) fn reload(
 }
 
 /// Requests a reload and waits for its result.
-pub(crate) fn request_reload(reload_tx: mpsc::Sender<ReloadRequest>) -> http::Reload {
-    Box::new(move || {
-        let reload_tx = reload_tx.clone();
-        Box::pin(async move {
-            let (request, outcome) = oneshot::channel();
-            let result = match reload_tx.send(request).await {
-                Ok(()) => outcome.await.unwrap_or(Err(ReloadError::Stopping)),
-                Err(_) => Err(ReloadError::Stopping),
-            };
-            result.map_err(|error| error.to_string())
-        })
-    })
+pub(crate) async fn request_reload(reload_tx: &mpsc::Sender<ReloadRequest>) -> Result<(), ReloadError> {
+    let (request, result) = oneshot::channel();
+    reload_tx.send(request).await.map_err(|_| ReloadError::ShuttingDown)?;
+    result.await.unwrap_or(Err(ReloadError::ShuttingDown))
 }

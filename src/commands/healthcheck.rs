@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// Sends the request over HTTP, or over TLS if the exporter speaks only TLS.
 ///
 /// # Errors
-/// No response, or one that is neither a success nor a demand for a password nor a rate limit.
+/// No response, or one with a status other than 200, 401 and 429.
 pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let address = reachable(&args.listen_addresses[0]);
     let path = if args.healthcheck_ready { "/-/ready" } else { "/-/healthy" };
@@ -25,7 +25,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let client = client.tls_danger_accept_invalid_certs(true).build().context("create the HTTP client")?;
     let get = async |scheme| client.get(format!("{scheme}://{address}{path}")).send().await;
     let mut response = get("http").await;
-    // Servers answer so when a plain request arrives on a TLS port.
+    // This is the response to a plain HTTP request on a TLS port.
     if response.as_ref().is_ok_and(|response| response.status() == StatusCode::BAD_REQUEST) {
         response = get("https").await;
     }
@@ -44,8 +44,9 @@ async fn check(mut response: Response) -> anyhow::Result<()> {
     }
     // The first chunk holds the whole sentence and has a bounded size.
     let body = response.chunk().await.ok().flatten().unwrap_or_default();
-    let line = String::from_utf8_lossy(&body);
-    bail!("status {}: {}", status.as_u16(), line.lines().next().unwrap_or("no explanation").escape_debug());
+    let text = String::from_utf8_lossy(&body);
+    let line = text.lines().next().unwrap_or("no explanation").replace(char::is_control, "\u{fffd}");
+    bail!("status {}: {line}", status.as_u16());
 }
 
 /// Whether the server ended the TLS handshake because the client has no certificate.

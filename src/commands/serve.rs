@@ -22,8 +22,8 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let shutdown = signals::listen(Some(reload_tx.clone()))?;
     let web = load_web_config(args)?;
     let listeners = listen(args).await?;
-    let http_tx = args.enable_lifecycle.then_some(reload_tx);
-    let reloads = Reloads { reload_rx, http_tx, read: reload_configs(args) };
+    let reload_tx = args.enable_lifecycle.then_some(reload_tx);
+    let reloads = Reloads { reload_rx, reload_tx, read: reload_configs(args) };
     exporter::run(&config, shard, listeners, &args.telemetry_path, web, shutdown, Some(reloads)).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -258,9 +258,9 @@ fn a_healthcheck_of_a_running_exporter_succeeds() {
     let atlas = Atlas::start(folder.path(), SCENARIO);
     let running = Exporter::of(folder.path(), &atlas);
     let flag = format!("--web.listen-address={}", running.address);
-    assert_snapshot!(shown(&run(exporter(folder.path(), ["healthcheck", &flag])), folder.path()), @r"
-    status Some(0)
-    ");
+    let mut command = exporter(folder.path(), ["healthcheck", &flag]);
+    command.env("HTTP_PROXY", "http://127.0.0.1:9");
+    assert_snapshot!(shown(&run(command), folder.path()), @"status Some(0)");
 }
 
 #[test]

@@ -267,7 +267,7 @@ impl TestExporter {
     /// Also returns a handle that reloads the config.
     pub async fn reloadable(atlas: Atlas, config: Config) -> (Self, Reloader) {
         let (reload_tx, reload_rx) = mpsc::channel(1);
-        let http_tx = Some(reload_tx.clone());
+        let for_http = Some(reload_tx.clone());
         let next = Arc::new(Mutex::new(Ok(config.clone())));
         let reloader = Reloader { reload_tx, next: next.clone() };
         let read = Box::new(move || {
@@ -275,7 +275,7 @@ impl TestExporter {
             let config = config.map_err(|fault| ReloadError::Config(ConfigError::whole(fault)))?;
             Ok((config, Arc::default()))
         });
-        let reloads = Some(Reloads { reload_rx, http_tx, read });
+        let reloads = Some(Reloads { reload_rx, reload_tx: for_http, read });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();

@@ -24,8 +24,8 @@ impl PartialEq for Secret {
     }
 }
 
-/// The text cannot be part of a credential. Messages contain neither the text nor the path, which may be the secret itself
-/// by mistake.
+/// The text cannot be part of a credential. Messages contain neither the text nor the path, which may be the secret by
+/// mistake.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file does not exist, cannot be read or is not UTF-8.

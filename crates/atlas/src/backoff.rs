@@ -37,14 +37,11 @@ mod tests {
 
     #[test]
     fn delays_double_up_to_the_maximum_and_start_again_after_a_reset() {
-        let seconds = |max| {
-            let mut backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(max));
-            let mut delays: Vec<_> = (0..40).map(|_| backoff.next_delay().as_secs()).collect();
-            backoff.reset();
-            delays.push(backoff.next_delay().as_secs());
-            (delays[..4].to_vec(), delays[39], delays[40])
-        };
-        assert_eq!(seconds(10), (vec![2, 4, 8, 10], 10, 2));
-        assert_eq!(seconds(1), (vec![2, 2, 2, 2], 2, 2));
+        let mut backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(10));
+        let delays: Vec<_> = (0..40).map(|_| backoff.next_delay().as_secs()).collect();
+        assert_eq!((&delays[..4], delays[39]), ([2, 4, 8, 10].as_slice(), 10));
+        backoff.reset();
+        assert_eq!(backoff.next_delay().as_secs(), 2);
+        assert_eq!(Backoff::new(Duration::from_secs(2), Duration::ZERO).next_delay().as_secs(), 2);
     }
 }

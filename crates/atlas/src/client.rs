@@ -74,10 +74,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that reports every HTTP request and other events to `events`.
-    ///
-    /// # Errors
-    /// The proxy or the certificates are not usable, or the system has no CA certificates.
+    /// A client that reports every HTTP request and other events to `events`. Fails if the proxy or the certificates
+    /// are not usable, or the system has no CA certificates.
     pub fn new(
         settings: ClientSettings,
         events: impl Fn(ClientEvent) + Send + Sync + 'static,

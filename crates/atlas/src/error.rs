@@ -46,8 +46,8 @@ pub enum ErrorKind {
     /// The TLS handshake failed, for example because the certificate is not trusted.
     #[error("the TLS handshake failed")]
     Tls(#[source] reqwest::Error),
-    /// The server requests a kind of authentication that is not supported.
-    #[error("the server's authentication challenge is not supported")]
+    /// The server requires authentication, but not with a digest challenge that is supported.
+    #[error("the server's authentication challenge is missing or not supported")]
     Challenge(#[source] Box<dyn Error + Send + Sync>),
     /// Atlas refused the credential, and it is too early for another attempt.
     #[error("the credential was refused, next attempt in {}: {message}", format_duration(whole_seconds(*remaining)))]

@@ -149,21 +149,16 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_role_is_distinguished_from_a_wrong_key() {
-        let body = |code: &str| format!(r#"{{"error":401,"errorCode":"{code}"}}"#);
-        assert_eq!(response(401, &body("UNEXPECTED_ERROR")).reason(), Reason::Unauthorized);
-        assert_eq!(response(401, "").reason(), Reason::Unauthorized);
-        for code in ["NOT_IN_GROUP", "USER_UNAUTHORIZED", "SOMETHING_NEW"] {
-            assert_eq!(response(401, &body(code)).reason(), Reason::Forbidden, "{code}");
-        }
-    }
-
-    #[test]
-    fn every_status_has_a_reason() {
+    fn every_status_has_a_reason_which_may_depend_on_the_code() {
         let code = |code: &str| format!(r#"{{"errorCode":"{code}"}}"#);
         for (status, body, reason) in [
             (301, String::new(), Reason::UnexpectedStatus),
             (400, code("VALIDATION_ERROR"), Reason::UnexpectedStatus),
+            (401, String::new(), Reason::Unauthorized),
+            (401, code("UNEXPECTED_ERROR"), Reason::Unauthorized),
+            (401, code("NOT_IN_GROUP"), Reason::Forbidden),
+            (401, code("USER_UNAUTHORIZED"), Reason::Forbidden),
+            (401, code("SOMETHING_NEW"), Reason::Forbidden),
             (402, code("ACCOUNT_SUSPENDED"), Reason::Forbidden),
             (403, code("IP_ADDRESS_NOT_ON_ACCESS_LIST"), Reason::IpAccessList),
             (403, code("ORG_REQUIRES_ACCESS_LIST"), Reason::IpAccessList),

@@ -8,7 +8,7 @@ use reqwest::{
     header::{HeaderMap, RETRY_AFTER},
 };
 
-/// A longer `Retry-After` is shortened to this: a wrong header must not stop polling for a day.
+/// A longer `Retry-After` is shortened to this: a wrong header must not stop requests for a day.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// Atlas sends days with one digit, which HTTP does not allow. A wrong day of the week is ignored.

@@ -129,7 +129,7 @@ impl<'a> InFlight<'a> {
 
     /// Atlas responded with a challenge, and another request takes its place.
     pub(crate) fn challenged(&self) {
-        self.report(Outcome::Status(StatusCode::UNAUTHORIZED.as_u16()), None);
+        self.report(Outcome::Status(401), None);
         *self.started.lock() = Some(Instant::now());
     }
 
@@ -138,7 +138,7 @@ impl<'a> InFlight<'a> {
         match &result {
             Ok(response) => self.report(Outcome::Status(response.status().as_u16()), Some(response)),
             // There was a response, a challenge that cannot be answered.
-            Err(ErrorKind::Challenge(_)) => self.report(Outcome::Status(StatusCode::UNAUTHORIZED.as_u16()), None),
+            Err(ErrorKind::Challenge(_)) => self.report(Outcome::Status(401), None),
             Err(error) => self.report(Outcome::Failed(error.reason()), None),
         }
         let mut response = result?;

@@ -24,10 +24,7 @@ impl PartialEq for Authorities {
 pub struct InvalidAuthorities;
 
 impl Authorities {
-    /// Parses one or more certificates in the PEM format.
-    ///
-    /// # Errors
-    /// There is no certificate, or one is not usable.
+    /// Parses one or more certificates in PEM format. Fails if there is none, or one is not usable.
     pub fn parse(pem: &str) -> Result<Self, InvalidAuthorities> {
         let certificates = Certificate::from_pem_bundle(pem.as_bytes()).map_err(|_| InvalidAuthorities)?;
         // Only building a client parses the content of the certificates.

@@ -5,12 +5,7 @@ use std::{sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use tokio::{task::spawn_blocking, time::Instant};
 
-use super::{
-    breaker::{CredentialBreaker, Transition},
-    credential::KeyPair,
-    digest::DigestAuth,
-    token::TokenSource,
-};
+use super::{breaker::CredentialBreaker, credential::KeyPair, digest::DigestAuth, token::TokenSource};
 use crate::{
     error::ErrorKind,
     reason::Reason,
@@ -67,13 +62,8 @@ impl Authenticator {
                 result = self.scheme.send(request).await;
             }
         }
-        match (self.breaker.observe(group, &result), &result) {
-            (Transition::Accepted, _) => (self.events)(ClientEvent::Accepted),
-            (Transition::Refused, Err(error)) => {
-                let message = format!("{}; {}", error.error_chain(), error.advice());
-                (self.events)(ClientEvent::Refused { message });
-            }
-            _ => {}
+        if let Some(event) = self.breaker.observe(group, &result) {
+            (self.events)(event);
         }
         drop(probe);
         result

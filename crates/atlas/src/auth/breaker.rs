@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::{error::ErrorKind, model::id::GroupId, reason::Reason};
+use crate::{error::ErrorKind, model::id::GroupId, reason::Reason, request::ClientEvent};
 
 /// Lets all requests pass while the credential is accepted, one at a time while it is unproven, and one per interval
 /// while it is refused.
@@ -46,14 +46,6 @@ enum State {
     Open { until: Instant, subject: Subject, message: String },
 }
 
-/// A change of state to report.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Transition {
-    None,
-    Accepted,
-    Refused,
-}
-
 impl CredentialBreaker {
     pub(crate) fn new(interval: Duration, probe_timeout: Duration) -> Self {
         Self {
@@ -81,21 +73,21 @@ impl CredentialBreaker {
         Ok(if self.is_closed(group)? { None } else { probe })
     }
 
-    /// Learns from the result of a request.
-    pub(crate) fn observe<T>(&self, group: Option<&GroupId>, result: &Result<T, ErrorKind>) -> Transition {
+    /// Learns from the result of a request. Returns the event to report, if the state has changed.
+    pub(crate) fn observe<T>(&self, group: Option<&GroupId>, result: &Result<T, ErrorKind>) -> Option<ClientEvent> {
         match result {
             Ok(_) => self.accepted(),
             // The mint limiter handles a token that could not be minted.
-            Err(ErrorKind::Token(_)) => Transition::None,
+            Err(ErrorKind::Token(_)) => None,
             Err(error) if error.reason() == Reason::Unauthorized => self.refused(group, error),
             Err(ErrorKind::ErrorResponse(response)) => match response.reason() {
                 // The server may not have checked the credential.
-                Reason::Server | Reason::RateLimited => Transition::None,
+                Reason::Server | Reason::RateLimited => None,
                 // Without a code, the response may come from a proxy.
-                _ if response.code.is_none() => Transition::None,
+                _ if response.code.is_none() => None,
                 _ => self.accepted(),
             },
-            Err(_) => Transition::None,
+            Err(_) => None,
         }
     }
 
@@ -107,32 +99,33 @@ impl CredentialBreaker {
         }
     }
 
-    fn refused(&self, group: Option<&GroupId>, error: &ErrorKind) -> Transition {
+    fn refused(&self, group: Option<&GroupId>, error: &ErrorKind) -> Option<ClientEvent> {
         let (now, subject) = (Instant::now(), group.cloned());
         let mut state = self.state.lock();
-        let transition = match &mut *state {
-            State::Open { until, .. } if *until > now => return Transition::None,
-            State::Open { .. } => Transition::None,
+        let is_new = match &mut *state {
+            State::Open { until, .. } if *until > now => return None,
+            State::Open { .. } => false,
             // If only this group refuses the credential, others accept it meanwhile.
             State::Closed { last_accepted, refused } if *last_accepted + self.interval > now => {
                 if refused.as_ref().is_none_or(|previous| *previous == subject) {
                     *refused = Some(subject);
-                    return Transition::None;
+                    return None;
                 }
-                Transition::Refused
+                true
             }
-            State::Closed { .. } | State::HalfOpen => Transition::Refused,
+            State::Closed { .. } | State::HalfOpen => true,
         };
         // A little less than an interval: the next poll of the group starts one interval after the start of this one.
         *state = State::Open { until: now + self.interval * 9 / 10, subject, message: error.to_string() };
-        transition
+        let message = format!("{}; {}", error.error_chain(), error.advice());
+        is_new.then_some(ClientEvent::Refused { message })
     }
 
-    fn accepted(&self) -> Transition {
+    fn accepted(&self) -> Option<ClientEvent> {
         let closed = State::Closed { last_accepted: Instant::now(), refused: None };
         match std::mem::replace(&mut *self.state.lock(), closed) {
-            State::Closed { .. } => Transition::None,
-            State::HalfOpen | State::Open { .. } => Transition::Accepted,
+            State::Closed { .. } => None,
+            State::HalfOpen | State::Open { .. } => Some(ClientEvent::Accepted),
         }
     }
 
@@ -179,86 +172,90 @@ mod tests {
         Err(ErrorKind::ErrorResponse(ErrorResponse::new(status, body.as_bytes(), None)))
     }
 
-    fn unauthorized() -> Result<(), ErrorKind> {
-        response(401, "UNEXPECTED_ERROR")
+    /// Whether Atlas's acceptance is reported.
+    fn accept(breaker: &CredentialBreaker, n: u8) -> bool {
+        matches!(breaker.observe(Some(&group(n)), &Ok(())), Some(ClientEvent::Accepted))
+    }
+
+    /// Whether Atlas's refusal is reported.
+    fn refuse(breaker: &CredentialBreaker, n: u8) -> bool {
+        let event = breaker.observe(Some(&group(n)), &response(401, "UNEXPECTED_ERROR"));
+        matches!(event, Some(ClientEvent::Refused { .. }))
+    }
+
+    /// Whether a request may be sent.
+    async fn may_send(breaker: &CredentialBreaker, n: u8) -> bool {
+        breaker.acquire(Some(&group(n))).await.is_ok()
+    }
+
+    async fn is_probe(breaker: &CredentialBreaker, n: u8) -> bool {
+        breaker.acquire(Some(&group(n))).await.unwrap().is_some()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_credential_that_was_never_accepted_is_probed_once_per_interval() {
         let breaker = breaker();
         for n in 0..4 {
-            let (group, other) = (group(n), group(n + 1));
-            assert!(breaker.acquire(Some(&group)).await.unwrap().is_some(), "a probe");
-            assert_eq!(
-                breaker.observe(Some(&group), &unauthorized()),
-                if n == 0 { Transition::Refused } else { Transition::None }
-            );
-            breaker.observe(Some(&group), &unauthorized());
-            let error = breaker.acquire(Some(&other)).await.unwrap_err();
+            assert!(is_probe(&breaker, n).await);
+            assert_eq!(refuse(&breaker, n), n == 0, "reported once");
+            assert!(!refuse(&breaker, n));
+            let error = breaker.acquire(Some(&group(n + 1))).await.unwrap_err();
             assert_eq!(error.reason(), Reason::Unauthorized);
             assert!(error.to_string().starts_with("the credential was refused, next attempt in 54s: "), "{error}");
             advance(POLL_INTERVAL).await;
         }
-        assert!(breaker.acquire(None).await.is_ok());
-        assert_eq!(breaker.observe(None, &Ok(())), Transition::Accepted);
-        assert!(breaker.acquire(None).await.unwrap().is_none(), "all requests pass");
+        assert!(may_send(&breaker, 9).await);
+        assert!(accept(&breaker, 9) && !accept(&breaker, 9), "reported once");
+        assert!(!is_probe(&breaker, 1).await, "all requests pass");
     }
 
     #[tokio::test(start_paused = true)]
     async fn repeated_refusals_for_one_group_do_not_open_the_breaker() {
         let breaker = breaker();
-        breaker.observe(Some(&group(1)), &Ok(()));
+        accept(&breaker, 1);
         for _ in 0..9 {
-            assert_eq!(breaker.observe(Some(&group(2)), &unauthorized()), Transition::None);
-            assert!(breaker.acquire(Some(&group(1))).await.is_ok());
+            assert!(!refuse(&breaker, 2) && may_send(&breaker, 1).await);
         }
         advance(POLL_INTERVAL / 2).await;
-        assert_eq!(
-            breaker.observe(Some(&group(1)), &response(401, "NOT_IN_GROUP")),
-            Transition::None,
-            "another code means accepted"
-        );
-        assert_eq!(breaker.observe(Some(&group(2)), &unauthorized()), Transition::None);
+        assert!(breaker.observe(Some(&group(1)), &response(401, "NOT_IN_GROUP")).is_none(), "this code means accepted");
+        assert!(!refuse(&breaker, 2));
     }
 
     #[tokio::test(start_paused = true)]
     async fn refusals_for_two_groups_in_a_row_open_the_breaker() {
         let breaker = breaker();
-        breaker.observe(None, &Ok(()));
-        assert_eq!(breaker.observe(Some(&group(1)), &unauthorized()), Transition::None);
-        assert_eq!(breaker.observe(Some(&group(2)), &unauthorized()), Transition::Refused);
-        assert!(breaker.acquire(Some(&group(3))).await.is_err());
+        accept(&breaker, 0);
+        assert!(!refuse(&breaker, 1) && refuse(&breaker, 2));
+        assert!(!may_send(&breaker, 3).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_after_an_interval_without_acceptance_opens_the_breaker() {
         let breaker = breaker();
-        breaker.observe(Some(&group(1)), &Ok(()));
-        assert_eq!(breaker.observe(Some(&group(1)), &unauthorized()), Transition::None);
+        accept(&breaker, 1);
+        assert!(!refuse(&breaker, 1));
         advance(POLL_INTERVAL).await;
-        assert_eq!(breaker.observe(Some(&group(1)), &unauthorized()), Transition::Refused);
+        assert!(refuse(&breaker, 1));
     }
 
     #[tokio::test(start_paused = true)]
     async fn another_group_gets_the_next_probe() {
         let breaker = breaker();
-        breaker.observe(Some(&group(1)), &unauthorized());
-        assert!(breaker.acquire(Some(&group(1))).await.is_err());
-        assert!(breaker.acquire(Some(&group(2))).await.is_err());
+        refuse(&breaker, 1);
+        assert!(!may_send(&breaker, 1).await && !may_send(&breaker, 2).await);
         advance(POLL_INTERVAL).await;
-        assert!(breaker.acquire(Some(&group(1))).await.is_err());
-        assert!(breaker.acquire(Some(&group(2))).await.is_ok());
+        assert!(!may_send(&breaker, 1).await && may_send(&breaker, 2).await);
         advance(POLL_INTERVAL / 2).await;
-        assert!(breaker.acquire(Some(&group(1))).await.is_ok(), "no other group sends a request");
+        assert!(may_send(&breaker, 1).await, "no other group sends a request");
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_only_group_gets_the_next_probe_after_an_interval() {
         let breaker = breaker();
-        breaker.observe(Some(&group(1)), &unauthorized());
-        assert!(breaker.acquire(Some(&group(1))).await.is_err());
+        refuse(&breaker, 1);
+        assert!(!may_send(&breaker, 1).await);
         advance(POLL_INTERVAL).await;
-        assert!(breaker.acquire(Some(&group(1))).await.is_ok());
+        assert!(may_send(&breaker, 1).await);
     }
 
     #[tokio::test(start_paused = true)]
@@ -266,28 +263,29 @@ mod tests {
         let breaker = breaker();
         let probe = breaker.acquire(None).await.unwrap();
         let started = Instant::now();
-        assert!(breaker.acquire(None).await.unwrap().is_none(), "the probe is slow");
+        assert!(!is_probe(&breaker, 1).await, "the probe is slow");
         assert_eq!(started.elapsed(), PROBE_TIMEOUT);
         drop(probe);
-        assert!(breaker.acquire(None).await.unwrap().is_some());
+        assert!(is_probe(&breaker, 1).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn failures_unrelated_to_the_credential_change_nothing() {
         let breaker = breaker();
         for result in [response(503, ""), response(429, "RATE_LIMITED"), Err(ErrorKind::NoProgress)] {
-            assert_eq!(breaker.observe(None, &result), Transition::None);
-            assert!(breaker.acquire(None).await.unwrap().is_some(), "still a probe");
+            assert!(breaker.observe(None, &result).is_none());
+            assert!(is_probe(&breaker, 1).await);
         }
-        assert_eq!(breaker.observe(None, &response(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST")), Transition::Accepted);
+        let event = breaker.observe(None, &response(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST"));
+        assert!(matches!(event, Some(ClientEvent::Accepted)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_changed_credential_is_probed_immediately() {
         let breaker = breaker();
-        breaker.observe(None, &unauthorized());
-        assert!(breaker.acquire(None).await.is_err());
+        refuse(&breaker, 1);
+        assert!(!may_send(&breaker, 1).await);
         breaker.reset();
-        assert!(breaker.acquire(None).await.is_ok());
+        assert!(may_send(&breaker, 1).await);
     }
 }

@@ -1,8 +1,8 @@
 //! HTTP digest authentication (RFC 7616) with diqwest: answers the challenge once, then reuses its nonce.
 //!
-//! diqwest's own session does not keep the algorithm. Two requests that share one can also arrive with `nc` in the wrong
-//! order, which a strict server rejects as a replay. So a session here keeps the whole challenge and serves one request
-//! at a time; concurrent requests have a session each.
+//! diqwest's own session does not keep the algorithm. Two requests that share one can also arrive with `nc` in the
+//! wrong order, which a strict server rejects as a replay. So a session here keeps the whole challenge and serves one
+//! request at a time; concurrent requests have a session each.
 
 use std::sync::Arc;
 

@@ -23,13 +23,14 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// The delay after the first failure. Each further delay is twice as long, up to the interval.
 const FIRST_MINT_DELAY: Duration = Duration::from_secs(2);
 
-/// How many of [`TOKENS_PER_HOUR`] may replace a token that Atlas refused before it expired. The others are for renewal.
+/// How many of [`TOKENS_PER_HOUR`] may replace a token that Atlas refused before it expired. The rest is for renewal.
 const REPLACEMENTS_PER_HOUR: usize = 20;
 
 /// A refused token is replaced only once within this time for the same group: if the new one is refused too, the token
 /// is not the cause.
 const REPLACEMENT_INTERVAL: Duration = Duration::from_secs(300);
 
+/// A sliding window per minute and per hour, with a back-off after failures.
 pub(crate) struct MintLimiter {
     interval: Duration,
     attempts_per_minute: usize,

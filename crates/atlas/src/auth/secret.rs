@@ -24,8 +24,8 @@ impl PartialEq for Secret {
     }
 }
 
-/// The text cannot be part of a credential. Messages contain neither the text nor the path, which may be the secret itself
-/// by mistake.
+/// The text cannot be part of a credential. Messages contain neither the text nor the path, which may be the secret by
+/// mistake.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file does not exist, cannot be read or is not UTF-8.
@@ -43,18 +43,12 @@ pub enum SecretError {
 }
 
 impl Secret {
-    /// A text that never changes. Trailing line breaks are removed.
-    ///
-    /// # Errors
-    /// The text is empty or contains control characters.
+    /// A text that never changes, without trailing line breaks.
     pub fn from_text(text: &str) -> Result<Self, SecretError> {
         Ok(Self { text: validate(text)?, file: None })
     }
 
-    /// The text of a file of at most 4096 bytes. Trailing line breaks are removed.
-    ///
-    /// # Errors
-    /// The file cannot be read, or its text is empty or contains control characters.
+    /// The text of a file of at most 4096 bytes, without trailing line breaks.
     pub fn from_file(path: &Path) -> Result<Self, SecretError> {
         let mut text = String::new();
         let file = File::open(path).map_err(SecretError::Unreadable)?;

@@ -56,7 +56,7 @@ pub(crate) struct TokenSource {
     limiter: Mutex<MintLimiter>,
     /// Held while a token is minted.
     mint_lock: Arc<sync::Mutex<()>>,
-    /// Incremented with each change of the secret.
+    /// The version of the secret, incremented with each change.
     version: AtomicU64,
     /// Whether minting has stopped.
     is_closed: AtomicBool,
@@ -68,8 +68,10 @@ struct Token {
     authorization: HeaderValue,
     /// To revoke it.
     text: SecretString,
-    renew_at: Mutex<Instant>,
+    renew_at: Instant,
     expires: Instant,
+    /// The version of the secret that minted it.
+    version: u64,
 }
 
 #[derive(Deserialize)]
@@ -106,9 +108,6 @@ impl TokenSource {
         *self.pair.lock() = pair;
         self.version.fetch_add(1, Ordering::Relaxed);
         self.limiter.lock().reset();
-        if let Some(token) = &*self.current.lock() {
-            *token.renew_at.lock() = Instant::now();
-        }
     }
 
     /// Sends the request with a token and reads the body of the response. Replaces a refused token once.
@@ -126,8 +125,8 @@ impl TokenSource {
         }
     }
 
-    /// Stops minting and revokes the token, so that it does not count against the limit of live tokens. Waits for a mint
-    /// in progress.
+    /// Stops minting and revokes the token, so that it does not count against the limit of live tokens. Waits for a
+    /// mint in progress.
     pub(crate) async fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
         let revoke = async {
@@ -160,7 +159,7 @@ impl TokenSource {
     async fn token(self: &Arc<Self>) -> Result<Arc<Token>, ErrorKind> {
         let known = self.current();
         let guard = match &known {
-            Some(token) if !token.is_due() => return Ok(token.clone()),
+            Some(token) if !self.is_due(token) => return Ok(token.clone()),
             // While another request renews it, it can still be used.
             Some(token) if token.expires > Instant::now() => match self.mint_lock.clone().try_lock_owned() {
                 Ok(guard) => guard,
@@ -169,7 +168,7 @@ impl TokenSource {
             _ => self.mint_lock.clone().lock_owned().await,
         };
         // Another request may have minted one in the meantime.
-        if let Some(token) = self.current().filter(|token| !token.is_due()) {
+        if let Some(token) = self.current().filter(|token| !self.is_due(token)) {
             return Ok(token);
         }
         match (self.mint(guard).await, self.current()) {
@@ -220,24 +219,19 @@ impl TokenSource {
     async fn mint_now(&self) -> Result<Arc<Token>, Arc<ErrorKind>> {
         let version = self.version.load(Ordering::Relaxed);
         let minted = match self.post(Endpoint::Token, "grant_type=client_credentials".to_owned()).await {
-            Ok(body) => Token::parse(&body),
+            Ok(body) => Token::parse(&body, version),
             Err(error) => Err(error.with_peer(&self.peer)),
         };
-        let is_outdated = self.version.load(Ordering::Relaxed) != version;
         match minted {
             Ok((token, lifetime)) => {
                 self.limiter.lock().succeeded();
-                if is_outdated {
-                    // The token is valid, but only another mint shows that the new secret is.
-                    *token.renew_at.lock() = Instant::now();
-                }
                 let token = Arc::new(token);
                 *self.current.lock() = Some(token.clone());
                 (self.events)(ClientEvent::Minted { expires: SystemTime::now() + lifetime });
                 Ok(token)
             }
             // The secret has changed since, so the failure is not recorded.
-            Err(error) if is_outdated => Err(Arc::new(error)),
+            Err(error) if self.version.load(Ordering::Relaxed) != version => Err(Arc::new(error)),
             Err(error) => {
                 let error = self.limiter.lock().failed(error);
                 let message = format!("{}; {}", error.error_chain(), ErrorKind::Token(error.clone()).advice());
@@ -265,23 +259,24 @@ impl TokenSource {
     fn current(&self) -> Option<Arc<Token>> {
         self.current.lock().clone()
     }
+
+    /// Whether to renew the token. One of an old secret is valid, but only a new one shows that the new secret is too.
+    fn is_due(&self, token: &Token) -> bool {
+        token.renew_at <= Instant::now() || token.version != self.version.load(Ordering::Relaxed)
+    }
 }
 
 impl Token {
     /// The token and its lifetime.
-    fn parse(body: &[u8]) -> Result<(Self, Duration), ErrorKind> {
+    fn parse(body: &[u8], version: u64) -> Result<(Self, Duration), ErrorKind> {
         let response: TokenResponse = serde_json::from_slice(body).map_err(|error| ErrorKind::json(&error))?;
         let authorization = HeaderValue::from_str(&format!("Bearer {}", response.access_token));
         let mut authorization = authorization.map_err(|_| InvalidContent::AccessToken)?;
         authorization.set_sensitive(true);
         let lifetime = response.expires_in.map_or(DEFAULT_LIFETIME, Duration::from_secs).min(MAX_LIFETIME);
         let now = Instant::now();
-        let renew_at = Mutex::new(now + lifetime - lifetime / RENEWAL_DIVISOR);
-        Ok((Self { authorization, text: response.access_token.into(), renew_at, expires: now + lifetime }, lifetime))
-    }
-
-    fn is_due(&self) -> bool {
-        *self.renew_at.lock() <= Instant::now()
+        let (renew_at, expires) = (now + lifetime - lifetime / RENEWAL_DIVISOR, now + lifetime);
+        Ok((Self { authorization, text: response.access_token.into(), renew_at, expires, version }, lifetime))
     }
 }
 

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn each_provider_has_its_own_field_for_the_region() {
+    fn every_provider_has_its_own_field_for_the_region_of_a_container() {
         for (json, region) in [
             (r#"{"providerName":"AWS","regionName":"EU_WEST_1","vpcId":"vpc-1"}"#, "EU_WEST_1"),
             (r#"{"providerName":"AZURE","region":"US_EAST_2","vnetName":"vnet_1"}"#, "US_EAST_2"),
@@ -69,10 +69,6 @@ mod tests {
         ] {
             assert_eq!(container(json).region, region, "{json}");
         }
-    }
-
-    #[test]
-    fn the_cidr_block_is_that_of_atlas() {
         assert_eq!(container(r#"{"atlasCidrBlock":"192.168.248.0/21"}"#).cidr_block, "192.168.248.0/21");
     }
 }

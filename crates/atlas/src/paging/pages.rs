@@ -35,9 +35,9 @@ pub(crate) struct Items<T> {
     pub(crate) duplicates: u64,
 }
 
-/// Reads a whole listing; one missing page fails it. `fetch` requests the page of a number, from 1, and is retried up to
-/// `retries` times per page after a transient failure. Never takes longer than `deadline`, retries included. An error comes with
-/// the number of the page that failed.
+/// Reads a whole listing; one missing page fails it. `fetch` requests the page of a number, from 1, and is retried up
+/// to `retries` times per page after transient failures. Never takes longer than `deadline`, retries included. An error
+/// comes with the number of the page that failed.
 pub(crate) async fn read_all<W: HasId, T, F: Future<Output = Result<Page<W>, ErrorKind>>>(
     items_per_page: u16,
     deadline: Duration,
@@ -220,8 +220,8 @@ mod tests {
         assert_eq!(ids, ["unidentified-1", "unidentified-2"]);
     }
 
-    /// Reads one page that fails a few times with status 503 and `Retry-After`. Returns whether it succeeded, the number
-    /// of attempts and the time taken.
+    /// Reads one page that fails a few times with status 503 and `Retry-After`. Returns whether it succeeded, the
+    /// number of attempts and the time taken.
     async fn retried(failures: u32, retry_after: u64) -> (bool, u32, Duration) {
         let (attempts, started) = (Cell::new(0), Instant::now());
         let fetch = |_| {

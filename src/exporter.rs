@@ -1,6 +1,6 @@
 //! The exporter: everything that runs from the start to the end.
 
-use std::{future::pending, pin::pin, sync::Arc, time::Instant};
+use std::{future::pending, pin::pin, sync::Arc};
 
 use tokio::{
     net::TcpListener,
@@ -14,14 +14,10 @@ use web_config::WebConfig;
 use crate::{
     collector::{self, roster::Collector},
     config::Config,
-    http::{
-        self, Exposition, Limits, Routes, render_loop,
-        status::{self, Status},
-    },
-    metrics,
-    reload::{ReloadRequest, Reloads, read_configs, reload, request_reload},
+    http::{self, App, Exposition, Limits, render_loop, status::Status},
+    reload::{Reloads, read_configs, reload},
     shard::Shard,
-    state::{State, not_ready_reason, stall_reason},
+    state::State,
     systemd,
 };
 
@@ -41,21 +37,29 @@ pub async fn run(
     let state = watch::Sender::new(collector::roster::initial_state(config, shard));
     let mut roster = Collector::new(state.clone(), shard);
     roster.follow(config)?;
-    let document = watch::Sender::new(render_loop::page(&state.subscribe())?);
+    let exposition = watch::Sender::new(Exposition::render(&state.subscribe())?);
     let (reader, mut fresh) = mpsc::channel(1);
-    let wish = reloads.and_then(|Reloads { wishes, wish, read }| {
+    let reload_tx = reloads.and_then(|Reloads { wishes, wish, read }| {
         tokio::spawn(read_configs(wishes, Arc::new(read), reader));
         wish
     });
-    let routes = routes(telemetry_path, &state, document.subscribe(), wish);
+    let status = Status::new(state.subscribe(), exposition.subscribe(), telemetry_path);
+    let app = App {
+        state: state.subscribe(),
+        exposition: exposition.subscribe(),
+        status: status.clone(),
+        web: web.subscribe(),
+        telemetry_path: telemetry_path.to_owned(),
+        reload_tx,
+    };
     let listings = state.borrow().listings.len();
     info!(listings, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
     tokio::spawn(tell_when_ready(state.subscribe()));
     systemd::ready();
-    let mut serving = pin!(http::serve(listeners, routes, web.subscribe(), Limits::default(), shutdown));
+    let mut serving = pin!(http::serve(listeners, app, Limits::default(), shutdown));
     // In this loop, so that it stands still where the loop does.
-    let mut life = pin!(show_life(state.subscribe(), document.subscribe()));
-    let mut rendering = pin!(render_loop::keep_current(state.subscribe(), document));
+    let mut life = pin!(show_life(status));
+    let mut rendering = pin!(render_loop(state.subscribe(), exposition));
     let end = loop {
         tokio::select! {
             () = &mut serving => break Ok(()),
@@ -72,33 +76,6 @@ pub async fn run(
     end
 }
 
-fn routes(
-    path: &str,
-    state: &watch::Sender<State>,
-    document: watch::Receiver<Arc<Exposition>>,
-    wish: Option<mpsc::Sender<ReloadRequest>>,
-) -> Routes {
-    let watch_progress = || -> status::Stuck {
-        let (progress, page) = (state.subscribe(), document.clone());
-        Box::new(move || stall_reason(&progress.borrow(), page.borrow().made, Instant::now()))
-    };
-    let status = Status::new(state.subscribe(), watch_progress(), path);
-    let is_stuck = watch_progress();
-    let state = state.subscribe();
-    Routes {
-        telemetry_path: path.to_owned(),
-        telemetry_type: metrics::CONTENT_TYPE,
-        telemetry: Box::new(move || (document.borrow().clone(), metrics::process_text())),
-        missing: Box::new(move || not_ready_reason(&state.borrow())),
-        stuck: is_stuck,
-        reload: wish.map(request_reload),
-        pages: Box::new(move |path, query| {
-            let (status, path, query) = (status.clone(), path.to_owned(), query.to_owned());
-            Box::pin(async move { status.page(&path, &query).await })
-        }),
-    }
-}
-
 /// The first thing to look for in the log after a start.
 async fn tell_when_ready(mut state: watch::Receiver<State>) {
     if let Ok(state) = state.wait_for(State::is_ready).await {
@@ -113,10 +90,10 @@ async fn tell_when_ready(mut state: watch::Receiver<State>) {
 }
 
 /// Shows systemd that the exporter does its work, where it wants to know; never ends.
-async fn show_life(state: watch::Receiver<State>, document: watch::Receiver<Arc<Exposition>>) {
+async fn show_life(status: Arc<Status>) {
     let Some(interval) = systemd::watchdog() else { return pending().await };
     loop {
-        if stall_reason(&state.borrow(), document.borrow().made, Instant::now()).is_none() {
+        if status.stall_reason().is_none() {
             systemd::alive();
         }
         sleep(interval).await;

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
                 let is_for_ever = error.is::<InvalidShard>()
                     || error.is::<ScenarioError>()
                     || matches!(error.downcast_ref(), Some(SocketError::None))
-                    || error.downcast_ref().is_some_and(BindError::is_of_the_address);
+                    || error.downcast_ref().is_some_and(BindError::is_invalid_address);
                 if is_for_ever { ExitCode::from(EX_USAGE) } else { ExitCode::FAILURE }
             }
         },

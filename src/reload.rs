@@ -10,7 +10,7 @@ use tokio::{
 use tracing::{error, info};
 use web_config::WebConfig;
 
-use crate::{collector::roster::Collector, config::Config, http, state::State, systemd};
+use crate::{collector::roster::Collector, config::Config, state::State, systemd};
 
 /// Reads both configs again, or says everything that is wrong with them.
 pub type ReadConfigs = Box<dyn Fn() -> Result<Configs, String> + Send + Sync>;
@@ -79,15 +79,10 @@ pub(crate) fn reload(
     outcome
 }
 
-/// Wishes the configs to be read again, and waits for what comes of it.
-pub(crate) fn request_reload(wish: mpsc::Sender<ReloadRequest>) -> http::Reload {
-    Box::new(move || {
-        let wish = wish.clone();
-        Box::pin(async move {
-            let (answer, outcome) = oneshot::channel();
-            let ending = |_| "the exporter is ending".to_owned();
-            wish.send(answer).await.map_err(|_| "the exporter is ending".to_owned())?;
-            outcome.await.map_err(ending)?
-        })
-    })
+/// Requests a reload, and waits for its outcome.
+pub(crate) async fn request_reload(reload_tx: &mpsc::Sender<ReloadRequest>) -> Result<(), String> {
+    let (answer, outcome) = oneshot::channel();
+    let is_sent = reload_tx.send(answer).await.is_ok();
+    let outcome = if is_sent { outcome.await.ok() } else { None };
+    outcome.unwrap_or_else(|| Err("the exporter is shutting down".to_owned()))
 }

@@ -1,4 +1,4 @@
-//! What Prometheus's own linter says about the page.
+//! The exposition passes the linter of Prometheus.
 
 use std::{
     collections::BTreeSet,
@@ -12,20 +12,20 @@ use crate::{
 };
 
 #[test]
-fn promtool_complains_about_nothing_but_the_owners_camel_case_label() {
+fn promtool_reports_only_the_camel_case_label() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
-    // A group that Atlas does not know brings out the families about failures.
+    // A group that does not exist causes the families of failures to be exported.
     write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments"), ("5e57d85c854180642f78440f", "gone")]));
     let exporter = Exporter::start(folder.path(), []);
     exporter.wait_until_ready();
-    let page = exporter.page();
+    let exposition = exporter.page();
     for family in ["mongodbatlas_network_peering_error_info{", "mongodbatlas_peering_poll_failures_total{"] {
-        assert!(page.contains(family), "{family} is not linted:\n{page}");
+        assert!(exposition.contains(family), "{family} is not linted:\n{exposition}");
     }
 
-    let file = folder.path().join("page.txt");
-    fs::write(&file, &page).unwrap();
+    let file = folder.path().join("exposition.txt");
+    fs::write(&file, &exposition).unwrap();
     let mut command = Command::new("promtool");
     command.args(["check", "metrics"]);
     let ended = Running::start_with_input(command, Stdio::from(File::open(&file).unwrap())).end();
@@ -36,11 +36,11 @@ fn promtool_complains_about_nothing_but_the_owners_camel_case_label() {
     });
     let complaints: BTreeSet<&str> = ended.stderr.lines().chain(ended.stdout.lines()).collect();
     assert_eq!(complaints, expected.iter().map(String::as_str).collect());
-    assert_eq!(ended.status, Some(3), "3 stands for complaints of the linter");
+    assert_eq!(ended.status, Some(3), "3 means that the linter reported something");
 }
 
 #[test]
-fn the_page_ends_with_what_prometheus_wants_to_know_about_a_process() {
+fn the_exposition_has_the_process_metrics() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     let exporter = Exporter::of(folder.path(), &atlas);

@@ -95,10 +95,10 @@ async fn a_reload_may_be_wished_over_http() {
     rig.until("two groups", |page| watched(page) == [GROUP, OTHER]).await;
     reloader.find(Ok(second));
     assert_eq!(ask(rig.exporter, "GET", "/-/reload").await.0, 405);
-    assert_eq!(ask(rig.exporter, "POST", "/-/reload").await, (200, "the config was read again\n".to_owned()));
+    assert_eq!(ask(rig.exporter, "POST", "/-/reload").await, (200, "reloaded the config\n".to_owned()));
     rig.until("two others", |page| watched(page) == [OTHER, THIRD]).await;
     reloader.find(Err("a fault".to_owned()));
-    let told = (500, "the config is not used: a fault\n".to_owned());
+    let told = (500, "cannot reload the config: a fault\n".to_owned());
     assert_eq!(ask(rig.exporter, "POST", "/-/reload").await, told);
 }
 

@@ -53,27 +53,28 @@ impl Shared {
     /// Responds to requests until the client or the exporter closes the connection.
     pub(super) async fn serve(self, stream: TcpStream, client: SocketAddr) {
         let web = self.app.web.borrow().clone();
-        let ended = if web.has_tls() { self.serve_tls(stream, &web).await } else { self.serve_plain(stream).await };
+        let ended = if web.has_tls() {
+            self.serve_tls(stream, &web).await
+        } else {
+            let stream = self.with_write_timeout(stream);
+            self.http1(stream).await
+        };
         if let Err(error) = ended {
             debug!(%client, "a connection ended early: {error}");
         }
     }
 
-    async fn serve_plain(self, stream: TcpStream) -> Result<(), Error> {
-        let stream = self.with_write_timeout(stream);
-        self.http1(stream).await
-    }
-
     async fn serve_tls(self, stream: TcpStream, web: &WebConfig) -> Result<(), Error> {
         let handshake = self.handshakes.begin();
+        let active = handshake.clone().drop_guard();
         let stream = tokio::select! {
             accepted = timeout(self.limits.header, self.accept_tls(stream, web)) => {
                 accepted.map_err(|_| "the TLS handshake timed out")??
             }
-            () = handshake.evicted() => return Err("a newer TLS handshake evicted this one".into()),
+            () = handshake.cancelled() => return Err("a newer TLS handshake evicted this one".into()),
             () = self.shutdown.cancelled() => return Err("shutdown before the TLS handshake was complete".into()),
         };
-        drop(handshake);
+        drop(active);
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
             self.http2(stream).await
         } else {

@@ -1,6 +1,6 @@
 //! Limits on what a client may do: their values, and the counters that HTTP and TLS libraries do not have.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::{sync::watch, time::timeout};
@@ -31,55 +31,29 @@ impl Default for Limits {
     }
 }
 
-/// TLS handshakes in progress. Beyond the limit, each new handshake evicts the oldest.
+/// TLS handshakes in progress, the oldest first. Beyond the limit, each new handshake evicts the oldest.
 pub(super) struct Handshakes {
     limit: usize,
-    active: Mutex<ActiveHandshakes>,
-}
-
-#[derive(Default)]
-struct ActiveHandshakes {
-    started: u64,
-    /// By their number, so the oldest is first.
-    evictions: BTreeMap<u64, CancellationToken>,
-}
-
-/// A handshake in progress, until it is dropped.
-pub(super) struct Handshake {
-    all: Arc<Handshakes>,
-    number: u64,
-    eviction: CancellationToken,
+    active: Mutex<VecDeque<CancellationToken>>,
 }
 
 impl Handshakes {
-    pub(super) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, active: Mutex::default() })
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, active: Mutex::default() }
     }
 
-    pub(super) fn begin(self: &Arc<Self>) -> Handshake {
+    /// Starts a handshake. The token is canceled to evict it; the caller cancels it when the handshake ends.
+    pub(super) fn begin(&self) -> CancellationToken {
         let mut active = self.active.lock();
-        let (number, eviction) = (active.started, CancellationToken::new());
-        active.started += 1;
-        active.evictions.insert(number, eviction.clone());
-        if active.evictions.len() > self.limit
-            && let Some((_, oldest)) = active.evictions.pop_first()
+        active.retain(|handshake| !handshake.is_cancelled());
+        if active.len() >= self.limit
+            && let Some(oldest) = active.pop_front()
         {
             oldest.cancel();
         }
-        Handshake { all: self.clone(), number, eviction }
-    }
-}
-
-impl Handshake {
-    /// Completes when a newer handshake evicts this one.
-    pub(super) async fn evicted(&self) {
-        self.eviction.cancelled().await;
-    }
-}
-
-impl Drop for Handshake {
-    fn drop(&mut self) {
-        self.all.active.lock().evictions.remove(&self.number);
+        let handshake = CancellationToken::new();
+        active.push_back(handshake.clone());
+        handshake
     }
 }
 
@@ -126,14 +100,14 @@ mod tests {
 
     #[test]
     fn a_handshake_beyond_the_limit_evicts_the_oldest() {
-        let all = Handshakes::new(2);
-        let [first, second] = [all.begin(), all.begin()];
-        assert!(!first.eviction.is_cancelled());
-        drop(second);
-        let third = all.begin();
-        assert!(!first.eviction.is_cancelled(), "a completed handshake does not count");
-        let fourth = all.begin();
-        assert_eq!([&first, &third, &fourth].map(|one| one.eviction.is_cancelled()), [true, false, false]);
+        let handshakes = Handshakes::new(2);
+        let [first, second] = [handshakes.begin(), handshakes.begin()];
+        assert!(!first.is_cancelled());
+        second.cancel();
+        let third = handshakes.begin();
+        assert!(!first.is_cancelled(), "a completed handshake does not count");
+        let fourth = handshakes.begin();
+        assert_eq!([first, third, fourth].map(|handshake| handshake.is_cancelled()), [true, false, false]);
     }
 
     #[tokio::test(start_paused = true)]

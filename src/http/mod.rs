@@ -75,7 +75,7 @@ pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
 /// Serves until `shutdown`, then waits for in-flight requests, at most for `limits.drain`.
 pub async fn serve(listeners: Vec<TcpListener>, app: App, limits: Limits, shutdown: CancellationToken) {
     // Handshakes that never complete must leave permits to connections that completed theirs.
-    let handshakes = Handshakes::new(limits.connections.div_ceil(2));
+    let handshakes = Arc::new(Handshakes::new(limits.connections.div_ceil(2)));
     let shared = Shared { app: Arc::new(app), handshakes, limits, shutdown: shutdown.clone() };
     let permits = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();

@@ -7,6 +7,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::{
     search::Search,
     tables::{accounts, badge, listings, peerings, time_element},
+    time::Timestamp,
     view::{ListingRow, PeeringRow, Severity, View},
 };
 
@@ -94,17 +95,19 @@ fn warnings(view: &View<'_>) -> Markup {
                 ". The page shows peerings of an earlier poll for " (stale) " of them, and none for the others."
             }
         }
-        @for account in &view.accounts {
-            @let is_discovered = account.discovery.as_ref().is_none_or(|discovery| discovery.discoveries > 0);
-            @if account.refused { p.warning { "Atlas refuses the credential of account " b { (account.name) } "." } }
-            @if account.expires.is_some_and(|end| end < view.rendered_at) {
-                p.warning { "According to the config, the credential of account " b { (account.name) } " expired " (time_element(account.expires, view.rendered_at)) "." }
+        @for row in &view.accounts {
+            @let (name, discovery) = (row.name, row.account.discovery.as_ref());
+            @let is_discovered = discovery.is_none_or(|discovery| discovery.discoveries > 0);
+            @if row.account.refused { p.warning { "Atlas refuses the credential of account " b { (name) } "." } }
+            @let expires = row.account.expires.map(Timestamp);
+            @if expires.is_some_and(|end| end < view.rendered_at) {
+                p.warning { "According to the config, the credential of account " b { (name) } " expired " (time_element(expires, view.rendered_at)) "." }
             }
             // A shard may have no projects of an account.
-            @if is_discovered && account.groups == 0 && view.shard.1 == 1 { p.warning { "Account " b { (account.name) } " has no projects to poll." } }
-            @if !is_discovered { p.warning { "The projects of account " b { (account.name) } " are not known yet." } }
-            @if is_discovered && account.discovery.as_ref().is_some_and(|discovery| !discovery.success) {
-                p.warning { "The projects of account " b { (account.name) } " may be out of date: " a href="#accounts" { "the last discovery did not succeed" } "." }
+            @if is_discovered && row.groups == 0 && view.shard.1 == 1 { p.warning { "Account " b { (name) } " has no projects to poll." } }
+            @if !is_discovered { p.warning { "The projects of account " b { (name) } " are not known yet." } }
+            @if is_discovered && discovery.is_some_and(|discovery| !discovery.succeeded()) {
+                p.warning { "The projects of account " b { (name) } " may be out of date: " a href="#accounts" { "the last discovery did not succeed" } "." }
             }
         }
         @if !view.last_reload_ok {

@@ -5,7 +5,7 @@ use maud::{Markup, PreEscaped, html};
 use super::{
     search::Search,
     time::Timestamp,
-    view::{AccountRow, DiscoveryCell, FailureCell, ListingRow, PeeringRow, RowKey, Severity, View},
+    view::{AccountRow, ListingRow, PeeringRow, RowKey, Severity, View},
 };
 
 /// Rows of a table in one part.
@@ -64,7 +64,7 @@ fn peering(row: &PeeringRow<'_>, now: Timestamp) -> Markup {
             td data-name="Created" {
                 (time_element(row.created, now))
                 @if let Some(end) = row.accept_by {
-                    p.error { @if end > now { "accept in AWS: the request expires " } @else { "not accepted: the request expired " } (time_element(Some(end), now)) }
+                    p.error { @if end > now { "accept in AWS: the request expires " } @else { "not accepted: the request expired " } (time_element(end, now)) }
                 }
             }
             td.details data-name="Details" {
@@ -105,7 +105,8 @@ fn listing(row: &ListingRow<'_>, now: Timestamp) -> Markup {
                 @match &row.failure {
                     Some(resolved) if row.success =>
                         p.stale { b { (resolved.reason) } ", " (time_element(resolved.time, now)) ": " (resolved.error) },
-                    other => (failure(other.as_ref())),
+                    Some(failure) => (error(failure.reason, failure.error, failure.advice)),
+                    None => {},
                 }
             }
         }
@@ -125,29 +126,30 @@ pub(super) fn accounts(view: &View<'_>) -> Markup {
 }
 
 fn account(row: &AccountRow<'_>, now: Timestamp) -> Markup {
-    let discovery = row.discovery.as_ref();
+    let (expires, discovery) = (row.account.expires.map(Timestamp), row.account.discovery.as_ref());
     html! {
         tr {
             td data-name="Account" { (row.name) }
             td data-name="Projects" { (row.groups) }
             td data-name="Credential" {
-                @if row.refused { (badge(Severity::Failed, "refused")) } @else { "not refused" }
-                @if row.unreadable { p.error { "a credential file cannot be read; its previous contents are in use" } }
-                @if let Some(end) = row.expires { p { @if end > now { "expires " } @else { "expired " } (time_element(Some(end), now)) } }
+                @if row.account.refused { (badge(Severity::Failed, "refused")) } @else { "not refused" }
+                @if row.account.unreadable { p.error { "a credential file cannot be read; its previous contents are in use" } }
+                @if let Some(end) = expires { p { @if end > now { "expires " } @else { "expired " } (time_element(end, now)) } }
             }
             td data-name="Last discovery" {
-                @match discovery {
+                @match discovery.map(|discovery| discovery.last_success) {
                     None => "none; the config lists the projects",
-                    Some(DiscoveryCell { last_success: None, .. }) => "never succeeded",
-                    Some(DiscoveryCell { last_success, .. }) => (time_element(*last_success, now)),
+                    Some(None) => "never succeeded",
+                    Some(Some(time)) => (time_element(Timestamp(time), now)),
                 }
             }
-            td data-name="Due" { (time_element(discovery.and_then(|discovery| discovery.due), now)) }
+            td data-name="Due" { (time_element(row.due, now)) }
             td data-name="Last error" {
-                @match discovery {
-                    Some(DiscoveryCell { success: false, failure: None, discoveries: 1.., .. }) =>
-                        "more than half of the projects were missing; the next discovery must confirm it",
-                    _ => (failure(discovery.and_then(|discovery| discovery.failure.as_ref()))),
+                @if let Some(discovery) = discovery.filter(|discovery| discovery.discoveries > 0 && !discovery.succeeded()) {
+                    @match &discovery.failure {
+                        Some(failure) => (error(failure.reason.as_str(), &failure.message, failure.advice)),
+                        None => "more than half of the projects were missing; the next discovery must confirm it",
+                    }
                 }
             }
         }
@@ -165,14 +167,12 @@ fn group(key: RowKey<'_>) -> Markup {
     }
 }
 
-fn failure(failure: Option<&FailureCell<'_>>) -> Markup {
-    html! {
-        @if let Some(failure) = failure { p.error { b { (failure.reason) } ": " (failure.error) "; " (failure.advice) } }
-    }
+fn error(reason: &str, error: &str, advice: &str) -> Markup {
+    html! { p.error { b { (reason) } ": " (error) "; " (advice) } }
 }
 
-pub(super) fn time_element(time: Option<Timestamp>, now: Timestamp) -> Markup {
-    html! { @if let Some(time) = time { time datetime=(time) title=(time) { (time.relative_to(now)) } } }
+pub(super) fn time_element(time: impl Into<Option<Timestamp>>, now: Timestamp) -> Markup {
+    html! { @if let Some(time) = time.into() { time datetime=(time) title=(time) { (time.relative_to(now)) } } }
 }
 
 /// How many rows match the search.

@@ -6,7 +6,7 @@ use atlas::{Peering, Provider};
 use serde::Serialize;
 
 use super::{search::Search, time::Timestamp};
-use crate::state::{AccountState, DiscoveryState, Failure, ListingKey, ListingState, State};
+use crate::state::{AccountState, ListingKey, ListingState, State};
 
 /// AWS expires a peering request that is not accepted in time (`CreateVpcPeeringConnection` in its reference).
 const ACCEPT_WITHIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -85,34 +85,22 @@ pub(super) struct ListingRow<'a> {
     pub(super) failure: Option<FailureCell<'a>>,
 }
 
-/// Why a poll or a discovery failed.
+/// Why and when a poll failed.
 #[derive(Serialize)]
 pub(super) struct FailureCell<'a> {
     pub(super) reason: &'static str,
     pub(super) error: &'a str,
     pub(super) advice: &'static str,
-    /// When it failed; `None` for discoveries.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) time: Option<Timestamp>,
+    pub(super) time: Timestamp,
 }
 
 /// An account with its credential and its discovery.
 pub(super) struct AccountRow<'a> {
     pub(super) name: &'a str,
+    pub(super) account: &'a AccountState,
     pub(super) groups: usize,
-    pub(super) refused: bool,
-    pub(super) unreadable: bool,
-    pub(super) expires: Option<Timestamp>,
-    pub(super) discovery: Option<DiscoveryCell<'a>>,
-}
-
-/// The discoveries of an account.
-pub(super) struct DiscoveryCell<'a> {
-    pub(super) discoveries: u64,
-    pub(super) success: bool,
-    pub(super) last_success: Option<Timestamp>,
+    /// When the next discovery is due.
     pub(super) due: Option<Timestamp>,
-    pub(super) failure: Option<FailureCell<'a>>,
 }
 
 /// How bad a status is, the worst first.
@@ -167,8 +155,13 @@ impl<'a> View<'a> {
         }
         peerings.sort_by_key(|row| (row.severity, row.key.group_name, row.key.group_id, row.key.provider));
         listings.sort_by_key(|row| (row.success, row.key.group_name, row.key.group_id, row.key.provider));
-        let accounts = state.accounts.iter();
-        let accounts = accounts.map(|(name, known)| AccountRow::new(name, known, state, to_wall)).collect();
+        let accounts = state.accounts.iter().map(|(name, account)| AccountRow {
+            name,
+            account,
+            groups: state.groups.values().filter(|group| group.account == *name).count(),
+            due: account.discovery.as_ref().and_then(|discovery| discovery.due).map(to_wall),
+        });
+        let accounts = accounts.collect();
         let shard = (state.shard_index, state.shard_count);
         Self {
             rendered_at: Timestamp(wall),
@@ -207,7 +200,12 @@ impl<'a> ListingRow<'a> {
             polls: known.polls,
             last_success: known.last_success.map(Timestamp),
             due,
-            failure: known.last_failure.as_ref().map(|(failure, at)| FailureCell::new(failure, Some(Timestamp(*at)))),
+            failure: known.last_failure.as_ref().map(|(failure, at)| FailureCell {
+                reason: failure.reason.as_str(),
+                error: &failure.message,
+                advice: failure.advice,
+                time: Timestamp(*at),
+            }),
         }
     }
 
@@ -265,31 +263,5 @@ impl<'a> PeeringRow<'a> {
             self.atlas_region,
             self.atlas_cidr_block,
         ])
-    }
-}
-
-impl<'a> FailureCell<'a> {
-    fn new(failure: &'a Failure, time: Option<Timestamp>) -> Self {
-        Self { reason: failure.reason.as_str(), error: &failure.message, advice: failure.advice, time }
-    }
-}
-
-impl<'a> AccountRow<'a> {
-    fn new(name: &'a str, known: &'a AccountState, state: &State, to_wall: impl Fn(Instant) -> Timestamp) -> Self {
-        let discovery = |known: &'a DiscoveryState| DiscoveryCell {
-            discoveries: known.discoveries,
-            success: known.succeeded(),
-            last_success: known.last_success.map(Timestamp),
-            due: known.due.map(&to_wall),
-            failure: known.failure.as_ref().map(|failure| FailureCell::new(failure, None)),
-        };
-        Self {
-            name,
-            groups: state.groups.values().filter(|group| group.account == name).count(),
-            refused: known.refused,
-            unreadable: known.unreadable,
-            expires: known.expires.map(Timestamp),
-            discovery: known.discovery.as_ref().map(discovery),
-        }
     }
 }

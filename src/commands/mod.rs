@@ -93,7 +93,7 @@ async fn listen(args: &Args) -> anyhow::Result<Vec<TcpListener>> {
 
 async fn bind(addresses: &[String]) -> anyhow::Result<Vec<TcpListener>> {
     http::bind(addresses).await.map_err(|error| {
-        if error.is_of_the_address() { UsageError::new(error).into() } else { anyhow::Error::new(error) }
+        if error.is_invalid_address() { UsageError::new(error).into() } else { anyhow::Error::new(error) }
     })
 }
 

@@ -1,4 +1,4 @@
-//! One connection: the TLS handshake if there is one, then requests until the end.
+//! One connection: the TLS handshake, if TLS is on, then requests until it closes.
 
 use std::{
     convert::Infallible,
@@ -21,59 +21,60 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, sink},
     net::TcpStream,
-    sync::watch,
     time::timeout,
 };
 use tokio_io_timeout::TimeoutStream;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
-
-use super::{Limits, Routes, handshakes::Handshakes, idle::Requests, router::Answer};
 use web_config::WebConfig;
 
-/// Requests at once on one connection of HTTP/2. A scraper has one.
+use super::{
+    limits::{Handshakes, InFlightRequests, Limits},
+    router::{App, Response},
+};
+
+/// Requests at the same time on one HTTP/2 connection. A scraper has one.
 const STREAMS: u32 = 16;
 
-/// To a client that speaks HTTP where TLS is spoken, in the words of Go's servers.
-const NO_TLS: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+/// The response to an HTTP request on a TLS port, in the words of Go's servers.
+const HTTP_ON_TLS_PORT: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 
-/// What all connections share.
+/// What connections share.
 #[derive(Clone)]
 pub(super) struct Shared {
-    pub(super) routes: Arc<Routes>,
-    /// Asked anew for each connection and each request.
-    pub(super) web: watch::Receiver<Arc<WebConfig>>,
+    pub(super) app: Arc<App>,
     pub(super) handshakes: Arc<Handshakes>,
     pub(super) limits: Limits,
     pub(super) shutdown: CancellationToken,
 }
 
 impl Shared {
-    /// Answers until the client or the exporter wants no more.
+    /// Responds to requests until the client or the exporter closes the connection.
     pub(super) async fn serve(self, stream: TcpStream, client: SocketAddr) {
-        let web = self.web.borrow().clone();
-        let ended = if web.has_tls() { self.serve_tls(stream, &web).await } else { self.serve_plain(stream).await };
+        let web = self.app.web.borrow().clone();
+        let ended = if web.has_tls() {
+            self.serve_tls(stream, &web).await
+        } else {
+            let stream = self.with_write_timeout(stream);
+            self.http1(stream).await
+        };
         if let Err(error) = ended {
             debug!(%client, "a connection ended early: {error}");
         }
     }
 
-    async fn serve_plain(self, stream: TcpStream) -> Result<(), Error> {
-        let stream = self.bounded(stream);
-        self.http1(stream).await
-    }
-
     async fn serve_tls(self, stream: TcpStream, web: &WebConfig) -> Result<(), Error> {
         let handshake = self.handshakes.begin();
+        let active = handshake.clone().drop_guard();
         let stream = tokio::select! {
-            shaken = timeout(self.limits.header, self.shake_hands(stream, web)) => {
-                shaken.map_err(|_| "no handshake in time")??
+            accepted = timeout(self.limits.header, self.accept_tls(stream, web)) => {
+                accepted.map_err(|_| "the TLS handshake timed out")??
             }
-            () = handshake.cut() => return Err("no handshake, and newer ones wait".into()),
-            () = self.shutdown.cancelled() => return Err("the end came before the handshake".into()),
+            () = handshake.cancelled() => return Err("a newer TLS handshake evicted this one".into()),
+            () = self.shutdown.cancelled() => return Err("shutdown before the TLS handshake was complete".into()),
         };
-        drop(handshake);
+        drop(active);
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
             self.http2(stream).await
         } else {
@@ -81,26 +82,25 @@ impl Shared {
         }
     }
 
-    async fn shake_hands(&self, mut stream: TcpStream, web: &WebConfig) -> Result<Encrypted, Error> {
+    async fn accept_tls(&self, mut stream: TcpStream, web: &WebConfig) -> Result<TlsStream<WriteTimeoutStream>, Error> {
         let mut first = [0];
         stream.peek(&mut first).await?;
         if first[0].is_ascii_alphabetic() {
-            stream.write_all(NO_TLS).await?;
-            linger(stream).await;
-            return Err("it spoke HTTP instead of TLS".into());
+            stream.write_all(HTTP_ON_TLS_PORT).await?;
+            drain_peer(stream).await;
+            return Err("an HTTP request on a TLS port".into());
         }
-        // It was there a moment ago, and what has TLS does not lose it.
         let config = web.server_config().await.ok_or("TLS is off")?;
-        match TlsAcceptor::from(config).accept(self.bounded(stream)).into_fallible().await {
+        match TlsAcceptor::from(config).accept(self.with_write_timeout(stream)).into_fallible().await {
             Ok(stream) => Ok(stream),
             Err((error, stream)) => {
-                linger(stream).await;
+                drain_peer(stream).await;
                 Err(error.into())
             }
         }
     }
 
-    fn bounded(&self, stream: TcpStream) -> Bounded {
+    fn with_write_timeout(&self, stream: TcpStream) -> WriteTimeoutStream {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.limits.write));
         Box::pin(stream)
@@ -113,19 +113,19 @@ impl Shared {
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header)
             .serve_connection(TokioIo::new(stream), service);
-        // It watches for idle clients itself.
+        // Its header timeout also ends idle connections.
         self.drive(connection, pending()).await
     }
 
     async fn http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) -> Result<(), Error> {
-        let (shared, limits, requests) = (self.clone(), self.limits, Requests::new());
-        let begun = requests.clone();
+        let (shared, limits, requests) = (self.clone(), self.limits, InFlightRequests::new());
+        let in_flight = requests.clone();
         let service = service_fn(move |request| {
-            let under_way = begun.begin();
+            let request_in_flight = in_flight.begin();
             let response = shared.clone().respond(request);
             async move {
                 let response = response.await;
-                drop(under_way);
+                drop(request_in_flight);
                 response
             }
         });
@@ -133,10 +133,10 @@ impl Shared {
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
             .serve_connection(TokioIo::new(stream), service);
-        self.drive(connection, requests.none_for(limits.header)).await
+        self.drive(connection, requests.idle_for(limits.header)).await
     }
 
-    /// To the end, which is a graceful one if it is ours.
+    /// Runs the connection until the client closes it; on shutdown or when it is idle, closes it gracefully.
     async fn drive<C>(&self, connection: C, idle: impl Future<Output = ()>) -> Result<(), Error>
     where
         C: GracefulConnection<Error = hyper::Error>,
@@ -147,36 +147,27 @@ impl Shared {
             () = self.shutdown.cancelled() => {}
             () = idle => {
                 connection.as_mut().graceful_shutdown();
-                return Ok(timeout(self.limits.write, connection).await.map_err(|_| "an answer was not taken")??);
+                return Ok(timeout(self.limits.write, connection).await.map_err(|_| "the client did not read a response")??);
             }
         }
         connection.as_mut().graceful_shutdown();
         Ok(connection.await?)
     }
 
-    async fn respond(self, request: Request<Incoming>) -> Result<Answer, Infallible> {
-        let web = self.web.borrow().clone();
-        let access = web.access();
-        let mut response = match access.authorize(request.headers()).await {
-            Ok(()) => self.routes.answer(&request).await,
-            Err(status) => self.routes.refuse(&request, status),
-        };
-        access.apply_headers(&mut response);
-        Ok(response)
+    async fn respond(self, request: Request<Incoming>) -> Result<Response, Infallible> {
+        Ok(self.app.respond(&request).await)
     }
 }
 
-/// Waits until the client has heard what was said to it. If it were not read from meanwhile, the system would take
-/// that back.
-async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+/// Closes the sending side, and reads until the client closes its side. If data were left unread, the system would reset
+/// the connection and discard what was sent.
+async fn drain_peer(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     if stream.shutdown().await.is_ok() {
-        // A client that breaks off has heard enough.
+        // A client that resets the connection does not need the rest.
         drop(copy(&mut stream, &mut sink()).await);
     }
 }
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-type Bounded = Pin<Box<TimeoutStream<TcpStream>>>;
-
-type Encrypted = tokio_rustls::server::TlsStream<Bounded>;
+type WriteTimeoutStream = Pin<Box<TimeoutStream<TcpStream>>>;

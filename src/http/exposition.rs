@@ -1,63 +1,122 @@
-//! A text that is compressed when it changes and served as it is, with a short tail that is new each time.
+//! The exposition: from the state to the bytes of a response.
+//!
+//! It is rendered and compressed when the state changes. A response sends these bytes without copying them, followed by
+//! the process metrics, which are current.
 
 use std::{
+    future::pending,
     io::{self, Write},
-    time::Instant,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
+use anyhow::Context;
 use bytes::{Buf, Bytes, buf::Chain};
 use crc32fast::Hasher;
 use flate2::{Compression, write::DeflateEncoder};
+use tokio::{
+    sync::watch,
+    task::spawn_blocking,
+    time::{sleep, sleep_until},
+};
 
-/// The least that a gzip member may begin with (RFC 1952): deflate, no name, no time, any system.
+use crate::{metrics, state::State};
+
+/// The shortest header of a gzip member (RFC 1952): deflate, no name, no time, unknown system.
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
-/// What a response sends: the text and the tail, neither of them copied.
+/// The shortest pause between two renderings; changes within it are rendered together.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// A pause is this many times as long as the rendering before it, which takes at most a twentieth of a processor.
+const RENDER_DUTY_CYCLE: u32 = 19;
+
+/// The longest pause: a rendering may have been slow because the whole machine was suspended.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The body of a response: two parts, neither of them copied.
 pub(super) type Body = Chain<Bytes, Bytes>;
 
-/// A text in both encodings.
+/// The text of `/metrics`, plain and compressed, without the process metrics.
 pub struct Exposition {
-    /// When it was made.
-    pub made: Instant,
+    /// When it was rendered.
+    pub rendered_at: Instant,
     text: Bytes,
-    /// The gzip header and the text as deflate blocks, up to a byte boundary, the last block still to come.
+    /// The gzip header and the text in deflate blocks that end at a byte boundary. The last block is not in it.
     gzip: Bytes,
     checksum: Hasher,
 }
 
 impl Exposition {
-    /// Compresses the text: about 5 ms for each megabyte.
+    /// Renders the state as it is now.
     ///
     /// # Errors
-    /// None that are known: it writes to memory.
-    pub fn new(text: String) -> io::Result<Self> {
+    /// Compression fails, which it does not in memory.
+    pub fn render(state: &watch::Receiver<State>) -> io::Result<Arc<Self>> {
+        // Compressing takes longer than rendering, and must not block polls by holding the state.
+        let text = metrics::render(&state.borrow(), Instant::now());
+        Self::new(text).map(Arc::new)
+    }
+
+    /// Compresses the text: about 5 ms for each megabyte.
+    pub(super) fn new(text: String) -> io::Result<Self> {
         let mut checksum = Hasher::new();
         checksum.update(text.as_bytes());
         let mut encoder = DeflateEncoder::new(GZIP_HEADER.to_vec(), Compression::fast());
         encoder.write_all(text.as_bytes())?;
         encoder.flush()?;
         let gzip = std::mem::take(encoder.get_mut()).into();
-        Ok(Self { made: Instant::now(), text: text.into(), gzip, checksum })
+        Ok(Self { rendered_at: Instant::now(), text: text.into(), gzip, checksum })
     }
 
+    /// The body without compression; `tail` follows the text.
     pub(super) fn plain(&self, tail: String) -> Body {
         self.text.clone().chain(Bytes::from(tail))
     }
 
-    /// One gzip member: deflate blocks may come from two encoders, and their checksums can be combined.
+    /// The body as one gzip member: its deflate blocks may come from two encoders, and their checksums combine.
     pub(super) fn gzip(&self, tail: &str) -> io::Result<Body> {
-        let mut checksum = Hasher::new();
-        checksum.update(tail.as_bytes());
+        let mut tail_checksum = Hasher::new();
+        tail_checksum.update(tail.as_bytes());
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(tail.as_bytes())?;
         let mut end = encoder.finish()?;
-        let mut whole = self.checksum.clone();
-        whole.combine(&checksum);
-        end.extend(whole.finalize().to_le_bytes());
+        let mut checksum = self.checksum.clone();
+        checksum.combine(&tail_checksum);
+        end.extend(checksum.finalize().to_le_bytes());
         // RFC 1952: the size modulo 2^32.
         let size = (self.text.len() + tail.len()) as u64;
         end.extend(&size.to_le_bytes()[..4]);
         Ok(self.gzip.clone().chain(Bytes::from(end)))
+    }
+}
+
+/// Renders the exposition when the state changes, and when a listing becomes stale.
+///
+/// # Errors
+/// A rendering panicked, so the exposition would never change again.
+pub async fn render_loop(
+    mut state: watch::Receiver<State>,
+    exposition: watch::Sender<Arc<Exposition>>,
+) -> anyhow::Result<()> {
+    loop {
+        let started = Instant::now();
+        let expiry = state.borrow_and_update().next_expiry(started);
+        let source = state.clone();
+        let rendered = spawn_blocking(move || Exposition::render(&source)).await.context("render the metrics")?;
+        exposition.send_replace(rendered.context("compress the metrics")?);
+        sleep((started.elapsed() * RENDER_DUTY_CYCLE).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)).await;
+        let expired = async {
+            match expiry {
+                // A millisecond later the listing is past its expiry, not at it.
+                Some(expiry) => sleep_until((expiry + Duration::from_millis(1)).into()).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            changed = state.changed() => changed.context("the state is gone")?,
+            () = expired => {}
+        }
     }
 }
 
@@ -69,20 +128,20 @@ mod tests {
 
     use super::*;
 
-    fn unpack(mut body: Body) -> String {
+    fn decompress(mut body: Body) -> String {
         let bytes = body.copy_to_bytes(body.remaining());
         let mut decoder = GzDecoder::new(bytes.as_ref());
         let mut text = String::new();
         decoder.read_to_string(&mut text).unwrap();
-        assert!(decoder.into_inner().is_empty(), "one member and nothing after it");
+        assert!(decoder.into_inner().is_empty(), "bytes follow the first member");
         text
     }
 
     #[test]
     fn gzip_is_one_member_with_the_text_and_the_tail() {
-        for (text, tail) in [("", ""), ("a", ""), ("", "b"), (&"long and dull\n".repeat(9999), "tail\n")] {
-            let document = Exposition::new(text.to_owned()).unwrap();
-            assert_eq!(unpack(document.gzip(tail).unwrap()), format!("{text}{tail}"));
+        for (text, tail) in [("", ""), ("a", ""), ("", "b"), (&"a repeated line\n".repeat(9999), "tail\n")] {
+            let exposition = Exposition::new(text.to_owned()).unwrap();
+            assert_eq!(decompress(exposition.gzip(tail).unwrap()), format!("{text}{tail}"));
         }
     }
 

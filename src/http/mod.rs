@@ -1,10 +1,8 @@
-//! The HTTP server: listeners, limits on what a client may do, and the end.
+//! The HTTP server: its listeners and its shutdown.
 
 mod connection;
-pub mod exposition;
-mod handshakes;
-mod idle;
-pub mod render_loop;
+mod exposition;
+mod limits;
 mod router;
 pub mod status;
 
@@ -16,49 +14,24 @@ use std::{
 
 use tokio::{
     net::TcpListener,
-    sync::{Semaphore, watch},
+    sync::Semaphore,
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use self::{connection::Shared, handshakes::Handshakes};
-use web_config::WebConfig;
+use self::{connection::Shared, limits::Handshakes};
+pub use self::{
+    exposition::{Exposition, render_loop},
+    limits::Limits,
+    router::App,
+};
 
-pub use exposition::Exposition;
-pub use router::{Making, Page, Pages, Reload, Routes};
-
-/// What a client may do.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// More connections than this wait until one of them ends.
-    pub connections: usize,
-    /// A client that has not sent its whole request header by then is cut off; so is one that idles between requests,
-    /// and one whose TLS handshake is not complete.
-    pub header: Duration,
-    /// A client that takes nothing of an answer for so long is cut off.
-    pub write: Duration,
-    /// How long answers under way may take when the end is asked for.
-    pub drain: Duration,
-}
-
-impl Default for Limits {
-    /// A scraper needs one connection and reads at once; container engines kill ten seconds after they ask.
-    fn default() -> Self {
-        Self {
-            connections: 256,
-            header: Duration::from_secs(20),
-            write: Duration::from_secs(30),
-            drain: Duration::from_secs(8),
-        }
-    }
-}
-
-/// After the system refused a connection, such as for want of file descriptors.
+/// The pause after the system refused a connection, for example because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// An address that cannot be listened on.
+/// The exporter cannot listen on an address.
 #[derive(Debug, thiserror::Error)]
 #[error("listen on `{address}`")]
 pub struct BindError {
@@ -68,25 +41,25 @@ pub struct BindError {
 }
 
 impl BindError {
-    /// Whether it is none, rather than taken or not there now.
+    /// Whether the address is not valid, rather than in use or not available.
     #[must_use]
-    pub fn is_of_the_address(&self) -> bool {
+    pub fn is_invalid_address(&self) -> bool {
         self.source.kind() == ErrorKind::InvalidInput
     }
 }
 
-/// Listens on every address, or on none.
+/// Listens on all addresses, or on none.
 ///
 /// # Errors
-/// The first address that cannot be had.
+/// The first address on which the exporter cannot listen.
 pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
     let mut listeners = Vec::new();
     for address in addresses {
         let error = |source| BindError { address: address.clone(), source };
-        // As other exporters do, `:9100` stands for every address of both families.
+        // As in other exporters, `:9100` means all addresses, IPv6 and IPv4.
         let listener = match address.strip_prefix(':') {
             Some(port) => match TcpListener::bind(format!("[::]:{port}")).await {
-                // A machine without IPv6 has more than one error for it.
+                // Several errors mean that the machine has no IPv6.
                 Err(error) if ![ErrorKind::AddrInUse, ErrorKind::PermissionDenied].contains(&error.kind()) => {
                     TcpListener::bind(format!("0.0.0.0:{port}")).await
                 }
@@ -99,26 +72,20 @@ pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
     Ok(listeners)
 }
 
-/// Answers until `shutdown`, then lets answers under way come to their end.
-pub async fn serve(
-    listeners: Vec<TcpListener>,
-    routes: Routes,
-    web: watch::Receiver<Arc<WebConfig>>,
-    limits: Limits,
-    shutdown: CancellationToken,
-) {
-    // Handshakes that never end must leave places for connections that have theirs behind them.
-    let handshakes = Handshakes::new(limits.connections.div_ceil(2));
-    let shared = Shared { routes: Arc::new(routes), web, handshakes, limits, shutdown: shutdown.clone() };
-    let places = Arc::new(Semaphore::new(limits.connections));
+/// Serves until `shutdown`, then waits for in-flight requests, at most for `limits.drain`.
+pub async fn serve(listeners: Vec<TcpListener>, app: App, limits: Limits, shutdown: CancellationToken) {
+    // Handshakes that never complete must leave permits to connections that completed theirs.
+    let handshakes = Arc::new(Handshakes::new(limits.connections.div_ceil(2)));
+    let shared = Shared { app: Arc::new(app), handshakes, limits, shutdown: shutdown.clone() };
+    let permits = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
     let mut loops = JoinSet::new();
     for listener in listeners {
-        let (shared, places, connections) = (shared.clone(), places.clone(), connections.clone());
+        let (shared, permits, connections) = (shared.clone(), permits.clone(), connections.clone());
         let shutdown = shutdown.clone();
         loops.spawn(async move {
             tokio::select! {
-                () = accept(listener, &shared, &places, &connections) => {}
+                () = accept(listener, &shared, &permits, &connections) => {}
                 () = shutdown.cancelled() => {}
             }
         });
@@ -126,21 +93,21 @@ pub async fn serve(
     loops.join_all().await;
     connections.close();
     match timeout(limits.drain, connections.wait()).await {
-        Ok(()) => info!("stopped listening; every answer under way is complete"),
-        Err(_) => warn!("stopped listening; connections still busy after {:?} are cut off", limits.drain),
+        Ok(()) => info!("stopped listening; all in-flight requests are complete"),
+        Err(_) => warn!("stopped listening; closing connections that are still busy after {:?}", limits.drain),
     }
 }
 
-/// Gives each connection a task of its own, which keeps its place until the end.
-async fn accept(listener: TcpListener, shared: &Shared, places: &Arc<Semaphore>, connections: &TaskTracker) {
+/// Spawns a task for each connection, which holds its permit until the connection closes.
+async fn accept(listener: TcpListener, shared: &Shared, permits: &Arc<Semaphore>, connections: &TaskTracker) {
     loop {
-        let place = places.clone().acquire_owned().await;
+        let permit = permits.clone().acquire_owned().await;
         match listener.accept().await {
             Ok((stream, client)) => {
                 let connection = shared.clone().serve(stream, client);
                 connections.spawn(async move {
                     connection.await;
-                    drop(place);
+                    drop(permit);
                 });
             }
             Err(error) => {

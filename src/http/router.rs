@@ -1,149 +1,33 @@
-//! What is answered under which path.
+//! Which response each path has.
 
-use std::{pin::Pin, sync::Arc};
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use http_body_util::Full;
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode,
+    HeaderMap, Method, Request, StatusCode,
     header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY},
 };
-
+use tokio::sync::{mpsc, watch};
 use tracing::error;
+use web_config::WebConfig;
 
-use super::exposition::{Body, Exposition};
+use super::{
+    exposition::{Body, Exposition},
+    status::{Content, Status, StatusError},
+};
+use crate::{
+    metrics,
+    reload::{ReloadRequest, request_reload},
+    state::{State, not_ready_reason},
+};
 
-/// What is sent.
-pub(super) type Answer = Response<Full<Body>>;
+/// A response of the server.
+pub(super) type Response = hyper::Response<Full<Body>>;
 
-/// What the server answers with; it asks anew for each request.
-pub struct Routes {
-    /// The path of the metrics, such as `/metrics`.
-    pub telemetry_path: String,
-    /// The media type of the metrics.
-    pub telemetry_type: &'static str,
-    /// The metrics and their tail.
-    pub telemetry: Box<dyn Fn() -> (Arc<Exposition>, String) + Send + Sync>,
-    /// What is missing until the first data are complete, as a sentence.
-    pub missing: Box<dyn Fn() -> Option<String> + Send + Sync>,
-    /// What keeps the exporter from its work though it answers, as a sentence.
-    pub stuck: Box<dyn Fn() -> Option<String> + Send + Sync>,
-    /// Reads the config again; nothing where nobody may wish that over HTTP.
-    pub reload: Option<Reload>,
-    /// Every other page, by path and query; nothing where there is none.
-    pub pages: Pages,
-}
-
-/// Makes a page for whoever asks for a path, with a query; an error is for the log.
-pub type Pages = Box<dyn Fn(&str, &str) -> Making + Send + Sync>;
-
-/// A page that is being made.
-pub type Making = Pin<Box<dyn Future<Output = anyhow::Result<Option<Page>>> + Send>>;
-
-/// What is answered.
-#[derive(Debug)]
-pub struct Page {
-    status: StatusCode,
-    content_type: &'static str,
-    body: Bytes,
-}
-
-impl Page {
-    /// A page of a media type.
-    pub fn of(content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        Self { status: StatusCode::OK, content_type, body: body.into() }
-    }
-
-    /// There is no room for it now.
-    #[must_use]
-    pub fn busy() -> Self {
-        let said = "too many clients are slow to take their pages; try again\n";
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, ..Self::of("text/plain; charset=utf-8", said) }
-    }
-
-    /// What it says.
-    #[must_use]
-    pub fn body(&self) -> &[u8] {
-        &self.body
-    }
-}
-
-/// Reads the config again, and says why it is not used.
-pub type Reload = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
-
-impl Routes {
-    /// Answers a request; hyper leaves the body out of an answer to HEAD.
-    pub(super) async fn answer<B: Sync>(&self, request: &Request<B>) -> Answer {
-        let path = request.uri().path();
-        if path == "/-/reload" {
-            return self.reload(request.method()).await;
-        }
-        if ![Method::GET, Method::HEAD].contains(request.method()) {
-            return only("GET, HEAD");
-        }
-        match path {
-            "/-/healthy" => match (self.stuck)() {
-                None => text(StatusCode::OK, "healthy\n"),
-                Some(stuck) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("not healthy: {stuck}\n")),
-            },
-            "/-/ready" => match (self.missing)() {
-                None => text(StatusCode::OK, "ready\n"),
-                Some(missing) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("not ready: {missing}\n")),
-            },
-            _ if path == self.telemetry_path => self.telemetry(request.headers()),
-            _ => match (self.pages)(path, request.uri().query().unwrap_or_default()).await {
-                Ok(Some(page)) => answer(page),
-                Ok(None) => text(StatusCode::NOT_FOUND, "not found\n"),
-                Err(why) => {
-                    error!("a page cannot be made: {why:#}");
-                    refusal(StatusCode::INTERNAL_SERVER_ERROR)
-                }
-            },
-        }
-    }
-
-    /// Answers a request that the guard does not admit. A probe has no password: that it is asked for one must mean that
-    /// nothing else is wrong.
-    pub(super) fn refuse<B>(&self, request: &Request<B>, status: StatusCode) -> Answer {
-        let is_well = match request.uri().path() {
-            "/-/healthy" => (self.stuck)().is_none(),
-            "/-/ready" => (self.missing)().is_none(),
-            _ => true,
-        };
-        refusal(if is_well { status } else { StatusCode::SERVICE_UNAVAILABLE })
-    }
-
-    /// As Prometheus answers under the same path.
-    async fn reload(&self, method: &Method) -> Answer {
-        let Some(reload) = &self.reload else {
-            return text(StatusCode::FORBIDDEN, "reloads over HTTP are off; --web.enable-lifecycle turns them on\n");
-        };
-        if ![Method::POST, Method::PUT].contains(method) {
-            return only("POST, PUT");
-        }
-        match reload().await {
-            Ok(()) => text(StatusCode::OK, "the config was read again\n"),
-            Err(why) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("the config is not used: {why}\n")),
-        }
-    }
-
-    fn telemetry(&self, headers: &HeaderMap) -> Answer {
-        let (document, tail) = (self.telemetry)();
-        let zipped = if accepts_gzip(headers) { document.gzip(&tail).ok() } else { None };
-        let is_zipped = zipped.is_some();
-        let mut response = Response::new(Full::new(zipped.unwrap_or_else(|| document.plain(tail))));
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.telemetry_type));
-        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-        if is_zipped {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
-        response
-    }
-}
-
-/// Nothing but what comes from here, and no word to others about where that is.
-const POLICY: [(&str, &str); 3] = [
+/// Sent with the status page and its parts: they load nothing from elsewhere, are not framed and not cached, and links
+/// to other sites do not reveal their address.
+const SECURITY_HEADERS: [(&str, &str); 3] = [
     (
         "content-security-policy",
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; \
@@ -153,40 +37,146 @@ const POLICY: [(&str, &str); 3] = [
     ("cache-control", "no-store"),
 ];
 
-fn answer(page: Page) -> Answer {
-    let mut response = text(page.status, "");
-    *response.body_mut() = Full::new(page.body.chain(Bytes::new()));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(page.content_type));
-    for (name, value) in POLICY {
-        headers.insert(name, HeaderValue::from_static(value));
+/// The media type of short responses.
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Everything that responses are made from.
+pub struct App {
+    /// What the exporter knows.
+    pub state: watch::Receiver<State>,
+    /// The metrics, rendered.
+    pub exposition: watch::Receiver<Arc<Exposition>>,
+    /// The status page and its JSON.
+    pub status: Arc<Status>,
+    /// The web config, which each connection and each request reads again.
+    pub web: watch::Receiver<Arc<WebConfig>>,
+    /// The path of the metrics, such as `/metrics`.
+    pub telemetry_path: String,
+    /// Where reload requests go; `None` if reloading over HTTP is disabled.
+    pub reload_tx: Option<mpsc::Sender<ReloadRequest>>,
+}
+
+impl App {
+    /// Responds to a request, if the web config allows it. hyper omits the body of a response to HEAD.
+    pub(super) async fn respond<B: Sync>(&self, request: &Request<B>) -> Response {
+        let web = self.web.borrow().clone();
+        let access = web.access();
+        let mut response = match access.authorize(request.headers()).await {
+            Ok(()) => self.route(request).await,
+            Err(status) => self.refuse(request, status),
+        };
+        access.apply_headers(&mut response);
+        response
     }
-    response
+
+    async fn route<B: Sync>(&self, request: &Request<B>) -> Response {
+        let path = request.uri().path();
+        if path == "/-/reload" {
+            return self.reload(request.method()).await;
+        }
+        if ![Method::GET, Method::HEAD].contains(request.method()) {
+            return method_not_allowed("GET, HEAD");
+        }
+        match path {
+            "/-/healthy" => probe("healthy", self.status.stall_reason()),
+            "/-/ready" => probe("ready", not_ready_reason(&self.state.borrow())),
+            _ if path == self.telemetry_path => self.telemetry(request.headers()),
+            _ => self.status(path, request.uri().query().unwrap_or_default()).await,
+        }
+    }
+
+    /// Responds to a request that the web config refuses. A probe without a password gets 503 if the exporter is not
+    /// healthy or not ready, and the refusal only otherwise.
+    fn refuse<B>(&self, request: &Request<B>, status: StatusCode) -> Response {
+        let problem = match request.uri().path() {
+            "/-/healthy" => self.status.stall_reason(),
+            "/-/ready" => not_ready_reason(&self.state.borrow()),
+            _ => None,
+        };
+        status_only(if problem.is_none() { status } else { StatusCode::SERVICE_UNAVAILABLE })
+    }
+
+    /// Has the methods and the status codes of Prometheus.
+    async fn reload(&self, method: &Method) -> Response {
+        let Some(reload_tx) = &self.reload_tx else {
+            return text(
+                StatusCode::FORBIDDEN,
+                "reloading over HTTP is disabled; enable it with --web.enable-lifecycle\n",
+            );
+        };
+        if ![Method::POST, Method::PUT].contains(method) {
+            return method_not_allowed("POST, PUT");
+        }
+        match request_reload(reload_tx).await {
+            Ok(()) => text(StatusCode::OK, "reloaded the config\n"),
+            Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot reload the config: {error}\n")),
+        }
+    }
+
+    fn telemetry(&self, headers: &HeaderMap) -> Response {
+        let (exposition, process) = (self.exposition.borrow().clone(), metrics::process_text());
+        let gzip = if accepts_gzip(headers) { exposition.gzip(&process).ok() } else { None };
+        let is_gzip = gzip.is_some();
+        let mut response = hyper::Response::new(Full::new(gzip.unwrap_or_else(|| exposition.plain(process))));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        if is_gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        response
+    }
+
+    async fn status(&self, path: &str, query: &str) -> Response {
+        let mut response = match self.status.get(path, query).await {
+            Ok(Some(Content { media_type, body })) => respond_with(StatusCode::OK, media_type, body),
+            Err(StatusError::Busy) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", StatusError::Busy)),
+            Ok(None) => return text(StatusCode::NOT_FOUND, "not found\n"),
+            Err(StatusError::Render(error)) => {
+                error!("cannot render the status page: {error:#}");
+                return status_only(StatusCode::INTERNAL_SERVER_ERROR);
+            }
+        };
+        for (name, value) in SECURITY_HEADERS {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
 }
 
-/// To a method that the path does not take.
-fn only(methods: &'static str) -> Answer {
+/// Responds to a probe: `word` is what the exporter is or, if there is a problem, is not.
+fn probe(word: &str, problem: Option<String>) -> Response {
+    match problem {
+        None => text(StatusCode::OK, format!("{word}\n")),
+        Some(problem) => text(StatusCode::SERVICE_UNAVAILABLE, format!("not {word}: {problem}\n")),
+    }
+}
+
+fn method_not_allowed(allowed: &'static str) -> Response {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 
-/// To a request that is not answered otherwise.
-pub(super) fn refusal(status: StatusCode) -> Answer {
-    text(status, &format!("{}\n", status.canonical_reason().unwrap_or_default()))
+/// A response whose text is the name of its status.
+fn status_only(status: StatusCode) -> Response {
+    text(status, format!("{}\n", status.canonical_reason().unwrap_or_default()))
 }
 
-fn text(status: StatusCode, text: &str) -> Answer {
-    let body = Bytes::from(text.to_owned()).chain(Bytes::new());
-    let mut response = Response::new(Full::new(body));
+fn text(status: StatusCode, text: impl Into<Bytes>) -> Response {
+    respond_with(status, TEXT, text.into())
+}
+
+fn respond_with(status: StatusCode, media_type: &'static str, body: Bytes) -> Response {
+    let mut response = hyper::Response::new(Full::new(body.chain(Bytes::new())));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     response
 }
 
-/// Whether `Accept-Encoding` allows gzip (RFC 9110): by name, else by `*`, and not with a weight of zero.
+/// Whether `Accept-Encoding` allows gzip (RFC 9110): by name, otherwise by `*`, and not with a weight of zero.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());
     let codings: Vec<(&str, bool)> = lines.flat_map(|line| line.split(',')).map(coding).collect();
@@ -211,14 +201,14 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_served_to_whoever_asks_for_it() {
+    fn gzip_is_sent_if_the_client_accepts_it() {
         for line in ["gzip", "deflate, gzip", "GZIP;q=0.5", "gzip; q=1.0", "*", "br;q=1, *;q=0.1"] {
             assert!(accepts(line), "{line}");
         }
     }
 
     #[test]
-    fn gzip_is_not_served_to_others() {
+    fn gzip_is_not_sent_if_the_client_does_not_accept_it() {
         for line in ["", "identity", "gzip;q=0", "gzip;Q=0", "gzip; q=0.000, *", "*;q=0", "xgzip"] {
             assert!(!accepts(line), "{line}");
         }

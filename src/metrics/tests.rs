@@ -300,20 +300,11 @@ fn the_exposition_with_every_family() {
 }
 
 #[test]
-fn every_family_is_exported_in_order_with_its_labels() {
+fn every_family_is_exported_in_order() {
     let now = Instant::now();
     let text = render(&full(now), now);
     let names: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     assert_eq!(names, family::ALL.iter().map(|family| family.name).collect::<Vec<_>>());
-    for family in family::ALL {
-        let sample = text.lines().find(|line| line.starts_with(family.name)).unwrap();
-        let inside =
-            sample.split_once('{').and_then(|(_, rest)| rest.rsplit_once('}')).map_or("", |(inside, _)| inside);
-        // The values of this state hold no comma and no equals sign.
-        let labels: Vec<&str> = inside.split(',').filter_map(|pair| Some(pair.split_once('=')?.0)).collect();
-        let labels: Vec<&str> = labels.into_iter().filter(|label| *label != "le").collect();
-        assert_eq!(labels, &family.labels, "{}", family.name);
-    }
 }
 
 #[test]

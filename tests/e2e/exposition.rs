@@ -1,4 +1,4 @@
-//! The exposition against Prometheus's linter.
+//! The exposition passes the linter of Prometheus.
 
 use std::{
     collections::BTreeSet,
@@ -12,10 +12,10 @@ use crate::{
 };
 
 #[test]
-fn promtool_reports_only_the_required_camel_case_label() {
+fn promtool_reports_only_the_camel_case_label() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
-    // An unknown group adds the families about failures.
+    // A group that does not exist causes the families of failures to be exported.
     write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments"), ("5e57d85c854180642f78440f", "gone")]));
     let exporter = Exporter::start(folder.path(), []);
     exporter.wait_until_ready();
@@ -36,11 +36,11 @@ fn promtool_reports_only_the_required_camel_case_label() {
     });
     let complaints: BTreeSet<&str> = ended.stderr.lines().chain(ended.stdout.lines()).collect();
     assert_eq!(complaints, expected.iter().map(String::as_str).collect());
-    assert_eq!(ended.status, Some(3), "the linter exits with 3 if it reports anything");
+    assert_eq!(ended.status, Some(3), "3 means that the linter reported something");
 }
 
 #[test]
-fn the_exposition_has_the_standard_process_metrics() {
+fn the_exposition_has_the_process_metrics() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     let exporter = Exporter::of(folder.path(), &atlas);

@@ -1,4 +1,4 @@
-//! HTTP/1.1 over a plain socket, so that nothing stands between a test and the bytes.
+//! HTTP/1.1 over a plain socket, so that tests control every byte.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -16,9 +16,9 @@ pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
 }
 
-/// An answer; the names of its headers are in lower case.
+/// A response; the names of its headers are in lower case.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
@@ -44,46 +44,46 @@ impl Connection {
         self.write(&format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{length}{headers}\r\n{body}"));
     }
 
-    /// Then the server has read the request.
+    /// Waits for the first byte of a response, after which the server has read the request.
     pub(crate) fn wait_for_the_first_byte(&mut self) {
         assert!(!self.stream.fill_buf().unwrap().is_empty(), "the connection is closed");
     }
 
-    /// Reads one answer and leaves the connection as it is.
-    pub(crate) fn receive(&mut self, method: &str) -> io::Result<Answer> {
+    /// Reads one response and keeps the connection open.
+    pub(crate) fn receive(&mut self, method: &str) -> io::Result<Response> {
         let (status, headers) = self.head()?;
-        let mut answer = Answer { status, headers, body: Vec::new() };
+        let mut response = Response { status, headers, body: Vec::new() };
         if method == "HEAD" {
-            return Ok(answer);
+            return Ok(response);
         }
-        match (answer.header("content-length"), answer.header("transfer-encoding")) {
+        match (response.header("content-length"), response.header("transfer-encoding")) {
             (Some(length), _) => {
-                answer.body.resize(length.parse().unwrap(), 0);
-                self.stream.read_exact(&mut answer.body)?;
+                response.body.resize(length.parse().unwrap(), 0);
+                self.stream.read_exact(&mut response.body)?;
             }
-            (None, Some("chunked")) => answer.body = self.chunks()?,
-            _ => drop(self.stream.read_to_end(&mut answer.body)?),
+            (None, Some("chunked")) => response.body = self.chunks()?,
+            _ => drop(self.stream.read_to_end(&mut response.body)?),
         }
-        Ok(answer)
+        Ok(response)
     }
 
-    pub(crate) fn ask(&mut self, method: &str, path: &str, headers: &str) -> Answer {
+    pub(crate) fn ask(&mut self, method: &str, path: &str, headers: &str) -> Response {
         self.send(method, path, headers, "");
         self.receive(method).unwrap()
     }
 
-    /// Everything that still comes until the other side closes.
+    /// All bytes until the server closes the connection.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         match self.stream.read_to_end(&mut bytes) {
-            // Nobody had taken the connection yet when the listener closed.
+            // The listener closed before the connection was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
             read => drop(read.unwrap()),
         }
         bytes
     }
 
-    /// Whether nothing at all comes for so long.
+    /// Whether no byte arrives within the time.
     pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
         self.stream.get_ref().set_read_timeout(Some(time)).unwrap();
         let silent = self.stream.fill_buf().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
@@ -126,7 +126,7 @@ impl Connection {
     }
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -140,13 +140,13 @@ impl Answer {
     }
 }
 
-/// Asks on a connection of its own.
-pub(crate) fn ask(address: &str, method: &str, path: &str, body: &str) -> Answer {
+/// Sends a request on a new connection.
+pub(crate) fn ask(address: &str, method: &str, path: &str, body: &str) -> Response {
     let mut connection = Connection::open(address);
     connection.send(method, path, "Connection: close\r\n", body);
     connection.receive(method).unwrap()
 }
 
-pub(crate) fn get(address: &str, path: &str) -> Answer {
+pub(crate) fn get(address: &str, path: &str) -> Response {
     ask(address, "GET", path, "")
 }

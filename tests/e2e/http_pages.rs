@@ -1,4 +1,4 @@
-//! The exporter's HTTP, byte by byte.
+//! The responses of the HTTP server, over a plain socket.
 
 use std::{
     collections::BTreeSet,
@@ -22,8 +22,8 @@ fn serving() -> (tempfile::TempDir, Atlas, Exporter) {
     (folder, atlas, exporter)
 }
 
-fn families(page: &str) -> BTreeSet<String> {
-    page.lines().filter(|line| line.starts_with("# TYPE ")).map(str::to_owned).collect()
+fn families(exposition: &str) -> BTreeSet<String> {
+    exposition.lines().filter(|line| line.starts_with("# TYPE ")).map(str::to_owned).collect()
 }
 
 #[test]
@@ -34,17 +34,17 @@ fn the_metrics_are_the_same_with_and_without_gzip() {
     assert_eq!(plain.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     assert_eq!(plain.header("content-encoding"), None);
     assert_eq!(plain.header("vary"), Some("accept-encoding"));
-    // As Prometheus asks.
-    let zipped = connection.ask("GET", "/metrics", "Accept-Encoding: gzip\r\n");
-    assert_eq!(zipped.header("content-encoding"), Some("gzip"));
-    assert_eq!(zipped.header("content-type"), plain.header("content-type"));
-    assert!(zipped.body.len() * 2 < plain.body.len(), "{} of {}", zipped.body.len(), plain.body.len());
-    let mut decoder = GzDecoder::new(zipped.body.as_slice());
+    // As Prometheus sends it.
+    let gzip = connection.ask("GET", "/metrics", "Accept-Encoding: gzip\r\n");
+    assert_eq!(gzip.header("content-encoding"), Some("gzip"));
+    assert_eq!(gzip.header("content-type"), plain.header("content-type"));
+    assert!(gzip.body.len() * 2 < plain.body.len(), "{} of {}", gzip.body.len(), plain.body.len());
+    let mut decoder = GzDecoder::new(gzip.body.as_slice());
     let mut text = String::new();
     decoder.read_to_string(&mut text).unwrap();
     assert!(families(&text).len() > 15, "{text}");
     assert_eq!(families(&text), families(plain.text()));
-    let series = |page: &str| page.lines().filter(|line| line.starts_with("mongodbatlas_network_")).count();
+    let series = |exposition: &str| exposition.lines().filter(|line| line.starts_with("mongodbatlas_network_")).count();
     assert_eq!(series(&text), series(plain.text()));
 }
 
@@ -55,11 +55,11 @@ fn head_has_the_length_and_no_body() {
     for path in ["/", "/-/page.css", "/api/v1/targets", "/-/healthy", "/-/ready", "/metrics"] {
         let head = connection.ask("HEAD", path, "");
         assert_eq!(head.status, 200, "{path}");
-        // Where a body followed, it would be taken for the next answer's head.
+        // A body would be read as the head of the next response.
         let full = connection.ask("GET", path, "");
         let length: usize = head.header("content-length").unwrap().parse().unwrap();
         assert!(length > 0, "{path}");
-        // Others tell times, or how the process is, and change with them.
+        // The others change from one request to the next.
         if path.starts_with("/-/") {
             assert_eq!(length, full.body.len(), "{path}");
         }
@@ -71,20 +71,20 @@ fn head_has_the_length_and_no_body() {
 fn other_methods_are_not_allowed_and_other_paths_not_found() {
     let (_folder, _atlas, exporter) = serving();
     for (method, path) in [("POST", "/metrics"), ("PUT", "/"), ("DELETE", "/-/healthy"), ("POST", "/-/ready")] {
-        let answer = ask(&exporter.address, method, path, "");
-        assert_eq!(answer.status, 405, "{method} {path}");
-        assert_eq!(answer.header("allow"), Some("GET, HEAD"), "{method} {path}");
+        let response = ask(&exporter.address, method, path, "");
+        assert_eq!(response.status, 405, "{method} {path}");
+        assert_eq!(response.header("allow"), Some("GET, HEAD"), "{method} {path}");
     }
     for path in ["/metrics/", "/favicon.ico", "/-/quit", "/..", "//metrics"] {
         assert_eq!(get(&exporter.address, path).status, 404, "{path}");
     }
-    assert_eq!(get(&exporter.address, "/metrics?x=1").status, 200, "a query is no part of the path");
+    assert_eq!(get(&exporter.address, "/metrics?x=1").status, 200, "the query is not part of the path");
 }
 
 #[test]
-fn the_status_page_links_the_metrics_wherever_they_are() {
+fn the_status_page_links_to_the_metrics_at_any_path() {
     let (folder, _atlas, exporter) = serving();
-    // Not from the root, so that a proxy may have it all in a folder.
+    // Links are relative, because a proxy may serve the exporter from a folder.
     assert!(get(&exporter.address, "/").text().contains(r#"<a href="metrics">"#));
 
     let moved = Exporter::start(folder.path(), ["--web.telemetry-path=/atlas/metrics"]);
@@ -94,7 +94,7 @@ fn the_status_page_links_the_metrics_wherever_they_are() {
 }
 
 #[test]
-fn an_exporter_whose_atlas_is_silent_is_healthy_but_not_ready_and_says_so_on_its_page() {
+fn an_exporter_is_healthy_but_not_ready_while_atlas_does_not_respond() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     atlas.control("faults", r#"{"effect": "never"}"#);
@@ -124,7 +124,7 @@ fn one_connection_serves_many_requests() {
         assert_eq!(connection.ask("GET", "/nowhere", "").status, 404);
         assert_eq!(connection.ask("GET", "/metrics", "").status, 200);
     }
-    // And two at once, before the first is answered.
+    // Two requests are sent before the first response.
     connection.send("GET", "/-/healthy", "", "");
     connection.send("GET", "/-/ready", "", "");
     assert_eq!(connection.receive("GET").unwrap().text(), "healthy\n");
@@ -132,7 +132,7 @@ fn one_connection_serves_many_requests() {
 }
 
 #[test]
-fn what_is_no_request_is_refused_and_harms_nobody() {
+fn a_malformed_request_is_refused_without_side_effects() {
     let (_folder, _atlas, exporter) = serving();
     for sent in ["\u{16}\u{3}\u{1}\r\n\r\n", "GET\r\n\r\n"] {
         let mut connection = Connection::open(&exporter.address);
@@ -143,20 +143,20 @@ fn what_is_no_request_is_refused_and_harms_nobody() {
 }
 
 #[test]
-fn idle_connections_hold_a_scrape_up_only_while_they_are_too_many() {
+fn idle_connections_delay_a_scrape_only_beyond_the_limit() {
     let (_folder, _atlas, exporter) = serving();
     let mut idle: Vec<Connection> = (0..300).map(|_| Connection::open(&exporter.address)).collect();
     let start = Instant::now();
     let mut scrape = Connection::open(&exporter.address);
     scrape.send("GET", "/metrics", "", "");
-    assert!(scrape.is_silent_for(Duration::from_millis(300)), "there is a bound");
+    assert!(scrape.is_silent_for(Duration::from_millis(300)), "connections are not limited");
     idle.drain(..100);
     assert_eq!(scrape.receive("GET").unwrap().status, 200);
-    assert!(start.elapsed() < Duration::from_secs(10), "it did not wait until the idle ones were cut off");
+    assert!(start.elapsed() < Duration::from_secs(10), "the scrape waited for the idle connections to time out");
 }
 
 #[test]
-fn a_header_that_never_ends_is_cut_off() {
+fn a_client_with_an_incomplete_header_is_disconnected() {
     let (_folder, _atlas, exporter) = serving();
     let start = Instant::now();
     let mut slow = Connection::open(&exporter.address);

@@ -1,4 +1,4 @@
-//! What a real Prometheus makes of a running exporter.
+//! A real Prometheus scrapes the exporter.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[test]
-fn prometheus_knows_every_peering_and_follows_it_when_it_fails_and_when_it_goes() {
+fn prometheus_has_every_peering_and_sees_it_fail_and_vanish() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     let exporter = Exporter::of(folder.path(), &atlas);
@@ -46,7 +46,7 @@ fn prometheus_knows_every_peering_and_follows_it_when_it_fails_and_when_it_goes(
     };
     wait_for("the new status and no other", || {
         let statuses = statuses();
-        assert_eq!(statuses.len(), 1, "never two, never none: {statuses:?}");
+        assert_eq!(statuses.len(), 1, "exactly one status at a time: {statuses:?}");
         (statuses == ["FAILED"]).then_some(())
     });
 
@@ -59,14 +59,14 @@ fn prometheus_knows_every_peering_and_follows_it_when_it_fails_and_when_it_goes(
 }
 
 #[test]
-fn prometheus_takes_every_line_of_the_page_and_finds_none_twice() {
+fn prometheus_ingests_every_sample_without_duplicates() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     let exporter = Exporter::of(folder.path(), &atlas);
     let prometheus = Prometheus::scraping(&exporter.address);
 
-    // Of two samples with the same labels Prometheus keeps one and may not even say so: hence the count.
-    wait_for("as many series as the page has samples", || {
+    // Prometheus may silently drop one of two samples with the same labels, so this compares the numbers.
+    wait_for("as many series as the exposition has samples", || {
         let samples = exporter.exposition().lines().filter(|line| !line.starts_with('#')).count();
         let series = prometheus.value("count({job='atlas',__name__!~'up|scrape_.*'})")?;
         (series == samples.to_string()).then_some(())

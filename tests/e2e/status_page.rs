@@ -1,4 +1,4 @@
-//! The page for people and the same as JSON, the page in a real browser.
+//! The status page, in a real browser, and its JSON.
 
 use std::{fs, path::Path};
 
@@ -12,7 +12,7 @@ use crate::{
     setup::{Atlas, Exporter, GROUP, SCENARIO, config, folder, write_config},
 };
 
-/// The rows of the table of peerings, as a script for the browser.
+/// A script that counts the rows in the table of peerings.
 const ROWS: &str = "document.querySelectorAll('#peerings tbody tr').length";
 
 fn open(browser: &Browser, exporter: &Exporter) {
@@ -20,7 +20,7 @@ fn open(browser: &Browser, exporter: &Exporter) {
 }
 
 #[test]
-fn the_page_comes_from_here_alone_and_is_not_kept() {
+fn the_page_loads_nothing_from_elsewhere_and_is_not_cached() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     let exporter = Exporter::of(folder.path(), &atlas);
@@ -41,14 +41,14 @@ fn the_page_comes_from_here_alone_and_is_not_kept() {
 }
 
 #[test]
-fn the_json_says_what_the_metrics_say() {
+fn the_json_and_the_metrics_agree() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     let exporter = Exporter::of(folder.path(), &atlas);
-    let answer = get(&exporter.address, "/api/v1/peerings");
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    let told = answer.json();
-    let peerings = told["peerings"].as_array().unwrap();
+    let response = get(&exporter.address, "/api/v1/peerings");
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    let json = response.json();
+    let peerings = json["peerings"].as_array().unwrap();
     let metrics = exporter.exposition();
     let status = |line: &&str| line.starts_with("mongodbatlas_network_peering_status{");
     assert_eq!(peerings.len(), metrics.lines().filter(status).count());
@@ -64,9 +64,9 @@ fn the_json_says_what_the_metrics_say() {
 
     atlas.control("faults", r#"{"provider": "AWS", "effect": {"status": {"code": 503}}}"#);
     let aws = wait_for("a failure", || {
-        let told = get(&exporter.address, "/api/v1/targets").json();
-        let target = told["targets"][0].clone();
-        (target["success"] == json!(false)).then_some(target)
+        let json = get(&exporter.address, "/api/v1/targets").json();
+        let listing = json["targets"][0].clone();
+        (listing["success"] == json!(false)).then_some(listing)
     });
     assert_eq!((&aws["provider"], &aws["stale"], &aws["peerings"]), (&json!("AWS"), &json!(true), &json!(2)));
     assert_eq!(aws["failure"]["reason"], json!("server"));
@@ -74,7 +74,7 @@ fn the_json_says_what_the_metrics_say() {
 }
 
 #[test]
-fn the_page_is_read_searched_and_followed_in_a_browser() {
+fn a_browser_shows_searches_and_refreshes_the_page() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);
     let exporter = Exporter::of(folder.path(), &atlas);
@@ -85,7 +85,7 @@ fn the_page_is_read_searched_and_followed_in_a_browser() {
     assert!(browser.text("#peerings tbody tr:first-child").contains("EXPIRED"), "the worst comes first");
     assert_eq!(browser.run("return document.title"), json!("(3) Atlas peerings"));
 
-    // The window stays the same while one types.
+    // The search does not load another page.
     browser.run("window.same = true");
     browser.write("input", "gcp user");
     browser.wait_until("the rows of two peerings", &format!("return {ROWS} === 2 && window.same"));
@@ -96,22 +96,25 @@ fn the_page_is_read_searched_and_followed_in_a_browser() {
     let change = r#"{"status": "FAILED", "error": "REJECTED"}"#;
     atlas.control(&format!("groups/{GROUP}/peers/64c0ffee00000000000000a1"), change);
     let script = "return document.querySelector('#peerings').innerText.includes('REJECTED') && window.same";
-    browser.wait_until("the change, without a hand on it", script);
+    browser.wait_until("the change without user input", script);
     assert_eq!(browser.console_messages(), Vec::<String>::new());
 
-    // What is marked stays; that it is old by then is said.
+    // Selected text stays, and a note says that updates are paused.
     browser.run("getSelection().selectAllChildren(document.querySelector('#peerings h2'))");
     browser.run("document.dispatchEvent(new Event('visibilitychange'))");
     browser.wait_until(
-        "the word that it is held",
-        "return document.getElementById('note').innerText.startsWith('Held as of 20')",
+        "the note that updates are paused",
+        "return document.getElementById('note').innerText.startsWith('Updates paused at 20')",
     );
     drop(exporter);
     browser.run("document.dispatchEvent(new Event('visibilitychange'))");
-    browser.wait_until("the loss", "return !document.getElementById('note').hidden");
+    browser.wait_until("the note about the lost connection", "return !document.getElementById('note').hidden");
     let lost = browser.text("#note");
-    assert!(lost.starts_with("The exporter does not answer (") && lost.contains("What is shown is from 20"), "{lost}");
-    assert_eq!(browser.run(&format!("return {ROWS}")), json!(6), "what was known stays");
+    assert!(
+        lost.starts_with("The exporter does not respond (") && lost.contains("This page shows data from 20"),
+        "{lost}"
+    );
+    assert_eq!(browser.run(&format!("return {ROWS}")), json!(6), "the rows stay");
 }
 
 #[test]
@@ -122,14 +125,14 @@ fn the_page_works_without_scripts() {
     let browser = Browser::start(folder.path(), false);
     open(&browser, &exporter);
     browser.write("input", "gcp user");
-    assert!(browser.text("#peerings").contains("vpc-0a1b2c3d"), "no script follows the typing");
+    assert!(browser.text("#peerings").contains("vpc-0a1b2c3d"), "without a script, typing changes nothing");
     browser.click("button");
-    wait_for("the answer to the form", || browser.text("#peerings h2").ends_with("2 of 6").then_some(()));
+    wait_for("the response to the form", || browser.text("#peerings h2").ends_with("2 of 6").then_some(()));
     assert!(!browser.text("#peerings").contains("vpc-0a1b2c3d"));
 }
 
 #[test]
-fn what_atlas_sends_is_text_in_the_page() {
+fn markup_from_atlas_is_escaped() {
     let folder = folder();
     let hostile = "<img src=x onerror=alert(1)>\\\"'></td><script>alert(2)</script>";
     let scenario = format!(
@@ -155,7 +158,7 @@ fn the_page_is_readable_on_a_phone_and_in_the_dark() {
     let atlas = Atlas::start(folder.path(), SCENARIO);
     let exporter = Exporter::of(folder.path(), &atlas);
     atlas.control("faults", r#"{"provider": "AWS", "effect": {"status": {"code": 503}}}"#);
-    wait_for("a failure", || get(&exporter.address, "/").text().contains("Do not trust this page alone").then_some(()));
+    wait_for("a failure", || get(&exporter.address, "/").text().contains("Data is stale or missing").then_some(()));
     let browser = Browser::start(folder.path(), true);
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")] {
         browser.emulate(width, 800, scheme);
@@ -169,7 +172,7 @@ fn the_page_is_readable_on_a_phone_and_in_the_dark() {
     }
 }
 
-/// Texts with less contrast to what is behind them than WCAG 2.1 asks for at its level AA.
+/// A script that finds texts with less contrast to their background than WCAG 2.1 requires at level AA.
 const FAINT: &str = "
     const channels = color => color.match(/[\\d.]+/g).map(Number);
     const light = color => channels(color).slice(0, 3).map(c => c / 255)
@@ -190,9 +193,9 @@ const FAINT: &str = "
     }
     return faint;";
 
-/// The picture in the README is this one; CONTRIBUTING says how it gets there.
+/// Writes the image in the README; CONTRIBUTING says how to update it.
 #[test]
-fn the_demo_has_a_page_worth_a_picture() {
+fn the_demo_page_makes_a_screenshot() {
     let folder = folder();
     let addresses = ["--web.listen-address=127.0.0.1:0", "--simulator.listen-address=127.0.0.1:0"];
     let exporter = Exporter::run(exporter(folder.path(), ["demo", addresses[0], addresses[1]]));
@@ -200,7 +203,7 @@ fn the_demo_has_a_page_worth_a_picture() {
     let browser = Browser::start(folder.path(), true);
     browser.emulate(1200, 760, "light");
     open(&browser, &exporter);
-    let picture = BASE64_STANDARD.decode(browser.screenshot()).unwrap();
-    assert!(picture.starts_with(b"\x89PNG") && picture.len() > 50_000, "{} bytes", picture.len());
-    fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("status-page.png"), picture).unwrap();
+    let image = BASE64_STANDARD.decode(browser.screenshot()).unwrap();
+    assert!(image.starts_with(b"\x89PNG") && image.len() > 50_000, "{} bytes", image.len());
+    fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("status-page.png"), image).unwrap();
 }

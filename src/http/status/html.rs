@@ -1,4 +1,4 @@
-//! The rows as a page. What Atlas sends is escaped by the library; nothing here writes markup from data.
+//! The status page as HTML. The library escapes all data.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,15 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::{
     search::Search,
-    tables::{accounts, badge, moment, peerings, targets},
-    view::{Kind, ListingRow, Peering, View},
+    tables::{accounts, badge, listings, peerings, time_element},
+    time::Timestamp,
+    view::{ListingRow, PeeringRow, Severity, View},
 };
 
 pub(super) fn page(view: &View<'_>, search: &Search, telemetry_path: &str) -> String {
-    let found_peerings: Vec<&Peering<'_>> = view.peerings.iter().filter(|row| row.is_found(search)).collect();
-    let found_targets: Vec<&ListingRow<'_>> = view.targets.iter().filter(|row| row.is_found(search)).collect();
-    let page = html! {
+    let matching_peerings: Vec<&PeeringRow<'_>> = view.peerings.iter().filter(|row| row.matches(search)).collect();
+    let matching_listings: Vec<&ListingRow<'_>> = view.listings.iter().filter(|row| row.matches(search)).collect();
+    let markup = html! {
         (DOCTYPE)
         html lang="en" {
             head {
@@ -28,94 +29,97 @@ pub(super) fn page(view: &View<'_>, search: &Search, telemetry_path: &str) -> St
                 header {
                     h1 { "MongoDB Atlas network peerings" }
                     form role="search" {
-                        input type="search" name="q" value=(search.text) placeholder="group, network, status, error …" aria-label="Search";
+                        input type="search" name="q" value=(search.text) placeholder="project, network, status, error …" aria-label="Search";
                         button { "Search" }
                     }
                 }
                 p #note role="alert" hidden {}
                 main {
-                    p.made { "As of " time datetime=(view.made) { (view.made) } (shard(view)) }
+                    p.as-of { "As of " time datetime=(view.rendered_at) { (view.rendered_at) } (shard(view)) }
                     (warnings(view))
                     (summary(view))
-                    (peerings(&found_peerings, search, view))
-                    (targets(&found_targets, search, view))
+                    (peerings(&matching_peerings, search, view))
+                    (listings(&matching_listings, search, view))
                     (accounts(view))
                 }
                 footer {
                     a href=(telemetry_path.trim_start_matches('/')) { "Metrics" }
-                    " · " a href="api/v1/peerings" { "peerings" } " and " a href="api/v1/targets" { "targets" } " as JSON"
+                    " · " a href="api/v1/peerings" { "peerings" } " and " a href="api/v1/targets" { "listings" } " as JSON"
                     " · " a href="-/healthy" { "healthy" } " · " a href="-/ready" { "ready" }
                     " · mongodbatlas-peering-exporter " (env!("CARGO_PKG_VERSION"))
                 }
             }
         }
     };
-    page.into_string()
+    markup.into_string()
 }
 
-/// What the tab of the browser tells without being opened.
+/// The title shows problems in the browser tab.
 fn title(view: &View<'_>) -> String {
-    let (unavailable, failing) = (unavailable(view), failing(view));
-    match (unavailable, failing) {
+    match (unavailable(view), not_current(view)) {
         (0, 0) => "Atlas peerings".to_owned(),
-        (_, 0) => format!("({unavailable}) Atlas peerings"),
-        _ => format!("({unavailable}, {failing} blind) Atlas peerings"),
+        (unavailable, 0) => format!("({unavailable}) Atlas peerings"),
+        (unavailable, not_current) => format!("({unavailable}, {not_current} not current) Atlas peerings"),
     }
 }
 
+/// How many peerings are not available.
 fn unavailable(view: &View<'_>) -> usize {
-    view.peerings.iter().filter(|row| row.kind != Kind::Available).count()
+    view.peerings.iter().filter(|row| row.severity != Severity::Available).count()
 }
 
-fn failing(view: &View<'_>) -> usize {
-    view.targets.iter().filter(|row| !row.success).count()
+/// How many listings have no successful last poll.
+fn not_current(view: &View<'_>) -> usize {
+    view.listings.iter().filter(|row| !row.success).count()
 }
 
-/// That there is more than this exporter knows, where it is one of several.
+/// Which shard this is, if there are several.
 fn shard(view: &View<'_>) -> Markup {
     let (index, count) = view.shard;
-    html! { @if count > 1 { ", shard " (index) " of " (count) ", counted from 0: other groups are with the others" } "." }
+    html! { @if count > 1 { ", shard " (index) " of " (count) ", numbered from 0; the other shards poll other projects" } "." }
 }
 
-/// Why what follows may not be the whole truth.
+/// Why data is stale or missing.
 fn warnings(view: &View<'_>) -> Markup {
-    let unpolled = view.targets.iter().filter(|row| row.polls == 0).count();
-    let failed = view.targets.iter().filter(|row| !row.success && row.polls > 0).count();
-    let stale = view.targets.iter().filter(|row| row.stale).count();
+    let unpolled = view.listings.iter().filter(|row| row.polls == 0).count();
+    let failed = view.listings.iter().filter(|row| !row.success && row.polls > 0).count();
+    let stale = view.listings.iter().filter(|row| row.stale).count();
     html! {
-        @if let Some(why) = &view.stuck { p.warning { b { "This page is frozen: " } (why) ". Start the exporter again." } }
+        @if let Some(reason) = &view.stall_reason { p.warning { b { "This page is out of date: " } (reason) ". Restart the exporter." } }
         @if unpolled > 0 {
-            p.warning { "Not everything is known yet: " (unpolled) " of " (view.targets.len()) " targets were not polled." }
+            p.warning { "Data is incomplete: " (unpolled) " of " (view.listings.len()) " listings have not been polled yet." }
         }
         @if failed > 0 {
             p.warning {
-                "Do not trust this page alone: the last poll of " a href="#targets" { (failed) " of " (view.targets.len()) " targets" }
-                " failed. Of " (stale) " of them older peerings are shown, of the others none."
+                "Data is stale or missing: the last poll failed for " a href="#listings" { (failed) " of " (view.listings.len()) " listings" }
+                ". The page shows peerings of an earlier poll for " (stale) " of them, and none for the others."
             }
         }
-        @for account in &view.accounts {
-            @let asked = account.discovery.as_ref().is_none_or(|discovery| discovery.discoveries > 0);
-            @if account.refused { p.warning { "Atlas refuses the credential of the account " b { (account.name) } "." } }
-            @if account.expires.is_some_and(|end| end < view.made) {
-                p.warning { "By the config, the credential of the account " b { (account.name) } " ended " (moment(account.expires, view.made)) "." }
+        @for row in &view.accounts {
+            @let (name, discovery) = (row.name, row.account.discovery.as_ref());
+            @let is_discovered = discovery.is_none_or(|discovery| discovery.discoveries > 0);
+            @if row.account.refused { p.warning { "Atlas refuses the credential of account " b { (name) } "." } }
+            @let expires = row.account.expires.map(Timestamp);
+            @if expires.is_some_and(|end| end < view.rendered_at) {
+                p.warning { "According to the config, the credential of account " b { (name) } " expired " (time_element(expires, view.rendered_at)) "." }
             }
-            // One of several exporters may well have nothing to do for an account.
-            @if asked && account.groups == 0 && view.shard.1 == 1 { p.warning { "No group of the account " b { (account.name) } " is watched." } }
-            @if !asked { p.warning { "The groups of the account " b { (account.name) } " are not known yet." } }
-            @if asked && account.discovery.as_ref().is_some_and(|discovery| !discovery.success) {
-                p.warning { "The groups of the account " b { (account.name) } " may be others by now: " a href="#accounts" { "they could not be discovered" } "." }
+            // A shard may have no projects of an account.
+            @if is_discovered && row.groups == 0 && view.shard.1 == 1 { p.warning { "Account " b { (name) } " has no projects to poll." } }
+            @if !is_discovered { p.warning { "The projects of account " b { (name) } " are not known yet." } }
+            @if is_discovered && discovery.is_some_and(|discovery| !discovery.succeeded()) {
+                p.warning { "The projects of account " b { (name) } " may be out of date: " a href="#accounts" { "the last discovery did not succeed" } "." }
             }
         }
-        @if !view.config_is_good {
-            p.warning { "The config has faults since it was last read; the one before is in use. The log names the faults." }
+        @if !view.last_reload_ok {
+            p.warning { "The last reload of the config failed, and the previous config is in use. The log lists the faults." }
         }
     }
 }
 
 fn summary(view: &View<'_>) -> Markup {
-    let mut counts: BTreeMap<(Kind, &str), BTreeMap<&str, usize>> = BTreeMap::new();
+    let mut counts: BTreeMap<(Severity, &str), BTreeMap<&str, usize>> = BTreeMap::new();
     for row in &view.peerings {
-        *counts.entry((row.kind, row.status)).or_default().entry(row.of.provider).or_default() += 1;
+        *counts.entry((row.severity, row.status)).or_default().entry(row.key.provider).or_default() += 1;
     }
     let all = view.peerings.len();
     html! {
@@ -123,12 +127,12 @@ fn summary(view: &View<'_>) -> Markup {
             p.figure { b { (all) } " peerings" }
             p.figure { b { (all - unavailable(view)) } " available" }
             p.figure.bad[unavailable(view) > 0] { b { (unavailable(view)) } " not available" }
-            p.figure.bad[failing(view) > 0] { b { (failing(view)) } " of " (view.targets.len()) " targets blind" }
+            p.figure.bad[not_current(view) > 0] { b { (not_current(view)) } " of " (view.listings.len()) " listings not current" }
             @if !counts.is_empty() {
                 ul.counts {
-                    @for ((kind, status), providers) in &counts {
+                    @for ((severity, status), providers) in &counts {
                         li {
-                            (badge(*kind, status)) " " b { (providers.values().sum::<usize>()) }
+                            (badge(*severity, status)) " " b { (providers.values().sum::<usize>()) }
                             " " small { (providers.iter().map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(", ")) }
                         }
                     }

@@ -1,11 +1,11 @@
-//! What a person on call wants to see without Grafana, and the same as JSON.
+//! The status page, for people, and the same as JSON.
 //!
 //! ```text
-//! view    the state -> rows: peerings, targets, accounts
-//! search  which of them are asked for
-//! html    rows -> the page at `/`
+//! view    the state -> rows: peerings, listings, accounts
+//! search  which rows a query selects
+//! html    rows -> the status page at `/`
 //! tables  its tables
-//! time    a moment, for people and for JSON
+//! time    a time, for people and for JSON
 //! ```
 
 mod html;
@@ -28,155 +28,195 @@ use tokio::{
     time::timeout,
 };
 
-use self::{search::Search, time::Time, view::View};
-use crate::{http::Page, state::State};
+use self::{
+    search::Search,
+    time::Timestamp,
+    view::{ListingRow, PeeringRow, View},
+};
+use super::exposition::Exposition;
+use crate::state::{State, stall_reason};
 
-/// A listing in JSON is made once in this time, however many ask for it: it may have megabytes.
-const JSON_LIVES: Duration = Duration::from_secs(1);
+/// Requests within this time share one rendering of the JSON, which may have megabytes.
+const JSON_TTL: Duration = Duration::from_secs(1);
 
-/// So many pages are made at the same time; each takes some milliseconds of a processor.
-const AT_ONCE: usize = 2;
+/// Renderings at the same time; each takes some milliseconds of processor time.
+const MAX_RENDERS: usize = 2;
 
-/// So many pages for people are in memory at the same time, those that slow clients take included.
-const PAGES: usize = 64;
+/// Rendered bodies in memory at the same time, including those that slow clients are still reading.
+const MAX_BODIES: usize = 64;
 
-/// A listing in JSON counts as so many of them: it has megabytes.
-const PAGES_OF_JSON: u32 = 16;
+/// The share of [`MAX_BODIES`] that a body in JSON takes, because it may have megabytes.
+const BODIES_PER_JSON: u32 = 16;
 
-/// Whoever waits for longer comes again: slow clients hold what there is room for.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// A request that waits longer gets [`StatusError::Busy`]: slow clients hold all permits.
+const RENDER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Says why the exporter does not go on, if so.
-pub type Stuck = Box<dyn Fn() -> Option<String> + Send + Sync>;
-
-/// Makes the pages about what is known now.
+/// The status page and its JSON, rendered on request from what the exporter knows.
 pub struct Status {
     state: watch::Receiver<State>,
-    stuck: Stuck,
+    exposition: watch::Receiver<Arc<Exposition>>,
     telemetry_path: String,
-    making: Arc<Semaphore>,
-    pages: Arc<Semaphore>,
-    peerings: Json,
-    targets: Json,
+    renders: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
+    peerings: CachedJson,
+    listings: CachedJson,
 }
 
-/// What was made last, and when.
-type Json = Mutex<Option<(Instant, Bytes)>>;
+/// The last JSON, and when it was rendered.
+type CachedJson = Mutex<Option<(Instant, Bytes)>>;
 
-/// One listing in JSON.
+/// What is under a path.
+#[derive(Debug)]
+pub struct Content {
+    /// The media type.
+    pub media_type: &'static str,
+    /// The content.
+    pub body: Bytes,
+}
+
+/// Why there is no content.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusError {
+    /// No permit became free in time.
+    #[error("too many slow clients; try again")]
+    Busy,
+    /// A bug: rendering in memory does not fail.
+    #[error(transparent)]
+    Render(#[from] anyhow::Error),
+}
+
+/// The body of a JSON response.
 #[derive(Serialize)]
-struct Listing<'a> {
-    made: Time,
-    stuck: Option<&'a str>,
+struct JsonBody<'a> {
+    #[serde(rename = "made")]
+    rendered_at: Timestamp,
+    #[serde(rename = "stuck")]
+    stall_reason: Option<&'a str>,
     shard_index: u32,
     shards: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    peerings: Option<&'a [view::Peering<'a>]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    targets: Option<&'a [view::ListingRow<'a>]>,
+    peerings: Option<&'a [PeeringRow<'a>]>,
+    #[serde(rename = "targets", skip_serializing_if = "Option::is_none")]
+    listings: Option<&'a [ListingRow<'a>]>,
 }
 
-/// What is sent, and the right to be in memory for as long.
-struct Held(Vec<u8>, #[allow(dead_code, reason = "it is given back when this is dropped")] OwnedSemaphorePermit);
+/// A body and its permit, which is returned when the body is dropped.
+struct PermittedBody(Vec<u8>, #[allow(dead_code, reason = "dropped with the body")] OwnedSemaphorePermit);
 
-impl AsRef<[u8]> for Held {
+impl AsRef<[u8]> for PermittedBody {
     fn as_ref(&self) -> &[u8] {
         &self.0
     }
 }
 
 impl Status {
-    /// Of a state; the page links to the metrics.
+    /// The page links to the metrics at `telemetry_path`; the exposition only shows whether the exporter is stuck.
     #[must_use]
-    pub fn new(state: watch::Receiver<State>, stuck: Stuck, telemetry_path: &str) -> Arc<Self> {
+    pub fn new(
+        state: watch::Receiver<State>,
+        exposition: watch::Receiver<Arc<Exposition>>,
+        telemetry_path: &str,
+    ) -> Arc<Self> {
         Arc::new(Self {
             state,
-            stuck,
+            exposition,
             telemetry_path: telemetry_path.to_owned(),
-            making: Arc::new(Semaphore::new(AT_ONCE)),
-            pages: Arc::new(Semaphore::new(PAGES)),
-            peerings: Json::default(),
-            targets: Json::default(),
+            renders: Arc::new(Semaphore::new(MAX_RENDERS)),
+            bodies: Arc::new(Semaphore::new(MAX_BODIES)),
+            peerings: CachedJson::default(),
+            listings: CachedJson::default(),
         })
     }
 
-    /// The page under a path, nothing if there is none.
-    ///
-    /// # Errors
-    /// None that are known: it is made in memory.
-    pub async fn page(self: Arc<Self>, path: &str, query: &str) -> anyhow::Result<Option<Page>> {
-        match timeout(PATIENCE, self.made(path, query)).await {
-            Ok(page) => page,
-            Err(_) => Ok(Some(Page::busy())),
-        }
+    /// Why the exporter is stuck, if it is.
+    #[must_use]
+    pub fn stall_reason(&self) -> Option<String> {
+        stall_reason(&self.state.borrow(), self.exposition.borrow().rendered_at, Instant::now())
     }
 
-    async fn made(self: Arc<Self>, path: &str, query: &str) -> anyhow::Result<Option<Page>> {
-        Ok(Some(match path {
+    /// The content under a path; `None` if there is no such path.
+    pub async fn get(self: &Arc<Self>, path: &str, query: &str) -> Result<Option<Content>, StatusError> {
+        let content = timeout(RENDER_TIMEOUT, self.content(path, query));
+        Ok(content.await.map_err(|_| StatusError::Busy)??)
+    }
+
+    async fn content(self: &Arc<Self>, path: &str, query: &str) -> anyhow::Result<Option<Content>> {
+        let (media_type, body) = match path {
             "/" => {
                 let (search, path) = (Search::parse(query), self.telemetry_path.clone());
-                let html = self.make(1, move |view| Ok(html::page(view, &search, &path).into_bytes())).await?;
-                Page::of("text/html; charset=utf-8", html)
+                let html = self.render(1, move |view| Ok(html::page(view, &search, &path).into_bytes())).await?;
+                ("text/html; charset=utf-8", html)
             }
-            "/-/page.css" => Page::of("text/css; charset=utf-8", include_str!("page.css")),
-            "/-/page.js" => Page::of("text/javascript; charset=utf-8", include_str!("page.js")),
-            "/api/v1/peerings" => Page::of("application/json", self.json(|status| &status.peerings, peerings).await?),
-            "/api/v1/targets" => Page::of("application/json", self.json(|status| &status.targets, targets).await?),
+            "/-/page.css" => ("text/css; charset=utf-8", include_str!("page.css").into()),
+            "/-/page.js" => ("text/javascript; charset=utf-8", include_str!("page.js").into()),
+            "/api/v1/peerings" => ("application/json", self.json(|status| &status.peerings, peerings_json).await?),
+            "/api/v1/targets" => ("application/json", self.json(|status| &status.listings, listings_json).await?),
             _ => return Ok(None),
-        }))
+        };
+        Ok(Some(Content { media_type, body }))
     }
 
-    /// Made by a task of its own: whoever asked may hang up, and the next shall find it done.
+    /// Renders in a task, so that the result is cached even if the client disconnects.
     async fn json(
-        self: Arc<Self>,
-        made: fn(&Self) -> &Json,
-        make: fn(&View<'_>) -> serde_json::Result<Vec<u8>>,
+        self: &Arc<Self>,
+        cache: fn(&Self) -> &CachedJson,
+        serialize: fn(&View<'_>) -> serde_json::Result<Vec<u8>>,
     ) -> anyhow::Result<Bytes> {
+        let status = self.clone();
         let task = tokio::spawn(async move {
-            let mut made = made(&self).lock().await;
-            if let Some((_, json)) = made.as_ref().filter(|(at, _)| at.elapsed() < JSON_LIVES) {
+            let mut cached = cache(&status).lock().await;
+            if let Some((_, json)) = cached.as_ref().filter(|(at, _)| at.elapsed() < JSON_TTL) {
                 return Ok(json.clone());
             }
-            // The one before is not to keep its place while the next wants one.
-            *made = None;
-            let json = self.make(PAGES_OF_JSON, move |view| make(view).context("write JSON")).await?;
-            *made = Some((Instant::now(), json.clone()));
+            // Returns the permit of the old body before the new one needs one.
+            *cached = None;
+            let json = status.render(BODIES_PER_JSON, move |view| serialize(view).context("serialize JSON")).await?;
+            *cached = Some((Instant::now(), json.clone()));
             Ok(json)
         });
-        task.await.context("make JSON")?
+        task.await.context("render JSON")?
     }
 
-    /// Polls may wait for a few milliseconds meanwhile, and requests do not wait at all. The places belong to the work
-    /// and to what comes of it, not to whoever asked, who may hang up.
-    async fn make(
+    /// Renders in a blocking task, which may delay polls by a few milliseconds but no requests. The permits belong to the
+    /// task and the body, because the client may disconnect before they are ready.
+    async fn render(
         &self,
-        pages: u32,
-        make: impl FnOnce(&View<'_>) -> anyhow::Result<Vec<u8>> + Send + 'static,
+        bodies: u32,
+        render: impl FnOnce(&View<'_>) -> anyhow::Result<Vec<u8>> + Send + 'static,
     ) -> anyhow::Result<Bytes> {
-        let page = self.pages.clone().acquire_many_owned(pages).await?;
-        let place = self.making.clone().acquire_owned().await?;
-        let (state, stuck) = (self.state.clone(), (self.stuck)());
-        let made = spawn_blocking(move || {
-            let _place = place;
+        let body_permit = self.bodies.clone().acquire_many_owned(bodies).await?;
+        let render_permit = self.renders.clone().acquire_owned().await?;
+        let (state, exposition) = (self.state.clone(), self.exposition.clone());
+        let task = spawn_blocking(move || {
+            let _render_permit = render_permit;
             let state = state.borrow();
-            let view = View::of(&state, stuck, Instant::now(), SystemTime::now());
-            Ok(Bytes::from_owner(Held(make(&view)?, page)))
+            let now = Instant::now();
+            let stall_reason = stall_reason(&state, exposition.borrow().rendered_at, now);
+            let view = View::new(&state, stall_reason, now, SystemTime::now());
+            Ok(Bytes::from_owner(PermittedBody(render(&view)?, body_permit)))
         });
-        made.await.context("make the page")?
+        task.await.context("render the status page")?
     }
 }
 
-fn peerings(view: &View<'_>) -> serde_json::Result<Vec<u8>> {
-    serde_json::to_vec(&Listing { peerings: Some(&view.peerings), ..listing(view) })
+fn peerings_json(view: &View<'_>) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&JsonBody { peerings: Some(&view.peerings), ..json_body(view) })
 }
 
-fn targets(view: &View<'_>) -> serde_json::Result<Vec<u8>> {
-    serde_json::to_vec(&Listing { targets: Some(&view.targets), ..listing(view) })
+fn listings_json(view: &View<'_>) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&JsonBody { listings: Some(&view.listings), ..json_body(view) })
 }
 
-fn listing<'a>(view: &'a View<'_>) -> Listing<'a> {
+fn json_body<'a>(view: &'a View<'_>) -> JsonBody<'a> {
     let (shard_index, shards) = view.shard;
-    Listing { made: view.made, stuck: view.stuck.as_deref(), shard_index, shards, peerings: None, targets: None }
+    JsonBody {
+        rendered_at: view.rendered_at,
+        stall_reason: view.stall_reason.as_deref(),
+        shard_index,
+        shards,
+        peerings: None,
+        listings: None,
+    }
 }
 
 #[cfg(test)]

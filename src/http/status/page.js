@@ -1,53 +1,53 @@
-// The page works without this. With it, it follows the exporter, and the search follows the typing.
+// The page works without this script. With it, the page refreshes, and the search runs while the user types.
 "use strict";
 
-const REFRESH = 15000;
+const REFRESH_MS = 15000;
 const box = document.querySelector("input[name=q]");
 const note = document.getElementById("note");
-let seen = new Date();
-let asked = 0;
+let updatedAt = new Date();
+let requests = 0;
 
-function tell(text) {
+function showNote(text) {
   note.textContent = text;
   note.hidden = !text;
 }
 
-// Whoever marks something to copy it must not lose it.
-function isMarking() {
-  const marked = getSelection();
-  return !marked.isCollapsed && document.querySelector("main").contains(marked.anchorNode);
+// A refresh would clear a selection that the user is about to copy.
+function isSelecting() {
+  const selection = getSelection();
+  return !selection.isCollapsed && document.querySelector("main").contains(selection.anchorNode);
 }
 
-// Shows another main part, with the same link in focus.
-function replace(main) {
+// Replaces the main part and keeps the focus on the same link.
+function replaceMain(main) {
   const links = [...document.querySelectorAll("main a")];
   const focused = links.indexOf(document.activeElement);
   document.querySelector("main").replaceWith(main);
   main.querySelectorAll("a")[focused]?.focus({ preventScroll: true });
 }
 
-async function show(address, isWished) {
-  const turn = ++asked;
+async function refresh(address, isSearch) {
+  const request = ++requests;
   try {
-    const answer = await fetch(address, { cache: "no-store", signal: AbortSignal.timeout(10000) });
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const response = await fetch(address, { cache: "no-store", signal: AbortSignal.timeout(10000) });
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const main = page.querySelector("main");
-    if (!main) throw new Error("another page");
-    // A later question may have been answered before.
-    if (turn !== asked) return;
+    if (!main) throw new Error("not a status page");
+    // The response to a later request may have arrived first.
+    if (request !== requests) return;
     document.title = page.title;
-    if (isMarking() && !isWished) {
-      tell(`Held as of ${seen.toISOString()}, because text is marked.`);
+    if (isSelecting() && !isSearch) {
+      showNote(`Updates paused at ${updatedAt.toISOString()}, because text is selected.`);
       return;
     }
-    replace(main);
-    seen = new Date();
-    tell("");
+    replaceMain(main);
+    updatedAt = new Date();
+    showNote("");
   } catch (error) {
-    if (turn !== asked) return;
-    tell(`The exporter does not answer (${error.message}). What is shown is from ${seen.toISOString()}.`);
-    document.title = "(lost) Atlas peerings";
+    if (request !== requests) return;
+    showNote(`The exporter does not respond (${error.message}). This page shows data from ${updatedAt.toISOString()}.`);
+    document.title = "(disconnected) Atlas peerings";
   }
 }
 
@@ -57,13 +57,13 @@ box.addEventListener("input", () => {
   typing = setTimeout(() => {
     const address = box.value.trim() ? `?${new URLSearchParams({ q: box.value })}` : location.pathname;
     history.replaceState(null, "", address);
-    show(address, true);
+    refresh(address, true);
   }, 150);
 });
 
-// In a tab behind others too: its title is seen. Browsers make that once a minute.
-setInterval(() => show(location.href, false), REFRESH);
+// Background tabs refresh too, because their titles are visible. Browsers slow this down to once a minute.
+setInterval(() => refresh(location.href, false), REFRESH_MS);
 
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) show(location.href, false);
+  if (!document.hidden) refresh(location.href, false);
 });

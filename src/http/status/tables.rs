@@ -1,70 +1,70 @@
-//! The tables of the page, in parts that a browser shows at once.
+//! The tables of the status page. Long tables come in parts.
 
 use maud::{Markup, PreEscaped, html};
 
 use super::{
     search::Search,
-    time::Time,
-    view::{Account, Discovery, Failure, Kind, ListingRow, Of, Peering, View},
+    time::Timestamp,
+    view::{AccountRow, ListingRow, PeeringRow, RowKey, Severity, View},
 };
 
-/// Rows of a table that a browser shows at once.
-pub(super) const PART: usize = 200;
+/// Rows of a table in one part.
+pub(super) const MAX_ROWS: usize = 200;
 
-/// A status says it in a word, a shape and a color.
-pub(super) fn badge(kind: Kind, status: &str) -> Markup {
-    let shape = match kind {
-        Kind::Failed => "✕",
-        Kind::Unknown => "?",
-        Kind::Waiting => "!",
-        Kind::Changing => "…",
-        Kind::Available => "✓",
+/// A status as a word, a shape and a color.
+pub(super) fn badge(severity: Severity, status: &str) -> Markup {
+    let shape = match severity {
+        Severity::Failed => "✕",
+        Severity::Unknown => "?",
+        Severity::Waiting => "!",
+        Severity::Changing => "…",
+        Severity::Available => "✓",
     };
-    html! { span class={ "badge " (kind.class()) } { span aria-hidden="true" { (shape) } " " (status) } }
+    html! { span class={ "badge " (severity.class()) } { span aria-hidden="true" { (shape) } " " (status) } }
 }
 
-pub(super) fn peerings(rows: &[&Peering<'_>], search: &Search, view: &View<'_>) -> Markup {
+pub(super) fn peerings(rows: &[&PeeringRow<'_>], search: &Search, view: &View<'_>) -> Markup {
     html! {
         section #peerings {
-            h2 { "Peerings" (found(rows.len(), view.peerings.len())) }
+            h2 { "Peerings" (count(rows.len(), view.peerings.len())) }
             @if rows.is_empty() {
-                p { @if view.peerings.is_empty() { "No peering is known." } @else { "No peering has all of these words." } }
+                p { @if view.peerings.is_empty() { "There are no peerings." } @else { "No peering matches the search." } }
             } @else {
                 table {
-                    thead { tr { th { "Group" } th { "Provider" } th { "Network" } th { "Status" } th { "Created" } th { "Details" } } }
-                    tbody { @for row in part(rows, search.part) { (peering(row, view.made)) } }
+                    thead { tr { th { "Project" } th { "Provider" } th { "Network" } th { "Status" } th { "Created" } th { "Details" } } }
+                    tbody { @for row in part(rows, search.peerings_part) { (peering(row, view.rendered_at)) } }
                 }
-                (parts(rows.len(), search.part, "part", search))
+                (part_links(rows.len(), search.peerings_part, "part", search))
             }
         }
     }
 }
 
-fn peering(row: &Peering<'_>, now: Time) -> Markup {
+fn peering(row: &PeeringRow<'_>, now: Timestamp) -> Markup {
     let details = [
-        ("id", row.id),
+        ("ID", row.id),
         ("connection", row.connection_id),
         ("cloud account", row.cloud_account),
         ("resource group", row.resource_group),
         ("region", row.accepter_region),
-        ("addresses", row.cidr_block),
-        ("Atlas's region", row.atlas_region),
-        ("Atlas's addresses", row.atlas_cidr_block),
+        ("CIDR block", row.cidr_block),
+        ("Atlas region", row.atlas_region),
+        ("Atlas CIDR block", row.atlas_cidr_block),
     ];
     html! {
         tr {
-            td data-name="Group" { (group(row.of)) }
-            td data-name="Provider" { (row.of.provider) }
+            td data-name="Project" { (group(row.key)) }
+            td data-name="Provider" { (row.key.provider) }
             td.network data-name="Network" { code { (row.vpc_id) } }
             td data-name="Status" {
-                (badge(row.kind, row.status))
+                (badge(row.severity, row.status))
                 @if let Some(error) = row.error { p.error { (error) } }
-                @if row.stale { p.stale { "as of " (moment(row.last_success, now)) } }
+                @if row.stale { p.stale { "as of " (time_element(row.last_success, now)) } }
             }
             td data-name="Created" {
-                (moment(row.created, now))
+                (time_element(row.created, now))
                 @if let Some(end) = row.accept_by {
-                    p.error { @if end > now { "to be accepted: AWS ends it " } @else { "not accepted: AWS ended it " } (moment(Some(end), now)) }
+                    p.error { @if end > now { "accept in AWS: the request expires " } @else { "not accepted: the request expired " } (time_element(end, now)) }
                 }
             }
             td.details data-name="Details" {
@@ -76,35 +76,37 @@ fn peering(row: &Peering<'_>, now: Time) -> Markup {
     }
 }
 
-pub(super) fn targets(rows: &[&ListingRow<'_>], search: &Search, view: &View<'_>) -> Markup {
+pub(super) fn listings(rows: &[&ListingRow<'_>], search: &Search, view: &View<'_>) -> Markup {
     html! {
-        section #targets {
-            h2 { "Targets" (found(rows.len(), view.targets.len())) }
+        section #listings {
+            h2 { "Listings" (count(rows.len(), view.listings.len())) }
             @if rows.is_empty() {
-                p { @if view.targets.is_empty() { "Nothing is polled." } @else { "No target has all of these words." } }
+                p { @if view.listings.is_empty() { "There are no listings." } @else { "No listing matches the search." } }
             } @else {
                 table {
-                    thead { tr { th { "Group" } th { "Provider" } th { "Peerings" } th { "Last success" } th { "Due" } th { "Last error" } } }
-                    tbody { @for row in part(rows, search.targets) { (target(row, view.made)) } }
+                    thead { tr { th { "Project" } th { "Provider" } th { "Peerings" } th { "Last success" } th { "Due" } th { "Last error" } } }
+                    tbody { @for row in part(rows, search.listings_part) { (listing(row, view.rendered_at)) } }
                 }
-                (parts(rows.len(), search.targets, "targets", search))
+                (part_links(rows.len(), search.listings_part, "targets", search))
             }
         }
     }
 }
 
-fn target(row: &ListingRow<'_>, now: Time) -> Markup {
+fn listing(row: &ListingRow<'_>, now: Timestamp) -> Markup {
     html! {
         tr {
-            td data-name="Group" { (group(row.of)) }
-            td data-name="Provider" { (row.of.provider) }
-            td data-name="Peerings" { @match row.peerings { Some(number) => (number), None => "not known" } }
-            td data-name="Last success" { @if row.last_success.is_some() { (moment(row.last_success, now)) } @else { "never" } }
-            td data-name="Due" { (moment(row.due, now)) }
+            td data-name="Project" { (group(row.key)) }
+            td data-name="Provider" { (row.key.provider) }
+            td data-name="Peerings" { @match row.peerings { Some(number) => (number), None => "unknown" } }
+            td data-name="Last success" { @if row.last_success.is_some() { (time_element(row.last_success, now)) } @else { "never" } }
+            td data-name="Due" { (time_element(row.due, now)) }
             td data-name="Last error" {
                 @match &row.failure {
-                    Some(over) if row.success => p.stale { b { (over.reason) } ", " (moment(over.time, now)) ": " (over.error) },
-                    other => (failure(other.as_ref())),
+                    Some(resolved) if row.success =>
+                        p.stale { b { (resolved.reason) } ", " (time_element(resolved.time, now)) ": " (resolved.error) },
+                    Some(failure) => (error(failure.reason, failure.error, failure.advice)),
+                    None => {},
                 }
             }
         }
@@ -116,85 +118,85 @@ pub(super) fn accounts(view: &View<'_>) -> Markup {
         section #accounts {
             h2 { "Accounts" }
             table {
-                thead { tr { th { "Account" } th { "Groups" } th { "Credential" } th { "Last discovery" } th { "Due" } th { "Last error" } } }
-                tbody { @for row in &view.accounts { (account(row, view.made)) } }
+                thead { tr { th { "Account" } th { "Projects" } th { "Credential" } th { "Last discovery" } th { "Due" } th { "Last error" } } }
+                tbody { @for row in &view.accounts { (account(row, view.rendered_at)) } }
             }
         }
     }
 }
 
-fn account(row: &Account<'_>, now: Time) -> Markup {
-    let discovery = row.discovery.as_ref();
+fn account(row: &AccountRow<'_>, now: Timestamp) -> Markup {
+    let (expires, discovery) = (row.account.expires.map(Timestamp), row.account.discovery.as_ref());
     html! {
         tr {
             td data-name="Account" { (row.name) }
-            td data-name="Groups" { (row.groups) }
+            td data-name="Projects" { (row.groups) }
             td data-name="Credential" {
-                @if row.refused { (badge(Kind::Failed, "refused")) } @else { "not refused" }
-                @if row.unreadable { p.error { "a file of it cannot be read; what it held before is in use" } }
-                @if let Some(end) = row.expires { p { @if end > now { "ends " } @else { "ended " } (moment(Some(end), now)) } }
+                @if row.account.refused { (badge(Severity::Failed, "refused")) } @else { "not refused" }
+                @if row.account.unreadable { p.error { "a credential file cannot be read; its previous contents are in use" } }
+                @if let Some(end) = expires { p { @if end > now { "expires " } @else { "expired " } (time_element(end, now)) } }
             }
             td data-name="Last discovery" {
-                @match discovery {
-                    None => "groups are listed in the config",
-                    Some(Discovery { last_success: None, .. }) => "never succeeded",
-                    Some(Discovery { last_success, .. }) => (moment(*last_success, now)),
+                @match discovery.map(|discovery| discovery.last_success) {
+                    None => "none; the config lists the projects",
+                    Some(None) => "never succeeded",
+                    Some(Some(time)) => (time_element(Timestamp(time), now)),
                 }
             }
-            td data-name="Due" { (moment(discovery.and_then(|discovery| discovery.due), now)) }
+            td data-name="Due" { (time_element(row.due, now)) }
             td data-name="Last error" {
-                @match discovery {
-                    Some(Discovery { success: false, failure: None, discoveries: 1.., .. }) =>
-                        "more than half of the groups were missing; the next one decides",
-                    _ => (failure(discovery.and_then(|discovery| discovery.failure.as_ref()))),
+                @if let Some(discovery) = discovery.filter(|discovery| discovery.discoveries > 0 && !discovery.succeeded()) {
+                    @match &discovery.failure {
+                        Some(failure) => (error(failure.reason.as_str(), &failure.message, failure.advice)),
+                        None => "more than half of the projects were missing; the next discovery must confirm it",
+                    }
                 }
             }
         }
     }
 }
 
-fn group(of: Of<'_>) -> Markup {
-    let name = if of.group_name.is_empty() { of.group_id } else { of.group_name };
+fn group(key: RowKey<'_>) -> Markup {
+    let name = if key.group_name.is_empty() { key.group_id } else { key.group_name };
     html! {
-        @match of.console {
-            Some(console) => a href={ (console) "/v2/" (of.group_id) "#/security/network/peering" } { (name) },
+        @match key.console {
+            Some(console) => a href={ (console) "/v2/" (key.group_id) "#/security/network/peering" } { (name) },
             None => (name),
         }
-        @if name != of.group_id { " " small { code { (of.group_id) } } }
+        @if name != key.group_id { " " small { code { (key.group_id) } } }
     }
 }
 
-fn failure(failure: Option<&Failure<'_>>) -> Markup {
-    html! {
-        @if let Some(failure) = failure { p.error { b { (failure.reason) } ": " (failure.error) "; " (failure.advice) } }
-    }
+fn error(reason: &str, error: &str, advice: &str) -> Markup {
+    html! { p.error { b { (reason) } ": " (error) "; " (advice) } }
 }
 
-pub(super) fn moment(time: Option<Time>, now: Time) -> Markup {
-    html! { @if let Some(time) = time { time datetime=(time) title=(time) { (time.seen_from(now)) } } }
+pub(super) fn time_element(time: impl Into<Option<Timestamp>>, now: Timestamp) -> Markup {
+    html! { @if let Some(time) = time.into() { time datetime=(time) title=(time) { (time.relative_to(now)) } } }
 }
 
-fn found(found: usize, all: usize) -> Markup {
-    html! { @if found == all { " " small { (all) } } @else { " " small { (found) " of " (all) } } }
+/// How many rows match the search.
+fn count(matching: usize, all: usize) -> Markup {
+    html! { " " small { @if matching < all { (matching) " of " } (all) } }
 }
 
-/// The last part, where the number is beyond it.
+/// The rows of a part; those of the last part if the number is too large.
 fn part<T>(rows: &[T], number: usize) -> &[T] {
-    rows.chunks(PART).take(number).last().unwrap_or_default()
+    rows.chunks(MAX_ROWS).take(number).last().unwrap_or_default()
 }
 
 /// Links to the other parts of a long table.
-fn parts(rows: usize, number: usize, key: &str, search: &Search) -> Markup {
-    let last = rows.div_ceil(PART);
+fn part_links(rows: usize, number: usize, key: &str, search: &Search) -> Markup {
+    let last = rows.div_ceil(MAX_ROWS);
     if last <= 1 {
         return PreEscaped(String::new());
     }
     let number = number.min(last);
     html! {
         nav {
-            @if number > 1 { a href=(search.address(key, number - 1)) { "← before" } }
-            " part " (number) " of " (last) ", " (PART) " rows each "
-            @if number < last { a href=(search.address(key, number + 1)) { "after →" } }
+            @if number > 1 { a href=(search.link(key, number - 1)) { "← previous" } }
+            " part " (number) " of " (last) ", " (MAX_ROWS) " rows each "
+            @if number < last { a href=(search.link(key, number + 1)) { "next →" } }
         }
     }
 }

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
+use atlas::{Listing, Peering, Provider, Reason};
+
 use super::*;
 use crate::state::{AccountState, DiscoveryState, Failure, GroupState, ListingKey, PollResult};
-use atlas::{Listing, Peering, Provider, Reason};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -12,32 +13,31 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// One group with three targets, not polled yet.
+    /// One group with three listings, not polled yet.
     fn new() -> Self {
         let console = Some("https://cloud.mongodb.com".to_owned());
         let account = AccountState { console, ..AccountState::default() };
-        let groups = BTreeMap::from([(target(Provider::Aws).group, GroupState::configured("main", "payments"))]);
+        let groups = BTreeMap::from([(key(Provider::Aws).group, GroupState::configured("main", "payments"))]);
         let accounts = BTreeMap::from([("main".to_owned(), account)]);
-        let targets = Provider::ALL.map(target);
-        Self { state: State::new(MINUTE, MINUTE * 15, wall(0), accounts, groups, targets), start: Instant::now() }
+        let keys = Provider::ALL.map(key);
+        Self { state: State::new(MINUTE, MINUTE * 15, wall(0), accounts, groups, keys), start: Instant::now() }
     }
 
     fn poll(&mut self, provider: Provider, seconds: u64, outcome: Result<Vec<Peering>, Failure>) {
         let ended = self.start + Duration::from_secs(seconds);
         let outcome = outcome.map(|peerings| Listing { peerings, duplicates: 0 });
         let (duration, due) = (Duration::ZERO, ended + MINUTE);
-        self.state
-            .record_poll(&target(provider), PollResult { ended, ended_at: wall(seconds), duration, due, outcome });
+        self.state.record_poll(&key(provider), PollResult { ended, ended_at: wall(seconds), duration, due, outcome });
     }
 
-    /// The page so many seconds after the start.
-    fn page(&self, seconds: u64, query: &str) -> String {
-        let view = View::of(&self.state, None, self.start + Duration::from_secs(seconds), wall(seconds));
+    /// The status page `seconds` after the start.
+    fn html(&self, seconds: u64, query: &str) -> String {
+        let view = View::new(&self.state, None, self.start + Duration::from_secs(seconds), wall(seconds));
         html::page(&view, &Search::parse(query), "/metrics")
     }
 }
 
-fn target(provider: Provider) -> ListingKey {
+fn key(provider: Provider) -> ListingKey {
     ListingKey { group: "5e57d85c854180642f784401".parse().unwrap(), provider }
 }
 
@@ -45,9 +45,14 @@ fn wall(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(0x6600_0000 + seconds)
 }
 
-/// A peering that was made at the start.
+/// A peering that was created at the start.
 fn peering(number: usize, status: &str) -> Peering {
     Peering { id: format!("66000000{number:016x}"), status: status.to_owned(), ..Peering::default() }
+}
+
+fn status(state: &watch::Sender<State>) -> Arc<Status> {
+    let exposition = watch::Sender::new(Exposition::render(&state.subscribe()).unwrap());
+    Status::new(state.subscribe(), exposition.subscribe(), "/metrics")
 }
 
 fn failure() -> Failure {
@@ -56,160 +61,165 @@ fn failure() -> Failure {
 }
 
 #[test]
-fn before_the_first_poll_the_page_says_that_it_knows_nothing() {
-    let page = Fixture::new().page(0, "");
-    assert!(page.contains("Not everything is known yet: 3 of 3 targets were not polled."), "{page}");
+fn the_page_warns_before_the_first_poll() {
+    let page = Fixture::new().html(0, "");
+    assert!(page.contains("Data is incomplete: 3 of 3 listings have not been polled yet."), "{page}");
     assert!(
-        page.contains("No peering is known.") && page.contains("<title>(0, 3 blind) Atlas peerings</title>"),
+        page.contains("There are no peerings.") && page.contains("<title>(0, 3 not current) Atlas peerings</title>"),
         "{page}"
     );
 }
 
 #[test]
-fn what_is_not_available_comes_first_and_the_worst_before_all() {
+fn peerings_are_sorted_by_severity() {
     let mut fixture = Fixture::new();
     let order = ["DELETION_FAILED", "NOVEL", "PENDING_ACCEPTANCE", "TERMINATING", "AVAILABLE"];
     let peerings = order.iter().rev().enumerate().map(|(number, status)| peering(number, status));
     fixture.poll(Provider::Aws, 0, Ok(peerings.collect()));
-    let view = View::of(&fixture.state, None, fixture.start, wall(0));
+    let view = View::new(&fixture.state, None, fixture.start, wall(0));
     assert_eq!(view.peerings.iter().map(|row| row.status).collect::<Vec<_>>(), order);
 }
 
 #[test]
-fn a_request_tells_when_aws_ends_it() {
+fn a_pending_aws_request_shows_its_expiry() {
     let mut fixture = Fixture::new();
     fixture.poll(Provider::Aws, 0, Ok(vec![peering(0, "PENDING_ACCEPTANCE")]));
     fixture.poll(Provider::Azure, 0, Ok(vec![peering(1, "PENDING_ACCEPTANCE")]));
-    let page = fixture.page(600, "");
-    let said = "to be accepted: AWS ends it <time datetime=\"2024-03-31T10:27:12Z\" title=\"2024-03-31T10:27:12Z\">in 6 days</time>";
-    assert_eq!((page.matches(said).count(), page.matches("to be accepted").count()), (1, 1), "{page}");
+    let page = fixture.html(600, "");
+    let text = "accept in AWS: the request expires <time datetime=\"2024-03-31T10:27:12Z\" title=\"2024-03-31T10:27:12Z\">in 6 days</time>";
+    assert_eq!((page.matches(text).count(), page.matches("the request expires").count()), (1, 1), "{page}");
 }
 
 #[test]
-fn what_could_not_be_polled_is_said_before_everything_else() {
+fn failed_polls_are_a_warning_above_the_tables() {
     let mut fixture = Fixture::new();
     for provider in Provider::ALL {
         fixture.poll(provider, 0, Ok(vec![peering(0, "AVAILABLE")]));
     }
-    assert!(!fixture.page(1, "").contains("class=\"warning\""), "all is well");
+    assert!(!fixture.html(1, "").contains("class=\"warning\""), "no poll failed");
     fixture.poll(Provider::Gcp, 60, Err(failure()));
-    let page = fixture.page(90, "");
-    let warning = page.find("Do not trust this page alone").unwrap();
+    let page = fixture.html(90, "");
+    let warning = page.find("Data is stale or missing").unwrap();
     assert!(warning < page.find("Peerings").unwrap(), "{page}");
-    assert!(page.contains("Of 1 of them older peerings are shown") && page.contains("as of <time"), "{page}");
+    assert!(page.contains("peerings of an earlier poll for 1 of them") && page.contains("as of <time"), "{page}");
     assert!(page.contains("<b>server</b>: Atlas returned status 503; Atlas itself fails"), "{page}");
     fixture.poll(Provider::Azure, 60, Err(failure()));
     fixture.poll(Provider::Azure, 90, Ok(vec![peering(0, "AVAILABLE")]));
-    let over = "<p class=\"stale\"><b>server</b>, <time datetime=\"2024-03-24T10:28:12Z\" title=\"2024-03-24T10:28:12Z\">60 s ago</time>";
-    assert!(fixture.page(120, "").contains(over), "a failure that is over is told too: {}", fixture.page(120, ""));
-    let page = fixture.page(1000, "");
-    assert!(page.contains("Of 0 of them older peerings are shown") && page.contains("not known"), "{page}");
+    let resolved = "<p class=\"stale\"><b>server</b>, <time datetime=\"2024-03-24T10:28:12Z\" title=\"2024-03-24T10:28:12Z\">60 s ago</time>";
+    assert!(fixture.html(120, "").contains(resolved), "a resolved failure is missing: {}", fixture.html(120, ""));
+    let page = fixture.html(1000, "");
+    assert!(page.contains("peerings of an earlier poll for 0 of them") && page.contains("unknown</td>"), "{page}");
 }
 
 #[test]
-fn an_account_that_cannot_discover_is_told() {
+fn problems_of_an_account_and_the_config_are_warnings() {
     let mut fixture = Fixture::new();
     let account = fixture.state.accounts.get_mut("main").unwrap();
     account.discovery = Some(DiscoveryState::new(MINUTE));
     account.refused = true;
     fixture.state.record_discovery("main", Err(failure()), &Provider::ALL, wall(0));
     fixture.state.last_reload_ok = false;
-    let page = fixture.page(0, "");
-    for said in ["Atlas refuses the credential", "may be others by now", "never succeeded", "The config has faults"] {
-        assert!(page.contains(said), "{said}: {page}");
+    let page = fixture.html(0, "");
+    for text in [
+        "Atlas refuses the credential",
+        "may be out of date",
+        "never succeeded",
+        "The last reload of the config failed",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
     }
 }
 
 #[test]
-fn a_request_that_nobody_accepted_tells_when_aws_ended_it() {
+fn an_expired_aws_request_shows_its_expiry() {
     let mut fixture = Fixture::new();
     let day = 24 * 60 * 60;
     fixture.poll(Provider::Aws, 8 * day, Ok(vec![peering(0, "PENDING_ACCEPTANCE")]));
-    assert!(fixture.page(8 * day, "").contains("not accepted: AWS ended it <time"));
+    assert!(fixture.html(8 * day, "").contains("not accepted: the request expired <time"));
 }
 
 #[test]
-fn a_page_that_is_frozen_says_so_before_all() {
+fn a_stuck_exporter_is_a_warning() {
     let fixture = Fixture::new();
-    let view = View::of(&fixture.state, Some("3 targets are due".to_owned()), fixture.start, wall(0));
+    let view = View::new(&fixture.state, Some("3 listings are due".to_owned()), fixture.start, wall(0));
     let page = html::page(&view, &Search::parse(""), "/metrics");
-    assert!(page.contains("<b>This page is frozen: </b>3 targets are due. Start the exporter again."), "{page}");
+    assert!(page.contains("<b>This page is out of date: </b>3 listings are due. Restart the exporter."), "{page}");
 }
 
 #[test]
-fn one_of_several_exporters_says_that_it_is_and_may_have_nothing_to_do() {
+fn a_shard_is_named_and_may_have_no_projects() {
     let mut fixture = Fixture::new();
     fixture.state.groups.clear();
     fixture.state.listings.clear();
-    assert!(fixture.page(0, "").contains("No group of the account <b>main</b> is watched."));
+    assert!(fixture.html(0, "").contains("Account <b>main</b> has no projects to poll."));
     (fixture.state.shard_index, fixture.state.shard_count) = (1, 3);
-    let page = fixture.page(0, "");
-    assert!(page.contains("shard 1 of 3, counted from 0") && !page.contains("class=\"warning\""), "{page}");
+    let page = fixture.html(0, "");
+    assert!(page.contains("shard 1 of 3, numbered from 0") && !page.contains("class=\"warning\""), "{page}");
 }
 
 #[tokio::test]
-async fn who_hangs_up_does_not_make_room_for_more_work_than_is_allowed() {
+async fn a_client_that_disconnects_does_not_free_a_permit_in_use() {
     let sender = watch::Sender::new(Fixture::new().state);
-    let status = Status::new(sender.subscribe(), Box::new(|| None), "/metrics");
+    let status = status(&sender);
     let (locked, is_locked) = std::sync::mpsc::channel();
-    let (end, is_over) = std::sync::mpsc::channel::<()>();
-    // No page is made while the state is written.
+    let (unlock, is_unlocked) = std::sync::mpsc::channel::<()>();
+    // Nothing is rendered while the state is locked.
     let writer = std::thread::spawn(move || {
         sender.send_modify(|_| {
             locked.send(()).unwrap();
-            is_over.recv().unwrap();
+            is_unlocked.recv().unwrap();
         });
     });
     is_locked.recv().unwrap();
-    let asked = ["/", "/api/v1/peerings", "/api/v1/targets"].into_iter().cycle().take(30);
-    for path in asked {
-        let request = tokio::spawn(status.clone().page(path, ""));
+    let paths = ["/", "/api/v1/peerings", "/api/v1/targets"].into_iter().cycle().take(30);
+    for path in paths {
+        let status = status.clone();
+        let request = tokio::spawn(async move { status.get(path, "").await });
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
         request.abort();
     }
-    assert_eq!(status.making.available_permits(), 0, "what began goes on");
+    assert_eq!(status.renders.available_permits(), 0, "renderings that started continue");
     assert!(
-        status.pages.available_permits() >= PAGES - 2 * PAGES_OF_JSON as usize - AT_ONCE,
-        "and nothing else holds room"
+        status.bodies.available_permits() >= MAX_BODIES - 2 * BODIES_PER_JSON as usize - MAX_RENDERS,
+        "and no others hold permits"
     );
-    end.send(()).unwrap();
+    unlock.send(()).unwrap();
     writer.join().unwrap();
-    let page = status.clone().page("/api/v1/peerings", "").await.unwrap().unwrap();
-    assert!(page.body().starts_with(b"{\"made\":"), "{page:?}");
+    let json = status.get("/api/v1/peerings", "").await.unwrap().unwrap();
+    assert!(json.body.starts_with(b"{\"made\":"), "{json:?}");
 }
 
 #[tokio::test]
-async fn pages_that_slow_clients_hold_are_bounded_and_others_are_told_to_come_again() {
-    let status = Status::new(watch::Sender::new(Fixture::new().state).subscribe(), Box::new(|| None), "/metrics");
+async fn bodies_that_slow_clients_hold_are_limited_and_others_get_an_error() {
+    let status = status(&watch::Sender::new(Fixture::new().state));
     let mut held = Vec::new();
-    for _ in 0..PAGES {
-        held.push(status.clone().page("/", "").await.unwrap().unwrap());
+    for _ in 0..MAX_BODIES {
+        held.push(status.get("/", "").await.unwrap().unwrap());
     }
     tokio::time::pause();
-    let refused = status.clone().page("/", "").await.unwrap().unwrap();
-    assert!(refused.body().starts_with(b"too many clients are slow"), "{refused:?}");
+    assert!(matches!(status.get("/", "").await, Err(StatusError::Busy)));
     held.clear();
-    assert!(status.page("/", "").await.unwrap().unwrap().body().starts_with(b"<!DOCTYPE html>"));
+    assert!(status.get("/", "").await.unwrap().unwrap().body.starts_with(b"<!DOCTYPE html>"));
 }
 
 #[test]
-fn a_group_links_to_its_page_in_atlas() {
+fn a_project_links_to_its_peerings_in_atlas() {
     let mut fixture = Fixture::new();
     fixture.poll(Provider::Aws, 0, Ok(vec![peering(0, "AVAILABLE")]));
     let link =
         "<a href=\"https://cloud.mongodb.com/v2/5e57d85c854180642f784401#/security/network/peering\">payments</a>";
-    assert!(fixture.page(0, "").contains(link));
+    assert!(fixture.html(0, "").contains(link));
 }
 
 #[test]
-fn long_tables_come_in_parts_and_every_row_is_in_one() {
+fn a_long_table_has_parts_that_contain_every_row() {
     let mut fixture = Fixture::new();
-    let all = 2 * tables::PART + 1;
+    let all = 2 * tables::MAX_ROWS + 1;
     fixture.poll(Provider::Aws, 0, Ok((0..all).map(|number| peering(number, "FAILED")).collect()));
-    let rows = |query: &str| fixture.page(0, query).matches("✕</span> FAILED</span></td>").count();
-    assert_eq!([1, 2, 3, 4].map(|part| rows(&format!("part={part}"))), [tables::PART, tables::PART, 1, 1]);
-    assert!(fixture.page(0, "q=failed").contains("href=\"?q=failed&amp;part=2\""), "the search goes on");
-    assert!(fixture.page(0, "part=4").contains(" part 3 of 3, "), "there is no fourth");
+    let rows = |query: &str| fixture.html(0, query).matches("✕</span> FAILED</span></td>").count();
+    assert_eq!([1, 2, 3, 4].map(|part| rows(&format!("part={part}"))), [tables::MAX_ROWS, tables::MAX_ROWS, 1, 1]);
+    assert!(fixture.html(0, "q=failed").contains("href=\"?q=failed&amp;part=2\""), "the link keeps the search");
+    assert!(fixture.html(0, "part=4").contains(" part 3 of 3, "), "a part beyond the last shows the last");
     assert_eq!(rows(&format!("q={:016x}", all - 1)), 1);
 }

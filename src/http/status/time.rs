@@ -1,4 +1,4 @@
-//! A moment, for people and for JSON.
+//! A time, for people and for JSON.
 
 use std::{
     fmt,
@@ -7,34 +7,34 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
-/// A moment; it is written to the second, in UTC.
+/// A time, written to the second in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Time(pub(super) SystemTime);
+pub(super) struct Timestamp(pub(super) SystemTime);
 
-impl fmt::Display for Time {
+impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         humantime::format_rfc3339_seconds(self.0).fmt(f)
     }
 }
 
-impl Serialize for Time {
+impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl Time {
-    /// How far it is from another, in one unit: what a person can take in at a glance.
-    pub(super) fn seen_from(self, now: Self) -> String {
+impl Timestamp {
+    /// How long ago it is or how far ahead, in one unit.
+    pub(super) fn relative_to(self, now: Self) -> String {
         match (now.0.duration_since(self.0), self.0.duration_since(now.0)) {
-            (Ok(ago), _) => format!("{} ago", length(ago)),
-            (_, Ok(ahead)) => format!("in {}", length(ahead)),
+            (Ok(ago), _) => format!("{} ago", humanize(ago)),
+            (_, Ok(ahead)) => format!("in {}", humanize(ahead)),
             _ => String::new(),
         }
     }
 }
 
-fn length(duration: Duration) -> String {
+fn humanize(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (minutes, hours) = (seconds / 60, seconds / 3600);
     match hours {
@@ -50,14 +50,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_told_by_its_distance_in_one_unit() {
+    fn a_relative_time_has_one_unit() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let seen = |seconds| Time(now - Duration::from_secs(seconds)).seen_from(Time(now));
+        let ago = |seconds| Timestamp(now - Duration::from_secs(seconds)).relative_to(Timestamp(now));
         assert_eq!(
-            [0, 119, 120, 7199, 7200, 172_799, 172_800].map(seen),
+            [0, 119, 120, 7199, 7200, 172_799, 172_800].map(ago),
             ["0 s ago", "119 s ago", "2 min ago", "119 min ago", "2 h ago", "47 h ago", "2 days ago"]
         );
-        assert_eq!(Time(now + Duration::from_secs(90)).seen_from(Time(now)), "in 90 s");
-        assert_eq!(Time(now).to_string(), "2023-11-14T22:13:20Z");
+        assert_eq!(Timestamp(now + Duration::from_secs(90)).relative_to(Timestamp(now)), "in 90 s");
+        assert_eq!(Timestamp(now).to_string(), "2023-11-14T22:13:20Z");
     }
 }

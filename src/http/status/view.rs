@@ -1,43 +1,43 @@
-//! The state as rows: what a person looks for first comes first.
+//! The state as rows, the worst first.
 
 use std::time::{Duration, Instant, SystemTime};
 
+use atlas::{Peering, Provider};
 use serde::Serialize;
 
-use super::{search::Search, time::Time};
-use crate::state::{self, AccountState, DiscoveryState, ListingState, State};
-use atlas::{self, Provider};
+use super::{search::Search, time::Timestamp};
+use crate::state::{AccountState, ListingKey, ListingState, State};
 
-/// AWS ends a request for a peering that nobody accepted (`CreateVpcPeeringConnection` in its reference).
+/// AWS expires a peering request that is not accepted in time (`CreateVpcPeeringConnection` in its reference).
 const ACCEPT_WITHIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Everything that is shown.
+/// Everything that the status page shows.
 pub(super) struct View<'a> {
-    pub(super) made: Time,
-    /// Why the exporter does not go on, if so.
-    pub(super) stuck: Option<String>,
-    /// Which of several exporters this is, and how many there are.
+    pub(super) rendered_at: Timestamp,
+    /// Why the exporter is stuck, if it is.
+    pub(super) stall_reason: Option<String>,
+    /// The index of the shard, and the number of shards.
     pub(super) shard: (u32, u32),
-    pub(super) config_is_good: bool,
-    pub(super) peerings: Vec<Peering<'a>>,
-    pub(super) targets: Vec<ListingRow<'a>>,
-    pub(super) accounts: Vec<Account<'a>>,
+    pub(super) last_reload_ok: bool,
+    pub(super) peerings: Vec<PeeringRow<'a>>,
+    pub(super) listings: Vec<ListingRow<'a>>,
+    pub(super) accounts: Vec<AccountRow<'a>>,
 }
 
-/// A peering. The names are those of the labels; what Atlas does not tell is the empty text.
+/// A peering. The names in JSON are those of the labels; a value that Atlas does not send is an empty string.
 #[derive(Serialize)]
-pub(super) struct Peering<'a> {
+pub(super) struct PeeringRow<'a> {
     #[serde(flatten)]
-    pub(super) of: Of<'a>,
+    pub(super) key: RowKey<'a>,
     #[serde(rename = "vpcId")]
     pub(super) vpc_id: &'a str,
     #[serde(rename = "peering_id")]
     pub(super) id: &'a str,
     pub(super) status: &'a str,
-    pub(super) created: Option<Time>,
-    /// When AWS ends the request, where one waits.
-    pub(super) accept_by: Option<Time>,
-    /// As Atlas wrote it.
+    pub(super) created: Option<Timestamp>,
+    /// When AWS expires the request, if it awaits acceptance.
+    pub(super) accept_by: Option<Timestamp>,
+    /// As Atlas reports it.
     pub(super) error: Option<&'a str>,
     pub(super) container_id: &'a str,
     pub(super) connection_id: &'a str,
@@ -47,87 +47,75 @@ pub(super) struct Peering<'a> {
     pub(super) cidr_block: &'a str,
     pub(super) atlas_region: &'a str,
     pub(super) atlas_cidr_block: &'a str,
-    /// When a poll last brought it.
-    pub(super) last_success: Option<Time>,
-    /// Whether a later poll failed.
+    /// When a poll last read it.
+    pub(super) last_success: Option<Timestamp>,
+    /// Whether later polls failed.
     pub(super) stale: bool,
     #[serde(skip)]
-    pub(super) kind: Kind,
+    pub(super) severity: Severity,
 }
 
-/// What a row belongs to.
+/// The account, group and provider of a row.
 #[derive(Clone, Copy, Serialize)]
-pub(super) struct Of<'a> {
+pub(super) struct RowKey<'a> {
     pub(super) account: &'a str,
     pub(super) group_id: &'a str,
     pub(super) group_name: &'a str,
     pub(super) provider: &'static str,
-    /// Atlas's page about the peerings of the group, where its address is known.
+    /// The address of the Atlas UI, if it is known.
     #[serde(skip)]
     pub(super) console: Option<&'a str>,
 }
 
-/// A group and a provider.
+/// A listing: the peerings of a group and a provider.
 #[derive(Serialize)]
 pub(super) struct ListingRow<'a> {
     #[serde(flatten)]
-    pub(super) of: Of<'a>,
-    /// Whether the last poll brought everything.
+    pub(super) key: RowKey<'a>,
+    /// Whether the last poll succeeded and its listing is not stale.
     pub(super) success: bool,
-    /// Whether the peerings of an earlier poll are shown.
+    /// Whether the peerings of an earlier poll are exported.
     pub(super) stale: bool,
-    /// How many are shown; nothing where no listing is.
+    /// How many are exported; `None` if the listing is not.
     pub(super) peerings: Option<usize>,
     pub(super) polls: u64,
-    pub(super) last_success: Option<Time>,
-    pub(super) due: Option<Time>,
-    /// The last one; it is over if the last poll succeeded.
-    pub(super) failure: Option<Failure<'a>>,
+    pub(super) last_success: Option<Timestamp>,
+    pub(super) due: Option<Timestamp>,
+    /// The last failure. It is resolved if the last poll succeeded.
+    pub(super) failure: Option<FailureCell<'a>>,
 }
 
-/// Why one failed.
+/// Why and when a poll failed.
 #[derive(Serialize)]
-pub(super) struct Failure<'a> {
+pub(super) struct FailureCell<'a> {
     pub(super) reason: &'static str,
     pub(super) error: &'a str,
     pub(super) advice: &'static str,
-    /// When; nothing where only the last one is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) time: Option<Time>,
+    pub(super) time: Timestamp,
 }
 
-/// A credential and the groups it finds.
-pub(super) struct Account<'a> {
+/// An account with its credential and its discovery.
+pub(super) struct AccountRow<'a> {
     pub(super) name: &'a str,
+    pub(super) account: &'a AccountState,
     pub(super) groups: usize,
-    pub(super) refused: bool,
-    pub(super) unreadable: bool,
-    pub(super) expires: Option<Time>,
-    pub(super) discovery: Option<Discovery<'a>>,
+    /// When the next discovery is due.
+    pub(super) due: Option<Timestamp>,
 }
 
-/// What asking for the groups brought.
-pub(super) struct Discovery<'a> {
-    pub(super) discoveries: u64,
-    pub(super) success: bool,
-    pub(super) last_success: Option<Time>,
-    pub(super) due: Option<Time>,
-    pub(super) failure: Option<Failure<'a>>,
-}
-
-/// How bad a status is, worst first.
+/// How bad a status is, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(super) enum Severity {
     Failed,
     Unknown,
-    /// Somebody has to do something in the cloud.
+    /// Someone has to act in the cloud.
     Waiting,
-    /// On its way.
+    /// In progress.
     Changing,
     Available,
 }
 
-impl Kind {
+impl Severity {
     fn of(status: &str) -> Self {
         match status {
             "AVAILABLE" => Self::Available,
@@ -151,80 +139,96 @@ impl Kind {
 }
 
 impl<'a> View<'a> {
-    /// The state at `now`, which `wall` is on the clock.
-    pub(super) fn of(state: &'a State, stuck: Option<String>, now: Instant, wall: SystemTime) -> Self {
-        // Due times are told by a clock that nobody can read.
-        let on_the_clock = |at: Instant| match at.checked_duration_since(now) {
-            Some(ahead) => Time(wall + ahead),
-            None => Time(wall - now.duration_since(at)),
+    /// The view at `now`, which is `wall` on the system clock.
+    pub(super) fn new(state: &'a State, stall_reason: Option<String>, now: Instant, wall: SystemTime) -> Self {
+        let to_wall = |at: Instant| match at.checked_duration_since(now) {
+            Some(ahead) => Timestamp(wall + ahead),
+            None => Timestamp(wall - now.duration_since(at)),
         };
-        let (mut peerings, mut targets) = (Vec::new(), Vec::new());
-        for (target, known) in &state.listings {
-            let of = Of::new(state, target);
-            let row = ListingRow::new(of, known, state, now, known.due.map(on_the_clock));
+        let (mut peerings, mut listings) = (Vec::new(), Vec::new());
+        for (key, known) in &state.listings {
+            let row = ListingRow::new(RowKey::new(state, key), known, state, now, known.due.map(to_wall));
             if let Some(listing) = known.served(now, state.max_staleness) {
-                peerings.extend(listing.peerings.iter().map(|peering| Peering::new(&row, peering, state, target)));
+                peerings.extend(listing.peerings.iter().map(|peering| PeeringRow::new(&row, peering, state, key)));
             }
-            targets.push(row);
+            listings.push(row);
         }
-        peerings.sort_by_key(|row| (row.kind, row.of.group_name, row.of.group_id, row.of.provider));
-        targets.sort_by_key(|row| (row.success, row.of.group_name, row.of.group_id, row.of.provider));
-        let accounts = state.accounts.iter();
-        let accounts = accounts.map(|(name, known)| Account::new(name, known, state, on_the_clock)).collect();
+        peerings.sort_by_key(|row| (row.severity, row.key.group_name, row.key.group_id, row.key.provider));
+        listings.sort_by_key(|row| (row.success, row.key.group_name, row.key.group_id, row.key.provider));
+        let accounts = state.accounts.iter().map(|(name, account)| AccountRow {
+            name,
+            account,
+            groups: state.groups.values().filter(|group| group.account == *name).count(),
+            due: account.discovery.as_ref().and_then(|discovery| discovery.due).map(to_wall),
+        });
+        let accounts = accounts.collect();
         let shard = (state.shard_index, state.shard_count);
-        Self { made: Time(wall), stuck, shard, config_is_good: state.last_reload_ok, peerings, targets, accounts }
+        Self {
+            rendered_at: Timestamp(wall),
+            stall_reason,
+            shard,
+            last_reload_ok: state.last_reload_ok,
+            peerings,
+            listings,
+            accounts,
+        }
     }
 }
 
-impl<'a> Of<'a> {
-    fn new(state: &'a State, target: &'a state::ListingKey) -> Self {
-        let group = state.groups.get(&target.group);
+impl<'a> RowKey<'a> {
+    fn new(state: &'a State, key: &'a ListingKey) -> Self {
+        let group = state.groups.get(&key.group);
         let account = group.map_or("", |group| &group.account);
         Self {
             account,
-            group_id: target.group.as_str(),
+            group_id: key.group.as_str(),
             group_name: group.map_or("", |group| &group.name),
-            provider: target.provider.as_str(),
+            provider: key.provider.as_str(),
             console: state.accounts.get(account).and_then(|account| account.console.as_deref()),
         }
     }
 }
 
 impl<'a> ListingRow<'a> {
-    fn new(of: Of<'a>, known: &'a ListingState, state: &State, now: Instant, due: Option<Time>) -> Self {
+    fn new(key: RowKey<'a>, known: &'a ListingState, state: &State, now: Instant, due: Option<Timestamp>) -> Self {
         let served = known.served(now, state.max_staleness);
         Self {
-            of,
+            key,
             success: known.succeeded() && served.is_some(),
             stale: !known.succeeded() && served.is_some(),
             peerings: served.map(|listing| listing.peerings.len()),
             polls: known.polls,
-            last_success: known.last_success.map(Time),
+            last_success: known.last_success.map(Timestamp),
             due,
-            failure: known.last_failure.as_ref().map(|(failure, at)| Failure::new(failure, Some(Time(*at)))),
+            failure: known.last_failure.as_ref().map(|(failure, at)| FailureCell {
+                reason: failure.reason.as_str(),
+                error: &failure.message,
+                advice: failure.advice,
+                time: Timestamp(*at),
+            }),
         }
     }
 
-    pub(super) fn is_found(&self, search: &Search) -> bool {
-        let Of { account, group_id, group_name, provider, .. } = self.of;
+    pub(super) fn matches(&self, search: &Search) -> bool {
+        let RowKey { account, group_id, group_name, provider, .. } = self.key;
         let failure = self.failure.as_ref().map_or(["", ""], |failure| [failure.reason, failure.error]);
-        search.finds(&[account, group_id, group_name, provider, failure[0], failure[1]])
+        search.matches(&[account, group_id, group_name, provider, failure[0], failure[1]])
     }
 }
 
-impl<'a> Peering<'a> {
-    fn new(row: &ListingRow<'a>, peering: &'a atlas::Peering, state: &'a State, target: &state::ListingKey) -> Self {
-        let group = state.groups.get(&target.group);
+impl<'a> PeeringRow<'a> {
+    fn new(row: &ListingRow<'a>, peering: &'a Peering, state: &'a State, key: &ListingKey) -> Self {
+        let group = state.groups.get(&key.group);
         let container = group.and_then(|group| group.containers.get(&peering.container_id));
-        let waits = target.provider == Provider::Aws && peering.status == "PENDING_ACCEPTANCE";
+        let awaits_acceptance = key.provider == Provider::Aws && peering.status == "PENDING_ACCEPTANCE";
         let created = peering.created();
         Self {
-            of: row.of,
+            key: row.key,
             vpc_id: &peering.vpc_id,
             id: &peering.id,
             status: &peering.status,
-            created: created.map(Time),
-            accept_by: created.filter(|_| waits).map(|created| Time(created + ACCEPT_WITHIN)),
+            created: created.map(Timestamp),
+            accept_by: created.filter(|_| awaits_acceptance).map(|created| Timestamp(created + ACCEPT_WITHIN)),
             error: peering.error.as_deref(),
             container_id: &peering.container_id,
             connection_id: &peering.connection_id,
@@ -236,13 +240,13 @@ impl<'a> Peering<'a> {
             atlas_cidr_block: container.map_or("", |container| &container.cidr_block),
             last_success: row.last_success,
             stale: row.stale,
-            kind: Kind::of(&peering.status),
+            severity: Severity::of(&peering.status),
         }
     }
 
-    pub(super) fn is_found(&self, search: &Search) -> bool {
-        let Of { account, group_id, group_name, provider, .. } = self.of;
-        search.finds(&[
+    pub(super) fn matches(&self, search: &Search) -> bool {
+        let RowKey { account, group_id, group_name, provider, .. } = self.key;
+        search.matches(&[
             account,
             group_id,
             group_name,
@@ -259,31 +263,5 @@ impl<'a> Peering<'a> {
             self.atlas_region,
             self.atlas_cidr_block,
         ])
-    }
-}
-
-impl<'a> Failure<'a> {
-    fn new(failure: &'a state::Failure, time: Option<Time>) -> Self {
-        Self { reason: failure.reason.as_str(), error: &failure.message, advice: failure.advice, time }
-    }
-}
-
-impl<'a> Account<'a> {
-    fn new(name: &'a str, known: &'a AccountState, state: &State, on_the_clock: impl Fn(Instant) -> Time) -> Self {
-        let discovery = |known: &'a DiscoveryState| Discovery {
-            discoveries: known.discoveries,
-            success: known.succeeded(),
-            last_success: known.last_success.map(Time),
-            due: known.due.map(&on_the_clock),
-            failure: known.failure.as_ref().map(|failure| Failure::new(failure, None)),
-        };
-        Self {
-            name,
-            groups: state.groups.values().filter(|group| group.account == name).count(),
-            refused: known.refused,
-            unreadable: known.unreadable,
-            expires: known.expires.map(Time),
-            discovery: known.discovery.as_ref().map(discovery),
-        }
     }
 }

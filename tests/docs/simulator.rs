@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use atlas_simulator::{Container, Fault, Peering, Provider, Scenario, ScenarioError};
+use atlas_simulator::{Fault, Scenario, ScenarioContainer, ScenarioError, ScenarioPeering, ScenarioProvider};
 use serde::Serialize;
 
 use crate::markdown::{key, keys, quoted, read, rows, section};
@@ -56,13 +56,13 @@ fn every_key_of_a_scenario_is_documented_and_no_other() {
     for (heading, scenario) in LEVELS {
         assert_eq!(documented(heading), known_keys(scenario), "{heading}");
     }
-    let peering: Peering = serde_json::from_value(serde_json::json!({
+    let peering: ScenarioPeering = serde_json::from_value(serde_json::json!({
         "provider": "AWS", "id": "x", "name": "x", "age": "1d", "status": "x", "error": "x", "repeat": 1
     }))
     .unwrap();
     assert!(peering.fields.is_empty(), "{peering:?}");
     assert_eq!(documented("### `peerings[]`"), keys_of(&peering));
-    let container = Container { id: Some("x".to_owned()), ..Container::new(Provider::Aws) };
+    let container = ScenarioContainer { id: Some("x".to_owned()), ..ScenarioContainer::new(ScenarioProvider::Aws) };
     assert_eq!(documented("### `containers[]`"), keys_of(&container));
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use atlas::{Provider, Reason, Settings};
-use atlas_simulator::{AccessList, Effect, Endpoint, Fault, StatusFault};
+use atlas_simulator::{AccessList, Effect, Fault, SimulatedEndpoint, StatusFault};
 use futures_util::future::join_all;
 use mongodbatlas_peering_exporter::config::PollConfig;
 use tokio::time::sleep;
@@ -26,7 +26,7 @@ fn settings(atlas: &Atlas) -> Settings {
 }
 
 fn on_token(effect: StatusFault) -> Fault {
-    Fault { endpoint: Some(Endpoint::Token), ..Fault::new(Effect::Status(effect)) }
+    Fault { endpoint: Some(SimulatedEndpoint::Token), ..Fault::new(Effect::Status(effect)) }
 }
 
 fn mints(atlas: &Atlas) -> usize {
@@ -85,7 +85,7 @@ async fn one_group_that_refuses_every_token_makes_no_stream_of_tokens_and_harms_
         format!("[{{id: {GROUP}, name: g, peerings: {peerings}}}, {{id: {OTHER}, name: h, peerings: {peerings}}}]");
     let atlas = Atlas::start(&format!("groups: {groups}")).await;
     atlas.simulator.fail(Fault {
-        endpoint: Some(Endpoint::Peers),
+        endpoint: Some(SimulatedEndpoint::Peers),
         group: Some(OTHER.to_owned()),
         ..Fault::status(401)
     });
@@ -200,7 +200,7 @@ async fn a_body_that_is_no_token_is_told_without_what_it_holds() {
     {
         let atlas = Atlas::start(&scenario("")).await;
         let effect = Effect::Body(body.to_owned());
-        atlas.simulator.fail(Fault { endpoint: Some(Endpoint::Token), ..Fault::new(effect) });
+        atlas.simulator.fail(Fault { endpoint: Some(SimulatedEndpoint::Token), ..Fault::new(effect) });
         let error = Asker::new(settings(&atlas)).list(Provider::Aws).await.unwrap_err();
         assert_eq!(error.kind.reason(), Reason::Decode, "{}", error.error_chain());
         assert!(!error.error_chain().contains("hunter2"), "{}", error.error_chain());
@@ -244,7 +244,7 @@ async fn a_token_that_is_revoked_is_replaced_at_once_though_one_group_had_refuse
     let groups: Vec<String> = (1..=10).map(|n| format!("  - {{id: 5e57d85c854180642f7844{n:02}, name: g}}")).collect();
     let atlas = Atlas::start(&format!("groups:\n{}", groups.join("\n"))).await;
     atlas.simulator.fail(Fault {
-        endpoint: Some(Endpoint::Peers),
+        endpoint: Some(SimulatedEndpoint::Peers),
         group: Some(OTHER.to_owned()),
         ..Fault::status(401)
     });
@@ -268,7 +268,11 @@ async fn an_expired_token_is_replaced() {
     // What Atlas says of its life is not what it does.
     let body = atlas_says_an_hour(&atlas).await;
     let asker = Asker::new(settings(&atlas));
-    atlas.simulator.fail(Fault { times: Some(1), endpoint: Some(Endpoint::Token), ..Fault::new(Effect::Body(body)) });
+    atlas.simulator.fail(Fault {
+        times: Some(1),
+        endpoint: Some(SimulatedEndpoint::Token),
+        ..Fault::new(Effect::Body(body))
+    });
     asker.list(Provider::Aws).await.unwrap();
     sleep(Duration::from_millis(1200)).await;
     asker.list(Provider::Aws).await.unwrap();
@@ -307,7 +311,7 @@ async fn an_exit_does_not_wait_for_atlas() {
     let config = atlas.service_account(quick());
     let rig = Rig::of(atlas, config).await;
     rig.until("peerings", |page| page.count("mongodbatlas_network_peering_status") == 20).await;
-    rig.atlas.simulator.fail(Fault { endpoint: Some(Endpoint::Revoke), ..Fault::new(Effect::Never) });
+    rig.atlas.simulator.fail(Fault { endpoint: Some(SimulatedEndpoint::Revoke), ..Fault::new(Effect::Never) });
     let begun = Instant::now();
     rig.stop().await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());

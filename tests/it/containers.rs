@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use atlas_simulator::{Container, Effect, Endpoint, Fault, Group, Peering, Provider};
+use atlas_simulator::{
+    Effect, Fault, ScenarioContainer, ScenarioGroup, ScenarioPeering, ScenarioProvider, SimulatedEndpoint,
+};
 use mongodbatlas_peering_exporter::config::PollConfig;
 use tokio::time::sleep;
 
@@ -48,12 +50,14 @@ async fn the_region_and_the_addresses_of_atlas_come_from_one_request_for_a_group
 async fn an_unknown_container_is_asked_for() {
     let rig = Rig::start(&scenario()).await;
     rig.until("Atlas's side", |page| side(page, "vpc-mine").is_some_and(|side| !side.0.is_empty())).await;
-    let container = Container::new(Provider::Azure).with("region", "US_EAST_2").with("atlasCidrBlock", "10.9.0.0/21");
-    let container = Container { id: Some("64c0ffee0000000000000003".to_owned()), ..container };
-    let peering = Peering::new(Provider::Azure, "AVAILABLE")
+    let container = ScenarioContainer::new(ScenarioProvider::Azure)
+        .with("region", "US_EAST_2")
+        .with("atlasCidrBlock", "10.9.0.0/21");
+    let container = ScenarioContainer { id: Some("64c0ffee0000000000000003".to_owned()), ..container };
+    let peering = ScenarioPeering::new(ScenarioProvider::Azure, "AVAILABLE")
         .with("vnetName", "hub")
         .with("containerId", "64c0ffee0000000000000003");
-    let group = Group { containers: vec![container], ..Group::new(GROUP, "one", vec![peering]) };
+    let group = ScenarioGroup { containers: vec![container], ..ScenarioGroup::new(GROUP, "one", vec![peering]) };
     rig.atlas.simulator.add_group(&group).unwrap();
     rig.until("the new container", |page| side(page, "hub") == Some(("US_EAST_2", "10.9.0.0/21"))).await;
     rig.after_polls("AZURE", 3).await;
@@ -64,7 +68,7 @@ async fn an_unknown_container_is_asked_for() {
 async fn containers_that_cannot_be_had_harm_nothing() {
     for effect in [Effect::Never, Effect::Garbage, Effect::Close] {
         let atlas = Atlas::start(&scenario()).await;
-        let fault = Fault { endpoint: Some(Endpoint::Containers), ..Fault::new(effect) };
+        let fault = Fault { endpoint: Some(SimulatedEndpoint::Containers), ..Fault::new(effect) };
         atlas.simulator.fail(fault.clone());
         let rig = Rig::on(atlas, quick()).await;
         rig.until("the peerings", |page| side(page, "vpc-mine") == Some(("", ""))).await;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use atlas::{Provider, Reason};
-use atlas_simulator::{Fault, Request};
+use atlas_simulator::{Fault, LoggedRequest};
 use futures_util::future::join_all;
 
 use crate::rig::{Asker, Atlas, GROUP, OTHER, key};
@@ -80,7 +80,7 @@ async fn requests_at_the_same_time_never_share_a_counter() {
     }
 }
 
-fn refused(asked: &[Request]) -> Vec<&str> {
+fn refused(asked: &[LoggedRequest]) -> Vec<&str> {
     asked.iter().map(|request| request.outcome).filter(|outcome| !["ok", "challenge"].contains(outcome)).collect()
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use atlas_simulator::{Effect, Endpoint, Fault, Group, Peering, Provider, StatusFault};
+use atlas_simulator::{
+    Effect, Fault, ScenarioGroup, ScenarioPeering, ScenarioProvider, SimulatedEndpoint, StatusFault,
+};
 use mongodbatlas_peering_exporter::{config::PollConfig, shard::Shard};
 
 use tokio::time::sleep;
@@ -35,7 +37,7 @@ fn polled(page: &Page, group: &str) -> usize {
 }
 
 fn on_groups(effect: Effect) -> Fault {
-    Fault { endpoint: Some(Endpoint::Groups), ..Fault::new(effect) }
+    Fault { endpoint: Some(SimulatedEndpoint::Groups), ..Fault::new(effect) }
 }
 
 #[tokio::test]
@@ -64,8 +66,8 @@ async fn groups_over_three_pages_are_all_polled_and_followed_as_they_come_and_go
         .collect();
     assert_eq!(pages[..3], [1, 2, 3]);
 
-    let peering = Peering::new(Provider::Gcp, "AVAILABLE").with("networkName", "default");
-    rig.atlas.simulator.add_group(&Group::new(&id(999), "new", vec![peering])).unwrap();
+    let peering = ScenarioPeering::new(ScenarioProvider::Gcp, "AVAILABLE").with("networkName", "default");
+    rig.atlas.simulator.add_group(&ScenarioGroup::new(&id(999), "new", vec![peering])).unwrap();
     rig.atlas.simulator.remove_group(&id(7)).unwrap();
     let page = rig.until("the new group", |page| polled(page, &id(999)) == 3).await;
     assert_eq!(page.value("mongodbatlas_network_peering_available", &[("group_id", &id(999))]), Some(1.0));
@@ -205,14 +207,14 @@ async fn an_exporter_is_ready_when_the_groups_are_known_and_polled_and_stays_rea
     rig.until("polls", |page| watched(page) == 2).await;
     rig.until("every poll", |page| polled(page, &id(1)) == 3 && polled(page, &id(2)) == 3).await;
     assert_eq!(get(rig.exporter, "/-/ready").await, (200, "ready\n".to_owned()));
-    rig.atlas.simulator.add_group(&Group::new(&id(9), "late", Vec::new())).unwrap();
+    rig.atlas.simulator.add_group(&ScenarioGroup::new(&id(9), "late", Vec::new())).unwrap();
     rig.atlas.simulator.fail(Fault { group: Some(id(9)), ..Fault::new(Effect::Never) });
     rig.until("the late group", |page| page.count("mongodbatlas_group_info") == 3).await;
     assert_eq!(get(rig.exporter, "/-/ready").await.0, 200);
 }
 
 fn on_groups_delayed() -> Fault {
-    Fault { endpoint: Some(Endpoint::Groups), times: Some(1), ..Fault::default() }
+    Fault { endpoint: Some(SimulatedEndpoint::Groups), times: Some(1), ..Fault::default() }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use atlas_simulator::{Effect, Endpoint, Fault, StatusFault};
+use atlas_simulator::{Effect, Fault, SimulatedEndpoint, StatusFault};
 use mongodbatlas_peering_exporter::config::PollConfig;
 
 use crate::rig::{Atlas, GROUP, OTHER, Rig, quick};
@@ -14,7 +14,7 @@ fn scenario(settings: &str) -> String {
     format!("{settings}\ngroups:\n  - {{id: {GROUP}, name: one, peerings: {peerings}}}\n  - {{id: {OTHER}, name: two}}")
 }
 
-fn limited(endpoint: Endpoint, retry_after: u64) -> Fault {
+fn limited(endpoint: SimulatedEndpoint, retry_after: u64) -> Fault {
     let status = StatusFault { code: 429, retry_after: Some(retry_after), ..StatusFault::default() };
     Fault { endpoint: Some(endpoint), times: Some(1), ..Fault::new(Effect::Status(status)) }
 }
@@ -25,7 +25,7 @@ async fn a_limited_list_of_groups_does_not_pause_polls() {
     let config = atlas.service_account(quick());
     let rig = Rig::of(atlas, config).await;
     rig.until("two groups", |page| page.value("mongodbatlas_account_groups", &MAIN) == Some(2.0)).await;
-    rig.atlas.simulator.fail(limited(Endpoint::Groups, 4));
+    rig.atlas.simulator.fail(limited(SimulatedEndpoint::Groups, 4));
     rig.until("the limit", |page| page.value("mongodbatlas_discovery_success", &MAIN) == Some(0.0)).await;
     rig.atlas.simulator.clear_requests();
     tokio::time::sleep(Duration::from_millis(2500)).await;
@@ -39,7 +39,7 @@ async fn a_limited_list_of_groups_does_not_pause_polls() {
 #[tokio::test]
 async fn a_group_that_is_limited_by_its_containers_is_paused() {
     let atlas = Atlas::start(&scenario("")).await;
-    atlas.simulator.fail(limited(Endpoint::Containers, 3600));
+    atlas.simulator.fail(limited(SimulatedEndpoint::Containers, 3600));
     let rig = Rig::on(atlas, quick()).await;
     let of = |group| [("group_id", group), ("reason", "rate_limited")];
     let page = rig

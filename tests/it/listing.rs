@@ -136,7 +136,7 @@ async fn a_failing_second_page_spoils_the_whole_listing() {
     let labels = [("group_id", GROUP), ("provider", "AWS")];
     rig.until("nine peerings", |page| page.all("mongodbatlas_network_peering_status", &labels).len() == 9).await;
 
-    let fault = Fault { provider: Some(atlas_simulator::Provider::Aws), page: Some(2), ..Fault::status(400) };
+    let fault = Fault { provider: Some(atlas_simulator::ScenarioProvider::Aws), page: Some(2), ..Fault::status(400) };
     rig.atlas.simulator.fail(fault);
     rig.atlas.simulator.set_status(GROUP, &first_id(&rig), "FAILED", None).unwrap();
     let page =

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use atlas_simulator::{Effect, Endpoint, Fault};
+use atlas_simulator::{Effect, Fault, SimulatedEndpoint};
 use mongodbatlas_peering_exporter::config::{Config, PollConfig};
 use tokio::time::sleep;
 
@@ -214,7 +214,7 @@ async fn a_reload_does_not_wait_for_atlas() {
     let [first, second] = [[GROUP, OTHER], [OTHER, THIRD]].map(|groups| listing(&atlas, &groups, quick()));
     let (rig, reloader) = Rig::reloadable(atlas, first).await;
     rig.until("two groups", |page| watched(page) == [GROUP, OTHER]).await;
-    rig.atlas.simulator.fail(Fault { endpoint: Some(Endpoint::Revoke), ..Fault::new(Effect::Never) });
+    rig.atlas.simulator.fail(Fault { endpoint: Some(SimulatedEndpoint::Revoke), ..Fault::new(Effect::Never) });
     let begun = Instant::now();
     reloader.reload(Ok(second)).await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
@@ -226,7 +226,7 @@ async fn a_token_that_is_minted_during_a_reload_or_an_exit_is_revoked() {
     let configs = [[GROUP, OTHER], [OTHER, THIRD]].map(|groups| listing(&atlas, &groups, quick()));
     let simulator = atlas.simulator.clone();
     let delay = Some(Duration::from_millis(300));
-    simulator.fail(Fault { endpoint: Some(Endpoint::Token), delay, ..Fault::default() });
+    simulator.fail(Fault { endpoint: Some(SimulatedEndpoint::Token), delay, ..Fault::default() });
     let (rig, reloader) = Rig::reloadable(atlas, configs[0].clone()).await;
     for n in 1..=5 {
         sleep(Duration::from_millis(100)).await;

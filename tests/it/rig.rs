@@ -12,7 +12,7 @@ use atlas::{
     ApiVersion, Authorities, Client, ClientEvent, Credential, CredentialKind, GroupId, KeyPair, ListError, Listing,
     Provider, RequestRecord, Secret, Settings,
 };
-use atlas_simulator::{Request, Scenario, Simulator};
+use atlas_simulator::{LoggedRequest, Scenario, Simulator};
 use mongodbatlas_peering_exporter::{
     ReloadRequest, Reloads,
     config::{Config, PollConfig, USER_AGENT},
@@ -113,12 +113,12 @@ impl Atlas {
 
     /// How many requests to the endpoint the simulator had since the last clear, with these outcomes.
     pub fn count(&self, endpoint: &str, outcomes: &[&str]) -> usize {
-        let is_counted = |request: &&Request| request.endpoint == endpoint && outcomes.contains(&request.outcome);
+        let is_counted = |request: &&LoggedRequest| request.endpoint == endpoint && outcomes.contains(&request.outcome);
         self.simulator.requests().iter().filter(is_counted).count()
     }
 
     /// What the simulator was asked about peerings since the last call.
-    pub fn asked(&self) -> Vec<Request> {
+    pub fn asked(&self) -> Vec<LoggedRequest> {
         let requests = self.simulator.requests();
         self.simulator.clear_requests();
         requests

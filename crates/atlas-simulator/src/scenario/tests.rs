@@ -1,9 +1,7 @@
 //! What a scenario may say, and what the demo shows.
 
-use super::{
-    super::{Algorithm, Peering, Provider, Simulator, timeline::Timeline},
-    *,
-};
+use super::{peering::ScenarioPeering, provider::ScenarioProvider, settings::Algorithm, timeline::Timeline, *};
+use crate::simulator::Simulator;
 
 const GROUP: &str =
     "groups: [{id: 5f3a556351db42631e16f301, name: g, peerings: [{name: p, provider: AWS, status: AVAILABLE}]}]";
@@ -19,7 +17,7 @@ fn an_empty_scenario_behaves_like_atlas() {
     assert_eq!(scenario.digest.algorithm, Algorithm::Md5);
     assert!(scenario.digest.qop && scenario.gzip && !scenario.nulls);
     assert_eq!((scenario.rate_limit.capacity, scenario.rate_limit.refill_per_minute), (2000, 1000));
-    let limit = |limit: RateLimit| (limit.capacity, limit.refill_per_minute);
+    let limit = |limit: RateLimitSettings| (limit.capacity, limit.refill_per_minute);
     assert_eq!((limit(scenario.group_list_rate_limit), limit(scenario.org_rate_limit)), ((1200, 500), (500, 250)));
     assert_eq!(scenario.access_list, AccessList::Allow);
     let account = scenario.service_account;
@@ -146,12 +144,12 @@ fn the_demo_shows_every_documented_status_of_every_provider() {
     let demo = Scenario::demo();
     let peerings = || demo.groups.iter().flat_map(|group| &group.peerings);
     for (provider, statuses) in [
-        (Provider::Aws, "INITIATING PENDING_ACCEPTANCE FAILED FINALIZING AVAILABLE TERMINATING"),
-        (Provider::Azure, "ADDING_PEER AVAILABLE FAILED DELETION_FAILED DELETING"),
-        (Provider::Gcp, "ADDING_PEER WAITING_FOR_USER AVAILABLE FAILED DELETING"),
+        (ScenarioProvider::Aws, "INITIATING PENDING_ACCEPTANCE FAILED FINALIZING AVAILABLE TERMINATING"),
+        (ScenarioProvider::Azure, "ADDING_PEER AVAILABLE FAILED DELETION_FAILED DELETING"),
+        (ScenarioProvider::Gcp, "ADDING_PEER WAITING_FOR_USER AVAILABLE FAILED DELETING"),
     ] {
         for status in statuses.split(' ') {
-            let shown = |peering: &Peering| peering.provider == provider && peering.status == status;
+            let shown = |peering: &ScenarioPeering| peering.provider == provider && peering.status == status;
             assert!(peerings().any(shown), "{provider:?} {status}");
         }
     }

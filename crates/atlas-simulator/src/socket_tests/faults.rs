@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{CLIENT, DEADLINE, FORM, PEERS, Response, SCENARIO, Served, TOKEN, V2};
-use crate::{Effect, Endpoint, Fault, Provider, StatusFault};
+use crate::{Effect, Fault, ScenarioProvider, SimulatedEndpoint, StatusFault};
 
 fn served(fault: Fault) -> Served {
     let served = Served::new(SCENARIO);
@@ -26,7 +26,7 @@ fn an_error_comes_after_credentials_and_so_often() {
 
 #[test]
 fn a_fault_hits_only_the_listing_it_names() {
-    let served = served(Fault { provider: Some(Provider::Gcp), ..Fault::status(404) });
+    let served = served(Fault { provider: Some(ScenarioProvider::Gcp), ..Fault::status(404) });
     assert_eq!(served.get(PEERS, V2).status, 200);
     let gcp = format!("{PEERS}?providerName=GCP");
     assert_eq!(served.get(&gcp, V2).error_code(), "GROUP_NOT_FOUND");
@@ -130,11 +130,12 @@ fn a_delayed_answer_is_the_usual_one_but_late() {
 
 #[test]
 fn a_fault_hits_only_its_endpoint() {
-    let served = served(Fault { endpoint: Some(Endpoint::Token), ..Fault::status(500) });
+    let served = served(Fault { endpoint: Some(SimulatedEndpoint::Token), ..Fault::status(500) });
     assert_eq!(served.get(PEERS, V2).status, 200);
     assert_eq!(served.mint().json()["error"], "server_error");
     assert_eq!((served.last().status, served.last().outcome), (Some(500), "fault"));
-    let groups = Fault { endpoint: Some(Endpoint::Groups), page: Some(2), times: Some(1), ..Fault::status(503) };
+    let groups =
+        Fault { endpoint: Some(SimulatedEndpoint::Groups), page: Some(2), times: Some(1), ..Fault::status(503) };
     served.simulator.fail(groups);
     let list = "/api/atlas/v2/groups";
     assert_eq!(served.get(list, V2).status, 200);
@@ -186,7 +187,7 @@ fn an_error_of_the_token_endpoint_has_the_shape_that_its_word_has() {
 fn a_good_token_can_be_refused_and_gets_no_challenge() {
     let served = Served::new(SCENARIO);
     let bearer = served.bearer();
-    served.simulator.fail(Fault { endpoint: Some(Endpoint::Peers), ..Fault::status(401) });
+    served.simulator.fail(Fault { endpoint: Some(SimulatedEndpoint::Peers), ..Fault::status(401) });
     let response = served.ask("GET", PEERS, &format!("{V2}{bearer}"), "");
     assert_eq!((response.status, response.error_code().as_str()), (401, "UNEXPECTED_ERROR"));
     assert!(!response.head.contains("www-authenticate"), "{}", response.head);

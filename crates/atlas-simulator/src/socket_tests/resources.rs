@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{PEERS, Response, SCENARIO, Served, V2};
-use crate::{AccessList, Group};
+use crate::{AccessList, ScenarioGroup};
 
 const GROUPS: &str = "/api/atlas/v2/groups";
 const ORG_GROUPS: &str = "/api/atlas/v2/orgs/5f0000000000000000000001/groups";
@@ -59,7 +59,7 @@ fn the_groups_that_the_caller_sees_are_listed_as_recorded() {
 fn two_hundred_and_fifty_groups_come_page_by_page() {
     let served = Served::new("{}");
     for number in 0..250 {
-        let group = Group::new(&format!("5f3a556351db42631e{number:06x}"), &format!("g{number}"), Vec::new());
+        let group = ScenarioGroup::new(&format!("5f3a556351db42631e{number:06x}"), &format!("g{number}"), Vec::new());
         served.simulator.add_group(&group).unwrap();
     }
     for list in [GROUPS, ORG_GROUPS] {

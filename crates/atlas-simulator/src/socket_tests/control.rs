@@ -206,7 +206,7 @@ fn the_first_page_explains_with_commands_for_this_host() {
     let page = served.ask("GET", "/simulator/", "", "");
     let text = String::from_utf8(page.body).unwrap();
     assert!(text.contains("curl http://atlas.test/simulator/faults"), "{text}");
-    assert!(text.contains("The newest fault that matches a request wins") && text.contains("in_timeline"), "{text}");
+    assert!(text.contains("The newest fault that matches a request applies") && text.contains("in_timeline"), "{text}");
 }
 
 #[test]

@@ -1,15 +1,14 @@
-//! The simulator as a client meets it: raw HTTP/1.1 over a socket.
+//! The simulator as a client sees it: raw HTTP/1.1 over a socket.
 
 mod api;
 mod control;
 mod faults;
-mod replacing;
 mod resources;
 mod service_account;
 
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     thread,
     time::Duration,
 };
@@ -20,10 +19,12 @@ use tokio::sync::oneshot;
 
 use super::{LoggedRequest, Scenario, Simulator};
 
-const DEADLINE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
+const GROUP: &str = "/api/atlas/v2/groups/5f3a556351db42631e16f301";
 const PEERS: &str = "/api/atlas/v2/groups/5f3a556351db42631e16f301/peers";
 const V2: &str = "Accept: application/vnd.atlas.2023-01-01+json\r\n";
 const TOKEN: &str = "/api/oauth/token";
+const REVOKE: &str = "/api/oauth/revoke";
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 /// `mdb_sa_id_5f0000000000000000000002:mdb_sa_sk_demo`
 const CLIENT: &str = "Authorization: Basic bWRiX3NhX2lkXzVmMDAwMDAwMDAwMDAwMDAwMDAwMDAwMjptZGJfc2Ffc2tfZGVtbw==\r\n";
@@ -39,11 +40,10 @@ groups:
 ";
 
 /// A simulator on a thread of its own, so that tests can use blocking sockets.
-struct Served {
+struct TestServer {
     simulator: Simulator,
     address: SocketAddr,
-    shutdown: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
+    _shutdown: oneshot::Sender<()>,
 }
 
 struct Response {
@@ -52,63 +52,61 @@ struct Response {
     body: Vec<u8>,
 }
 
-impl Served {
-    fn new(yaml: &str) -> Served {
+impl TestServer {
+    fn new(yaml: &str) -> TestServer {
         let simulator = Simulator::new(Scenario::parse(yaml).unwrap());
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         listener.set_nonblocking(true).unwrap();
-        let (shutdown, ended) = oneshot::channel();
-        let served = simulator.clone();
-        let thread = thread::spawn(move || {
+        let (shutdown, dropped) = oneshot::channel::<()>();
+        let server = simulator.clone();
+        thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                let shutdown = async { drop(ended.await) };
-                served.serve(listener, shutdown).await;
+                server.serve(listener, async { drop(dropped.await) }).await;
             });
         });
-        Served { simulator, address, shutdown: Some(shutdown), thread: Some(thread) }
+        TestServer { simulator, address, _shutdown: shutdown }
     }
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         stream
     }
 
-    /// Everything that comes back on a connection of its own.
+    /// Everything that is received on a connection of its own.
     fn raw(&self, method: &str, uri: &str, headers: &str, body: &str) -> Vec<u8> {
         let mut stream = self.connect();
         let length = body.len();
-        write!(
-            stream,
-            "{method} {uri} HTTP/1.1\r\nHost: atlas.test\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
-        )
-        .unwrap();
+        let head = format!("Host: atlas.test\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}");
+        write!(stream, "{method} {uri} HTTP/1.1\r\n{head}\r\n{body}").unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         bytes
     }
 
-    fn ask(&self, method: &str, uri: &str, headers: &str, body: &str) -> Response {
-        Response::read(&self.raw(method, uri, headers, body))
+    fn request(&self, method: &str, uri: &str, headers: &str, body: &str) -> Response {
+        Response::parse(&self.raw(method, uri, headers, body))
     }
 
-    /// Asks twice: for a challenge, and with the answer to it.
+    /// Sends two requests: one for a challenge, and one that responds to it.
     fn get(&self, uri: &str, headers: &str) -> Response {
-        Response::read(&self.get_raw(uri, headers))
-    }
-
-    fn get_raw(&self, uri: &str, headers: &str) -> Vec<u8> {
-        let challenge = self.ask("GET", uri, "", "");
+        let challenge = self.request("GET", uri, "", "");
         let authorization = authorization(uri, &challenge.nonce(), 1, "demo");
-        self.raw("GET", uri, &format!("{headers}{authorization}"), "")
+        self.request("GET", uri, &format!("{headers}{authorization}"), "")
     }
 
-    /// Asks for a token.
+    /// The status and the outcome of a request for the peerings.
+    fn outcome(&self, headers: &str) -> (u16, &'static str) {
+        let response = self.request("GET", PEERS, &format!("{V2}{headers}"), "");
+        (response.status, self.last().outcome)
+    }
+
+    /// Requests a token.
     fn mint(&self) -> Response {
-        self.ask("POST", TOKEN, &format!("{CLIENT}{FORM}"), "grant_type=client_credentials")
+        self.request("POST", TOKEN, &format!("{CLIENT}{FORM}"), "grant_type=client_credentials")
     }
 
     /// The header with a new token.
@@ -118,7 +116,7 @@ impl Served {
     }
 
     fn control(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let response = self.ask(method, path, "", &body.to_string());
+        let response = self.request(method, path, "", &body.to_string());
         (response.status, response.json())
     }
 
@@ -127,19 +125,10 @@ impl Served {
     }
 }
 
-impl Drop for Served {
-    fn drop(&mut self) {
-        drop(self.shutdown.take());
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
-    }
-}
-
 impl Response {
-    fn read(bytes: &[u8]) -> Response {
+    fn parse(bytes: &[u8]) -> Response {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let head = String::from_utf8(bytes[..end + 2].to_vec()).unwrap();
         Response { status: head.split(' ').nth(1).unwrap().parse().unwrap(), head, body: bytes[end + 4..].to_vec() }
     }
 
@@ -152,17 +141,26 @@ impl Response {
         rest.split('"').next().unwrap().to_owned()
     }
 
-    fn error_code(&self) -> String {
-        self.json()["errorCode"].as_str().unwrap().to_owned()
+    /// The status and the error code.
+    fn error(&self) -> (u16, String) {
+        (self.status, self.json()["errorCode"].as_str().unwrap().to_owned())
+    }
+
+    fn has(&self, header: &str) -> bool {
+        self.head.contains(&format!("{header}\r\n"))
     }
 }
 
-/// A digest answer, computed without the code under test.
+fn error(status: u16, code: &str) -> (u16, String) {
+    (status, code.to_owned())
+}
+
+/// A digest response, computed without the code under test.
 fn authorization(uri: &str, nonce: &str, count: u32, password: &str) -> String {
     let hash = |text: String| format!("{:x}", Md5::digest(text));
-    let who = hash(format!("demo:MMS Public API:{password}"));
-    let what = hash(format!("GET:{uri}"));
-    let response = hash(format!("{who}:{nonce}:{count:08x}:c:auth:{what}"));
+    let user = hash(format!("demo:MMS Public API:{password}"));
+    let resource = hash(format!("GET:{uri}"));
+    let response = hash(format!("{user}:{nonce}:{count:08x}:c:auth:{resource}"));
     format!(
         "Authorization: Digest username=\"demo\", realm=\"MMS Public API\", nonce=\"{nonce}\", \
          uri=\"{uri}\", qop=auth, nc={count:08x}, cnonce=\"c\", response=\"{response}\"\r\n"

@@ -129,12 +129,6 @@ impl Simulator {
         self.state().faults.set(fault);
     }
 
-    /// The faults that are set and not used up.
-    #[must_use]
-    pub fn faults(&self) -> Vec<Fault> {
-        self.state().faults.all().to_vec()
-    }
-
     /// Clears all faults.
     pub fn clear_faults(&self) {
         self.state().faults.clear();

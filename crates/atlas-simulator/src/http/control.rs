@@ -133,7 +133,7 @@ fn dispatch(simulator: &Simulator, method: &Method, path: &[&str], body: &[u8]) 
     match (method.as_str(), path) {
         ("GET" | "HEAD", ["groups"]) => return Ok(simulator.groups()),
         ("GET" | "HEAD", ["requests"]) => return Ok(json!(simulator.requests())),
-        ("GET" | "HEAD", ["faults"]) => return Ok(json!(simulator.faults())),
+        ("GET" | "HEAD", ["faults"]) => return Ok(json!(simulator.state().faults.all())),
         ("GET" | "HEAD", ["tokens"]) => return Ok(json!({"live": simulator.live_tokens()})),
         ("POST", ["groups"]) => simulator.add_group_up_to(&parse(body)?, MAX_ADDED)?,
         ("DELETE", ["groups", group]) => simulator.remove_group(group)?,

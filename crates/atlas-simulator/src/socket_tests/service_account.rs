@@ -42,9 +42,8 @@ fn valid_credentials_get_a_token_for_the_resources() {
 fn both_halves_of_the_credentials_are_form_encoded() {
     let server = server("client_id: app, client_secret: s p+c");
     // `app:s+p%2Bc`
-    let headers = "Authorization: Basic YXBwOnMrcCUyQmM=\r\n\
-                   Content-Type: Application/X-WWW-Form-Urlencoded; charset=utf-8\r\n";
-    assert_eq!(server.request("POST", TOKEN, headers, "grant_type=client_credentials").status, 200);
+    let headers = format!("Authorization: Basic YXBwOnMrcCUyQmM=\r\n{FORM}");
+    assert_eq!(server.request("POST", TOKEN, &headers, "grant_type=client_credentials").status, 200);
 }
 
 #[test]

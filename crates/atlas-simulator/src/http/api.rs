@@ -92,7 +92,7 @@ fn respond(
         Err(error) => {
             let challenge =
                 (*error != AuthError::BadToken).then(|| state.digest.challenge(*error == AuthError::Stale, now));
-            ApiResponse::unauthorized(error.outcome(), challenge)
+            ApiResponse::unauthorized(challenge).logged_as(error.outcome())
         }
     }
 }
@@ -104,13 +104,13 @@ fn apply_fault(
     effect: Effect,
     now: Instant,
 ) -> Action {
-    let json = |body: &str| ApiResponse::from_resource("fault", 200, request.content_type(), body);
+    let json = |body: &str| ApiResponse::from_resource(200, request.content_type(), body);
     let mut respond = |endless, delivery| {
         let mut response = respond(state, request, caller, endless, now);
         response.delivery = delivery;
         response
     };
-    let mut response = match effect {
+    let response = match effect {
         Effect::Close => return Action::Close,
         Effect::Never => return Action::Stall,
         Effect::Cut => respond(None, Delivery::Cut),
@@ -122,23 +122,20 @@ fn apply_fault(
         Effect::Body(body) => json(&body),
         Effect::Status(status) => forced_error(state, request, status, now),
     };
-    response.outcome = "fault";
-    Action::Respond(response)
+    Action::Respond(response.logged_as("fault"))
 }
 
 /// The response with the status of a fault, in the form that the endpoint uses for errors.
 fn forced_error(state: &mut State, request: &ApiRequest, fault: StatusFault, now: Instant) -> ApiResponse {
     let retry_after = fault.retry_after;
     let response = match fault {
-        StatusFault { body: Some(body), code, .. } => {
-            ApiResponse::from_resource("fault", code, "application/json", body)
-        }
+        StatusFault { body: Some(body), code, .. } => ApiResponse::from_resource(code, "application/json", body),
         StatusFault { html: true, code, .. } => ApiResponse::html(code),
         fault if request.is_oauth() => forced_oauth_error(state, request, fault),
         StatusFault { code: 401, error_code: None, .. } => {
             let answers_challenges = !matches!(request.credentials, PresentedCredentials::Bearer(_));
             let challenge = answers_challenges.then(|| state.digest.challenge(false, now));
-            ApiResponse::unauthorized("fault", challenge)
+            ApiResponse::unauthorized(challenge)
         }
         fault => {
             let (code, limit) = (fault.code, limit(state, request));

@@ -75,33 +75,28 @@ pub(crate) struct BodyCut;
 
 impl ApiResponse {
     /// A response that does not come from Atlas itself.
-    pub(crate) fn new(outcome: &'static str, status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> ApiResponse {
+    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> ApiResponse {
         let headers = vec![("content-type", content_type.to_owned())];
-        let (is_from_resource, delivery) = (false, Delivery::Whole);
+        let (outcome, is_from_resource, delivery) = ("ok", false, Delivery::Whole);
         ApiResponse { outcome, status, is_from_resource, delivery, headers, body: body.into() }
     }
 
     /// A response of a resource.
-    pub(crate) fn from_resource(
-        outcome: &'static str,
-        status: u16,
-        content_type: &str,
-        body: impl Into<Vec<u8>>,
-    ) -> ApiResponse {
-        let mut response = ApiResponse::new(outcome, status, content_type, body);
+    pub(crate) fn from_resource(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> ApiResponse {
+        let mut response = ApiResponse::new(status, content_type, body);
         response.is_from_resource = true;
         iter::once(SERVER).chain(RESOURCE_HEADERS).fold(response, |response, (name, value)| response.with(name, value))
     }
 
     /// A JSON response of the server in front of the resources, such as a token.
-    pub(crate) fn from_server(outcome: &'static str, status: u16, body: impl Into<Vec<u8>>) -> ApiResponse {
-        ApiResponse::new(outcome, status, "application/json", body).with(SERVER.0, SERVER.1)
+    pub(crate) fn from_server(status: u16, body: impl Into<Vec<u8>>) -> ApiResponse {
+        ApiResponse::new(status, "application/json", body).with(SERVER.0, SERVER.1)
     }
 
     /// The recorded response to missing, stale and wrong keys. There is no recording for a rejected token: the
     /// response has the same body, but no challenge, which a client could not answer with a token.
-    pub(crate) fn unauthorized(outcome: &'static str, challenge: Option<String>) -> ApiResponse {
-        let response = ApiResponse::from_server(outcome, 401, UNAUTHORIZED).varying();
+    pub(crate) fn unauthorized(challenge: Option<String>) -> ApiResponse {
+        let response = ApiResponse::from_server(401, UNAUTHORIZED).varying();
         match challenge {
             Some(challenge) => response.with("www-authenticate", challenge),
             None => response,
@@ -110,7 +105,12 @@ impl ApiResponse {
 
     /// The error page of a load balancer that has no server to forward to.
     pub(crate) fn html(status: u16) -> ApiResponse {
-        ApiResponse::new("fault", status, "text/html", UNAVAILABLE)
+        ApiResponse::new(status, "text/html", UNAVAILABLE)
+    }
+
+    /// Sets the outcome in the request log, which is `ok` by default.
+    pub(crate) fn logged_as(self, outcome: &'static str) -> ApiResponse {
+        ApiResponse { outcome, ..self }
     }
 
     /// Adds a header.
@@ -197,13 +197,13 @@ mod tests {
     use super::*;
 
     fn response(delivery: Delivery) -> Response<FaultyBody> {
-        let response = ApiResponse::new("ok", 200, "application/json", r#"{"results":[]}"#);
+        let response = ApiResponse::new(200, "application/json", r#"{"results":[]}"#);
         ApiResponse { delivery, ..response }.into_http(false)
     }
 
     #[test]
     fn the_body_of_a_challenge_has_the_recorded_length() {
-        assert_eq!(ApiResponse::unauthorized("challenge", None).body.len(), 142);
+        assert_eq!(ApiResponse::unauthorized(None).body.len(), 142);
     }
 
     #[tokio::test]

@@ -71,7 +71,7 @@ pub(crate) async fn respond(simulator: &Simulator, request: Request<Incoming>) -
         return json_response(Err(ControlError::new(405, message))).with(ALLOW.as_str(), allowed);
     }
     if segments.len() == 1 {
-        return ApiResponse::new("ok", 200, "text/plain; charset=utf-8", help(&request));
+        return ApiResponse::new(200, "text/plain; charset=utf-8", help(&request));
     }
     json_response(match Limited::new(request.into_body(), MAX_BODY).collect().await {
         Ok(body) => handle(simulator, &method, &path, &body.to_bytes()),
@@ -84,7 +84,7 @@ fn json_response(result: Result<Value, ControlError>) -> ApiResponse {
         Ok(body) => (200, body),
         Err(error) => (error.status, json!({"error": error.message})),
     };
-    ApiResponse::new("ok", status, "application/json", format!("{body:#}\n"))
+    ApiResponse::new(status, "application/json", format!("{body:#}\n"))
 }
 
 /// The segments of a path, percent-decoded after they are split.

@@ -116,19 +116,15 @@ impl ApiError {
         ApiError { code: code.unwrap_or(self.code), ..self }
     }
 
-    /// The outcome in the request log.
-    fn outcome(&self) -> &'static str {
-        match self.status {
+    pub(crate) fn into_response(self) -> ApiResponse {
+        let outcome = match self.status {
             401 => "no_access",
             403 => "access_list",
             404 => "not_found",
             406 => "not_acceptable",
             429 => "rate_limited",
             _ => "bad_request",
-        }
-    }
-
-    pub(crate) fn into_response(self) -> ApiResponse {
+        };
         let status = StatusCode::from_u16(self.status).unwrap_or_default();
         let body = json!({
             "detail": self.detail,
@@ -137,9 +133,8 @@ impl ApiError {
             "parameters": self.parameters,
             "reason": status.canonical_reason(),
         });
-        ApiResponse::from_resource(self.outcome(), self.status, "application/json", body.to_string())
-            .varying()
-            .with("x-error-code", self.code)
+        let response = ApiResponse::from_resource(self.status, "application/json", body.to_string());
+        response.varying().with("x-error-code", self.code).logged_as(outcome)
     }
 }
 

@@ -48,7 +48,7 @@ fn mint(state: &mut State, request: &ApiRequest, client: &str, now: Instant) -> 
         Ok(token) => {
             let expires_in = state.tokens.lifetime().as_secs();
             let body = json!({"access_token": token, "expires_in": expires_in, "token_type": "Bearer"});
-            private(ApiResponse::from_server("ok", 200, body.to_string()))
+            private(ApiResponse::from_server(200, body.to_string()))
         }
         Err(TokenError::RateLimited { per_minute }) => {
             ApiError::too_many_requests(&request.path, per_minute).into_response()
@@ -64,7 +64,7 @@ fn revoke(state: &mut State, request: &ApiRequest, client: &str) -> ApiResponse 
         return OauthError { description: "The parameter token is missing.", ..error }.into_response();
     };
     state.tokens.revoke(client, token);
-    private(ApiResponse::from_server("ok", 200, ""))
+    private(ApiResponse::from_server(200, ""))
 }
 
 /// Adds the header that RFC 6749 demands on every response about a token.
@@ -95,6 +95,6 @@ impl OauthError {
             _ => "bad_request",
         };
         let body = json!({"error": self.error, "error_description": self.description});
-        private(ApiResponse::from_server(outcome, self.status, body.to_string()))
+        private(ApiResponse::from_server(self.status, body.to_string())).logged_as(outcome)
     }
 }

@@ -147,26 +147,22 @@ fn is_known_date(date: &str) -> bool {
 impl Route {
     fn parse(path: &str) -> Option<Route> {
         use SimulatedEndpoint::{Containers, Group, Groups, OrgGroups, Peers, Revoke, Root, Token};
-        let (is_v2, rest) = match (path.strip_prefix("/api/atlas/v2"), path.strip_prefix("/api/atlas/v1.0")) {
-            (Some(rest), _) => (true, rest),
-            (None, Some(rest)) => (false, rest),
-            (None, None) => {
-                let endpoint = [(Token, "/api/oauth/token"), (Revoke, "/api/oauth/revoke")];
-                let (endpoint, _) = endpoint.into_iter().find(|(_, known)| *known == path)?;
-                return Some(Route { endpoint, is_v2: false, id: String::new() });
-            }
-        };
-        let segments: Vec<_> = rest.split('/').collect();
+        let segments: Vec<_> = path.split('/').skip(1).collect();
         let (endpoint, id) = match segments[..] {
-            [""] => (Root, ""),
-            ["", "groups"] => (Groups, ""),
-            ["", "orgs", org, "groups"] => (OrgGroups, org),
-            ["", "groups", group] => (Group, group),
-            ["", "groups", group, "peers"] => (Peers, group),
-            ["", "groups", group, "containers", "all"] => (Containers, group),
+            ["api", "oauth", "token"] => (Token, ""),
+            ["api", "oauth", "revoke"] => (Revoke, ""),
+            ["api", "atlas", "v2" | "v1.0", ref resource @ ..] => match *resource {
+                [] => (Root, ""),
+                ["groups"] => (Groups, ""),
+                ["orgs", org, "groups"] => (OrgGroups, org),
+                ["groups", group] => (Group, group),
+                ["groups", group, "peers"] => (Peers, group),
+                ["groups", group, "containers", "all"] => (Containers, group),
+                _ => return None,
+            },
             _ => return None,
         };
-        Some(Route { endpoint, is_v2, id: id.to_owned() })
+        Some(Route { endpoint, is_v2: segments[2] == "v2", id: id.to_owned() })
     }
 }
 

@@ -86,7 +86,7 @@ fn limited(
         Err(error) => error.clone().into_response(),
         Ok(query) => {
             let body = content(state, request, route, query, caller, endless)?;
-            ApiResponse::from_resource("ok", 200, request.content_type(), query.write(&body))
+            ApiResponse::from_resource(200, request.content_type(), query.write(&body))
         }
     };
     Ok(with_rate_limit(response, limit, remaining))

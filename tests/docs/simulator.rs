@@ -1,8 +1,8 @@
-//! The page about scenarios against the parser.
+//! Compares docs/simulator.md with the parser.
 
 use std::collections::BTreeSet;
 
-use atlas_simulator::{Container, Fault, Peering, Provider, Scenario, ScenarioError};
+use atlas_simulator::{Fault, Scenario, ScenarioContainer, ScenarioError, ScenarioPeering, ScenarioProvider};
 use serde::Serialize;
 
 use crate::markdown::{key, keys, quoted, read, rows, section};
@@ -11,7 +11,7 @@ const PAGE: &str = "docs/simulator.md";
 
 const RATE_LIMITS: &str = "### `rate_limit`, `group_list_rate_limit`, `org_rate_limit`";
 
-/// Headings, and a scenario with an unknown key where the keys below the heading belong.
+/// Headings, each with a scenario that has an unknown key at that level.
 const LEVELS: [(&str, &str); 9] = [
     ("### Top level", "{x: 1}"),
     ("### `credentials`", "{credentials: {x: 1}}"),
@@ -37,7 +37,7 @@ fn known_keys(scenario: &str) -> BTreeSet<String> {
     }
 }
 
-/// Where unknown keys are sent as they are, no error lists those that are known.
+/// The keys of a type without unknown-key errors, which list the known keys.
 fn keys_of(value: &impl Serialize) -> BTreeSet<String> {
     let value = serde_json::to_value(value).unwrap();
     value.as_object().unwrap().keys().cloned().collect()
@@ -47,27 +47,27 @@ fn documented(heading: &str) -> BTreeSet<String> {
     let keys = keys(section(&read(PAGE), heading));
     let count = keys.len();
     let keys = BTreeSet::from_iter(keys);
-    assert_eq!(keys.len(), count, "a key of {heading} is there twice");
+    assert_eq!(keys.len(), count, "{heading} documents a key twice");
     keys
 }
 
 #[test]
-fn every_key_of_a_scenario_is_documented_and_no_other() {
+fn exactly_the_keys_of_a_scenario_are_documented() {
     for (heading, scenario) in LEVELS {
         assert_eq!(documented(heading), known_keys(scenario), "{heading}");
     }
-    let peering: Peering = serde_json::from_value(serde_json::json!({
+    let peering: ScenarioPeering = serde_json::from_value(serde_json::json!({
         "provider": "AWS", "id": "x", "name": "x", "age": "1d", "status": "x", "error": "x", "repeat": 1
     }))
     .unwrap();
     assert!(peering.fields.is_empty(), "{peering:?}");
     assert_eq!(documented("### `peerings[]`"), keys_of(&peering));
-    let container = Container { id: Some("x".to_owned()), ..Container::new(Provider::Aws) };
+    let container = ScenarioContainer { id: Some("x".to_owned()), ..ScenarioContainer::new(ScenarioProvider::Aws) };
     assert_eq!(documented("### `containers[]`"), keys_of(&container));
 }
 
 #[test]
-fn every_key_of_a_fault_is_documented_and_no_other() {
+fn exactly_the_keys_of_a_fault_are_documented() {
     let error = serde_json::from_value::<Fault>(serde_json::json!({"x": 1})).unwrap_err();
     assert_eq!(documented("## Faults"), expected(&error.to_string()));
 }
@@ -93,11 +93,11 @@ fn the_defaults_of_a_scenario_are_as_documented() {
         }
     }
     assert_eq!(compared, 19, "defaults");
-    let (told, default) = (Scenario::parse(&scenario).unwrap(), Scenario::default());
-    assert_eq!(format!("{told:?}"), format!("{default:?}"));
-    // These two are not shown.
-    assert_eq!(told.credentials.private_key, default.credentials.private_key);
-    assert_eq!(told.service_account.client_secret, default.service_account.client_secret);
+    let (parsed, default) = (Scenario::parse(&scenario).unwrap(), Scenario::default());
+    assert_eq!(format!("{parsed:?}"), format!("{default:?}"));
+    // Debug output omits secrets.
+    assert_eq!(parsed.credentials.private_key, default.credentials.private_key);
+    assert_eq!(parsed.service_account.client_secret, default.service_account.client_secret);
     let limits = [default.rate_limit, default.group_list_rate_limit, default.org_rate_limit];
     let text = section(&page, "### Top level");
     for limit in limits {

@@ -66,7 +66,7 @@ fn the_demo_logs_where_to_look_and_how_to_break_a_peering() {
 fn the_demo_exports_every_family_with_and_without_failures() {
     let folder = folder();
     let ends = "deprecation: \"@1722816000\"\nsunset: Fri, 01 Jan 2100 00:00:00 GMT\n";
-    let scenario = format!("{ends}{}", include_str!("../../crates/atlas-simulator/src/demo.yaml"));
+    let scenario = format!("{ends}{}", include_str!("../../crates/atlas-simulator/src/scenario/demo.yaml"));
     fs::write(folder.path().join("scenario.yaml"), scenario).unwrap();
     let addresses = ["--web.listen-address=127.0.0.1:0", "--simulator.listen-address=127.0.0.1:0"];
     let arguments = ["demo", "--simulator.scenario=scenario.yaml", addresses[0], addresses[1]];

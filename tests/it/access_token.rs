@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use atlas::{ClientSettings, Provider, Reason};
-use atlas_simulator::{AccessList, Effect, Endpoint, Fault, StatusFault};
+use atlas_simulator::{AccessList, Effect, Fault, SimulatedEndpoint, StatusFault};
 use futures_util::future::join_all;
 use mongodbatlas_peering_exporter::config::PollConfig;
 use tokio::time::sleep;
@@ -26,7 +26,7 @@ fn settings(atlas: &Atlas) -> ClientSettings {
 }
 
 fn on_token(effect: StatusFault) -> Fault {
-    Fault { endpoint: Some(Endpoint::Token), ..Fault::new(Effect::Status(effect)) }
+    Fault { endpoint: Some(SimulatedEndpoint::Token), ..Fault::new(Effect::Status(effect)) }
 }
 
 fn mints(atlas: &Atlas) -> usize {
@@ -85,7 +85,7 @@ async fn a_group_that_rejects_every_token_does_not_cause_more_mints_or_affect_ot
         format!("[{{id: {GROUP}, name: g, peerings: {peerings}}}, {{id: {OTHER}, name: h, peerings: {peerings}}}]");
     let atlas = Atlas::start(&format!("groups: {groups}")).await;
     atlas.simulator.fail(Fault {
-        endpoint: Some(Endpoint::Peers),
+        endpoint: Some(SimulatedEndpoint::Peers),
         group: Some(OTHER.to_owned()),
         ..Fault::status(401)
     });
@@ -204,7 +204,7 @@ async fn an_invalid_token_response_is_reported_without_its_content() {
     {
         let atlas = Atlas::start(&scenario("")).await;
         let effect = Effect::Body(body.to_owned());
-        atlas.simulator.fail(Fault { endpoint: Some(Endpoint::Token), ..Fault::new(effect) });
+        atlas.simulator.fail(Fault { endpoint: Some(SimulatedEndpoint::Token), ..Fault::new(effect) });
         let error = RecordingClient::new(settings(&atlas)).list(Provider::Aws).await.unwrap_err();
         assert_eq!(error.kind.reason(), Reason::Decode, "{}", error.error_chain());
         assert!(!error.error_chain().contains("hunter2"), "{}", error.error_chain());
@@ -248,7 +248,7 @@ async fn a_revoked_token_is_replaced_at_once_even_if_one_group_rejected_it_befor
     let groups: Vec<String> = (1..=10).map(|n| format!("  - {{id: 5e57d85c854180642f7844{n:02}, name: g}}")).collect();
     let atlas = Atlas::start(&format!("groups:\n{}", groups.join("\n"))).await;
     atlas.simulator.fail(Fault {
-        endpoint: Some(Endpoint::Peers),
+        endpoint: Some(SimulatedEndpoint::Peers),
         group: Some(OTHER.to_owned()),
         ..Fault::status(401)
     });
@@ -272,7 +272,11 @@ async fn an_expired_token_is_replaced() {
     // The response states a longer life than the token has.
     let body = response_with_an_hour(&atlas).await;
     let client = RecordingClient::new(settings(&atlas));
-    atlas.simulator.fail(Fault { times: Some(1), endpoint: Some(Endpoint::Token), ..Fault::new(Effect::Body(body)) });
+    atlas.simulator.fail(Fault {
+        times: Some(1),
+        endpoint: Some(SimulatedEndpoint::Token),
+        ..Fault::new(Effect::Body(body))
+    });
     client.list(Provider::Aws).await.unwrap();
     sleep(Duration::from_millis(1200)).await;
     client.list(Provider::Aws).await.unwrap();
@@ -309,7 +313,7 @@ async fn an_exit_does_not_wait_for_atlas() {
     let atlas = Atlas::start(&scenario("")).await;
     let exporter = TestExporter::with_service_account(atlas, quick()).await;
     exporter.until("peerings", |metrics| metrics.count("mongodbatlas_network_peering_status") == 20).await;
-    exporter.atlas.simulator.fail(Fault { endpoint: Some(Endpoint::Revoke), ..Fault::new(Effect::Never) });
+    exporter.atlas.simulator.fail(Fault { endpoint: Some(SimulatedEndpoint::Revoke), ..Fault::new(Effect::Never) });
     let started = Instant::now();
     exporter.stop().await.unwrap();
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());

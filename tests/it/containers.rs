@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use atlas_simulator::{Container, Effect, Endpoint, Fault, Group, Peering, Provider};
+use atlas_simulator::{
+    Effect, Fault, ScenarioContainer, ScenarioGroup, ScenarioPeering, ScenarioProvider, SimulatedEndpoint,
+};
 use mongodbatlas_peering_exporter::config::PollConfig;
 use tokio::time::sleep;
 
@@ -48,12 +50,14 @@ async fn one_request_per_group_returns_the_region_and_cidr_block_of_its_containe
 async fn an_unknown_container_is_requested() {
     let exporter = TestExporter::start(&scenario()).await;
     exporter.until("Atlas's side", |metrics| side(metrics, "vpc-mine").is_some_and(|side| !side.0.is_empty())).await;
-    let container = Container::new(Provider::Azure).with("region", "US_EAST_2").with("atlasCidrBlock", "10.9.0.0/21");
-    let container = Container { id: Some("64c0ffee0000000000000003".to_owned()), ..container };
-    let peering = Peering::new(Provider::Azure, "AVAILABLE")
+    let container = ScenarioContainer::new(ScenarioProvider::Azure)
+        .with("region", "US_EAST_2")
+        .with("atlasCidrBlock", "10.9.0.0/21");
+    let container = ScenarioContainer { id: Some("64c0ffee0000000000000003".to_owned()), ..container };
+    let peering = ScenarioPeering::new(ScenarioProvider::Azure, "AVAILABLE")
         .with("vnetName", "hub")
         .with("containerId", "64c0ffee0000000000000003");
-    let group = Group { containers: vec![container], ..Group::new(GROUP, "one", vec![peering]) };
+    let group = ScenarioGroup { containers: vec![container], ..ScenarioGroup::new(GROUP, "one", vec![peering]) };
     exporter.atlas.simulator.add_group(&group).unwrap();
     exporter.until("the new container", |metrics| side(metrics, "hub") == Some(("US_EAST_2", "10.9.0.0/21"))).await;
     exporter.after_polls("AZURE", 3).await;
@@ -64,7 +68,7 @@ async fn an_unknown_container_is_requested() {
 async fn failed_container_requests_do_not_affect_polls() {
     for effect in [Effect::Never, Effect::Garbage, Effect::Close] {
         let atlas = Atlas::start(&scenario()).await;
-        let fault = Fault { endpoint: Some(Endpoint::Containers), ..Fault::new(effect) };
+        let fault = Fault { endpoint: Some(SimulatedEndpoint::Containers), ..Fault::new(effect) };
         atlas.simulator.fail(fault.clone());
         let exporter = TestExporter::on(atlas, quick()).await;
         exporter.until("the peerings", |metrics| side(metrics, "vpc-mine") == Some(("", ""))).await;

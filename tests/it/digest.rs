@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use atlas::{Provider, Reason};
-use atlas_simulator::{Fault, Request};
+use atlas_simulator::{Fault, LoggedRequest};
 use futures_util::future::join_all;
 
 use crate::setup::{Atlas, GROUP, OTHER, RecordingClient, key};
@@ -80,7 +80,7 @@ async fn concurrent_requests_never_share_a_nonce_count() {
     }
 }
 
-fn refused(requests: &[Request]) -> Vec<&str> {
+fn refused(requests: &[LoggedRequest]) -> Vec<&str> {
     requests.iter().map(|request| request.outcome).filter(|outcome| !["ok", "challenge"].contains(outcome)).collect()
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use atlas_simulator::{Effect, Endpoint, Fault, Group, Peering, Provider, StatusFault};
+use atlas_simulator::{
+    Effect, Fault, ScenarioGroup, ScenarioPeering, ScenarioProvider, SimulatedEndpoint, StatusFault,
+};
 use mongodbatlas_peering_exporter::{collector::once, config::PollConfig, shard::Shard};
 
 use tokio::time::sleep;
@@ -35,7 +37,7 @@ fn polled(metrics: &Exposition, group: &str) -> usize {
 }
 
 fn on_groups(effect: Effect) -> Fault {
-    Fault { endpoint: Some(Endpoint::Groups), ..Fault::new(effect) }
+    Fault { endpoint: Some(SimulatedEndpoint::Groups), ..Fault::new(effect) }
 }
 
 #[tokio::test]
@@ -64,8 +66,8 @@ async fn groups_on_three_pages_are_all_polled_and_added_and_removed_with_atlas()
         .collect();
     assert_eq!(pages[..3], [1, 2, 3]);
 
-    let peering = Peering::new(Provider::Gcp, "AVAILABLE").with("networkName", "default");
-    exporter.atlas.simulator.add_group(&Group::new(&id(999), "new", vec![peering])).unwrap();
+    let peering = ScenarioPeering::new(ScenarioProvider::Gcp, "AVAILABLE").with("networkName", "default");
+    exporter.atlas.simulator.add_group(&ScenarioGroup::new(&id(999), "new", vec![peering])).unwrap();
     exporter.atlas.simulator.remove_group(&id(7)).unwrap();
     let metrics = exporter.until("the new group", |metrics| polled(metrics, &id(999)) == 3).await;
     assert_eq!(metrics.value("mongodbatlas_network_peering_available", &[("group_id", &id(999))]), Some(1.0));
@@ -214,14 +216,14 @@ async fn an_exporter_is_ready_when_the_groups_are_known_and_polled_and_stays_rea
     exporter.until("polls", |metrics| polled_groups(metrics) == 2).await;
     exporter.until("every poll", |metrics| polled(metrics, &id(1)) == 3 && polled(metrics, &id(2)) == 3).await;
     assert_eq!(get(exporter.address, "/-/ready").await, (200, "ready\n".to_owned()));
-    exporter.atlas.simulator.add_group(&Group::new(&id(9), "late", Vec::new())).unwrap();
+    exporter.atlas.simulator.add_group(&ScenarioGroup::new(&id(9), "late", Vec::new())).unwrap();
     exporter.atlas.simulator.fail(Fault { group: Some(id(9)), ..Fault::new(Effect::Never) });
     exporter.until("the late group", |metrics| metrics.count("mongodbatlas_group_info") == 3).await;
     assert_eq!(get(exporter.address, "/-/ready").await.0, 200);
 }
 
 fn on_groups_delayed() -> Fault {
-    Fault { endpoint: Some(Endpoint::Groups), times: Some(1), ..Fault::default() }
+    Fault { endpoint: Some(SimulatedEndpoint::Groups), times: Some(1), ..Fault::default() }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, fs, time::Duration};
 
 use atlas::Provider;
-use atlas_simulator::{AccessList, Credentials, Effect, Endpoint, Fault, StatusFault};
+use atlas_simulator::{AccessList, Credentials, Effect, Fault, SimulatedEndpoint, StatusFault};
 use insta::assert_snapshot;
 use mongodbatlas_peering_exporter::{
     commands::doctor,
@@ -92,7 +92,7 @@ async fn every_error_has_the_same_reason_and_advice_with_both_kinds_of_credentia
         let atlas = Atlas::start(&scenario()).await;
         let fault = StatusFault { code: status, error_code: Some(code.to_owned()), ..StatusFault::default() };
         atlas.simulator.fail(Fault {
-            endpoint: Some(Endpoint::Peers),
+            endpoint: Some(SimulatedEndpoint::Peers),
             group: Some(GROUP.to_owned()),
             ..Fault::new(Effect::Status(fault))
         });
@@ -222,11 +222,13 @@ async fn an_address_that_is_not_on_the_access_list_is_shown_as_atlas_sees_it() {
 async fn a_problem_in_several_places_is_reported_once() {
     let (atlas, folder) = (Atlas::start(&scenario()).await, tempfile::tempdir().unwrap());
     let not_in_group = StatusFault { code: 401, error_code: Some("NOT_IN_GROUP".to_owned()), ..StatusFault::default() };
-    atlas.simulator.fail(Fault { endpoint: Some(Endpoint::Peers), ..Fault::new(Effect::Status(not_in_group)) });
+    atlas
+        .simulator
+        .fail(Fault { endpoint: Some(SimulatedEndpoint::Peers), ..Fault::new(Effect::Status(not_in_group)) });
     let unavailable = StatusFault { code: 503, html: true, ..StatusFault::default() };
     atlas.simulator.fail(Fault {
         group: Some(OTHER.to_owned()),
-        provider: Some(atlas_simulator::Provider::Gcp),
+        provider: Some(atlas_simulator::ScenarioProvider::Gcp),
         ..Fault::new(Effect::Status(unavailable))
     });
     let [_, service_account] = configs(&atlas, &folder);
@@ -261,7 +263,7 @@ async fn a_credential_that_sees_no_project_or_may_not_list_them_is_a_problem() {
     let [_, service_account] = configs(&atlas, &folder);
     let nothing = diagnosis(&atlas, &service_account).await;
     let suspended = StatusFault { code: 402, ..StatusFault::default() };
-    atlas.simulator.fail(Fault { endpoint: Some(Endpoint::Groups), ..Fault::new(Effect::Status(suspended)) });
+    atlas.simulator.fail(Fault { endpoint: Some(SimulatedEndpoint::Groups), ..Fault::new(Effect::Status(suspended)) });
     assert_snapshot!(nothing + &diagnosis(&atlas, &service_account).await, @"
     account `main` at http://ATLAS/
 

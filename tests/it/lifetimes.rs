@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use atlas_simulator::{self, Effect, Fault, Peering};
+use atlas_simulator::{self, Effect, Fault, ScenarioPeering};
 use mongodbatlas_peering_exporter::config::PollConfig;
 
 use crate::{
@@ -45,7 +45,7 @@ async fn with_two_peerings() -> TestExporter {
 
 /// A fault of the first group's AWS peerings.
 fn on_the_listing(fault: Fault) -> Fault {
-    Fault { group: Some(GROUP.to_owned()), provider: Some(atlas_simulator::Provider::Aws), ..fault }
+    Fault { group: Some(GROUP.to_owned()), provider: Some(atlas_simulator::ScenarioProvider::Aws), ..fault }
 }
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn the_exporter_is_ready_once_every_listing_was_polled_and_stays_ready() {
 #[tokio::test]
 async fn new_peerings_appear_with_all_their_series() {
     let exporter = with_two_peerings().await;
-    let peering = Peering::new(atlas_simulator::Provider::Gcp, "WAITING_FOR_USER")
+    let peering = ScenarioPeering::new(atlas_simulator::ScenarioProvider::Gcp, "WAITING_FOR_USER")
         .with("networkName", "default")
         .with("gcpProjectId", "shop-net")
         .with("containerId", "64c0ffee0000000000000009")

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use atlas_simulator::{Effect, Endpoint, Fault, StatusFault};
+use atlas_simulator::{Effect, Fault, SimulatedEndpoint, StatusFault};
 use mongodbatlas_peering_exporter::config::PollConfig;
 
 use crate::setup::{Atlas, GROUP, OTHER, TestExporter, quick};
@@ -14,7 +14,7 @@ fn scenario(settings: &str) -> String {
     format!("{settings}\ngroups:\n  - {{id: {GROUP}, name: one, peerings: {peerings}}}\n  - {{id: {OTHER}, name: two}}")
 }
 
-fn limited(endpoint: Endpoint, retry_after: u64) -> Fault {
+fn limited(endpoint: SimulatedEndpoint, retry_after: u64) -> Fault {
     let status = StatusFault { code: 429, retry_after: Some(retry_after), ..StatusFault::default() };
     Fault { endpoint: Some(endpoint), times: Some(1), ..Fault::new(Effect::Status(status)) }
 }
@@ -24,7 +24,7 @@ async fn a_rate_limit_on_the_list_of_groups_does_not_delay_polls() {
     let atlas = Atlas::start(&scenario("")).await;
     let exporter = TestExporter::with_service_account(atlas, quick()).await;
     exporter.until("two groups", |metrics| metrics.value("mongodbatlas_account_groups", &MAIN) == Some(2.0)).await;
-    exporter.atlas.simulator.fail(limited(Endpoint::Groups, 4));
+    exporter.atlas.simulator.fail(limited(SimulatedEndpoint::Groups, 4));
     exporter
         .until("the rate limit", |metrics| metrics.value("mongodbatlas_discovery_success", &MAIN) == Some(0.0))
         .await;
@@ -40,7 +40,7 @@ async fn a_rate_limit_on_the_list_of_groups_does_not_delay_polls() {
 #[tokio::test]
 async fn a_rate_limit_on_containers_delays_the_polls_of_the_group() {
     let atlas = Atlas::start(&scenario("")).await;
-    atlas.simulator.fail(limited(Endpoint::Containers, 3600));
+    atlas.simulator.fail(limited(SimulatedEndpoint::Containers, 3600));
     let exporter = TestExporter::on(atlas, quick()).await;
     let of = |group| [("group_id", group), ("reason", "rate_limited")];
     let metrics = exporter

@@ -139,7 +139,7 @@ async fn a_failing_second_page_fails_the_whole_listing() {
         .until("nine peerings", |metrics| metrics.all("mongodbatlas_network_peering_status", &labels).len() == 9)
         .await;
 
-    let fault = Fault { provider: Some(atlas_simulator::Provider::Aws), page: Some(2), ..Fault::status(400) };
+    let fault = Fault { provider: Some(atlas_simulator::ScenarioProvider::Aws), page: Some(2), ..Fault::status(400) };
     exporter.atlas.simulator.fail(fault);
     exporter.atlas.simulator.set_status(GROUP, &first_id(&exporter), "FAILED", None).unwrap();
     let metrics = exporter

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use atlas_simulator::{Effect, Endpoint, Fault};
+use atlas_simulator::{Effect, Fault, SimulatedEndpoint};
 use mongodbatlas_peering_exporter::config::{Config, PollConfig};
 use tokio::time::sleep;
 
@@ -218,7 +218,7 @@ async fn a_reload_does_not_wait_for_atlas() {
     let [first, second] = [[GROUP, OTHER], [OTHER, THIRD]].map(|groups| listing(&atlas, &groups, quick()));
     let (exporter, reloader) = TestExporter::reloadable(atlas, first).await;
     exporter.until("two groups", |metrics| polled_groups(metrics) == [GROUP, OTHER]).await;
-    exporter.atlas.simulator.fail(Fault { endpoint: Some(Endpoint::Revoke), ..Fault::new(Effect::Never) });
+    exporter.atlas.simulator.fail(Fault { endpoint: Some(SimulatedEndpoint::Revoke), ..Fault::new(Effect::Never) });
     let started = Instant::now();
     reloader.reload(Ok(second)).await.unwrap();
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
@@ -230,7 +230,7 @@ async fn a_token_minted_during_a_reload_or_an_exit_is_revoked() {
     let configs = [[GROUP, OTHER], [OTHER, THIRD]].map(|groups| listing(&atlas, &groups, quick()));
     let simulator = atlas.simulator.clone();
     let delay = Some(Duration::from_millis(300));
-    simulator.fail(Fault { endpoint: Some(Endpoint::Token), delay, ..Fault::default() });
+    simulator.fail(Fault { endpoint: Some(SimulatedEndpoint::Token), delay, ..Fault::default() });
     let (exporter, reloader) = TestExporter::reloadable(atlas, configs[0].clone()).await;
     for n in 1..=5 {
         sleep(Duration::from_millis(100)).await;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use atlas_simulator::{Effect, Fault, Request, StatusFault};
+use atlas_simulator::{Effect, Fault, LoggedRequest, StatusFault};
 use mongodbatlas_peering_exporter::{collector::once, config::PollConfig, shard::Shard};
 use tokio::time::sleep;
 
@@ -25,12 +25,12 @@ fn of_group(n: u32, fault: Fault) -> Fault {
     Fault { group: Some(id(n)), ..fault }
 }
 
-fn of(requests: &[Request], provider: &str) -> Vec<Request> {
+fn of(requests: &[LoggedRequest], provider: &str) -> Vec<LoggedRequest> {
     requests.iter().filter(|request| request.query.contains(provider)).cloned().collect()
 }
 
 /// The times of requests about the group, in seconds since the first one.
-fn times(requests: &[Request], n: u32) -> Vec<f64> {
+fn times(requests: &[LoggedRequest], n: u32) -> Vec<f64> {
     let times: Vec<f64> = requests
         .iter()
         .filter(|request| request.group_id.as_deref() == Some(&id(n)) && request.outcome != "challenge")

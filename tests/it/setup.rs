@@ -12,7 +12,7 @@ use atlas::{
     ApiVersion, Authorities, Client, ClientEvent, ClientSettings, Credential, CredentialKind, GroupId, KeyPair,
     ListError, Listing, Provider, RequestRecord, Secret,
 };
-use atlas_simulator::{Request, Scenario, Simulator};
+use atlas_simulator::{LoggedRequest, Scenario, Simulator};
 use mongodbatlas_peering_exporter::{
     config::{Config, ConfigError, PollConfig, USER_AGENT},
     exporter::run,
@@ -113,12 +113,12 @@ impl Atlas {
 
     /// The number of requests to the endpoint with these outcomes since the requests were last cleared.
     pub fn count(&self, endpoint: &str, outcomes: &[&str]) -> usize {
-        let is_counted = |request: &&Request| request.endpoint == endpoint && outcomes.contains(&request.outcome);
+        let is_counted = |request: &&LoggedRequest| request.endpoint == endpoint && outcomes.contains(&request.outcome);
         self.simulator.requests().iter().filter(is_counted).count()
     }
 
     /// The requests since the last call.
-    pub fn take_requests(&self) -> Vec<Request> {
+    pub fn take_requests(&self) -> Vec<LoggedRequest> {
         let requests = self.simulator.requests();
         self.simulator.clear_requests();
         requests

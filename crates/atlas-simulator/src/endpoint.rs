@@ -1,45 +1,51 @@
-//! The endpoints that are simulated, by the words that faults and the log have for them.
+//! The simulated endpoints, by the names that faults and the request log use.
 
 use serde::{Deserialize, Serialize};
 
-/// What can be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// An endpoint of the simulated API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Endpoint {
+pub enum SimulatedEndpoint {
     /// The peerings of a group.
     Peers,
     /// One group.
     Group,
-    /// Every group that the caller sees.
+    /// Every group that the caller can see.
     Groups,
     /// The groups of an organization.
     OrgGroups,
     /// The containers of a group.
     Containers,
-    /// What the API says of itself and of the caller.
+    /// The description of the API and of the caller.
     Root,
-    /// A token for a service account.
+    /// An access token for a service account.
     Token,
-    /// The end of a token.
+    /// The revocation of an access token.
     Revoke,
 }
 
-impl Endpoint {
-    /// Whether it answers page by page.
-    pub(super) fn is_list(self) -> bool {
-        matches!(self, Endpoint::Peers | Endpoint::Groups | Endpoint::OrgGroups | Endpoint::Containers)
+impl SimulatedEndpoint {
+    /// Whether its responses have pages.
+    pub(crate) fn is_list(self) -> bool {
+        use SimulatedEndpoint::{Containers, Groups, OrgGroups, Peers};
+        matches!(self, Peers | Groups | OrgGroups | Containers)
     }
 
-    pub(super) fn word(self) -> &'static str {
+    /// Whether it takes the credentials of a service account instead of an access token.
+    pub(crate) fn is_oauth(self) -> bool {
+        matches!(self, SimulatedEndpoint::Token | SimulatedEndpoint::Revoke)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            Endpoint::Peers => "peers",
-            Endpoint::Group => "group",
-            Endpoint::Groups => "groups",
-            Endpoint::OrgGroups => "org_groups",
-            Endpoint::Containers => "containers",
-            Endpoint::Root => "root",
-            Endpoint::Token => "token",
-            Endpoint::Revoke => "revoke",
+            SimulatedEndpoint::Peers => "peers",
+            SimulatedEndpoint::Group => "group",
+            SimulatedEndpoint::Groups => "groups",
+            SimulatedEndpoint::OrgGroups => "org_groups",
+            SimulatedEndpoint::Containers => "containers",
+            SimulatedEndpoint::Root => "root",
+            SimulatedEndpoint::Token => "token",
+            SimulatedEndpoint::Revoke => "revoke",
         }
     }
 }
@@ -49,10 +55,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_has_one_word_in_the_log_and_in_a_fault() {
-        use Endpoint::{Containers, Group, Groups, OrgGroups, Peers, Revoke, Root, Token};
+    fn an_endpoint_has_the_same_name_in_the_log_and_in_a_fault() {
+        use SimulatedEndpoint::{Containers, Group, Groups, OrgGroups, Peers, Revoke, Root, Token};
         for endpoint in [Peers, Group, Groups, OrgGroups, Containers, Root, Token, Revoke] {
-            assert_eq!(serde_json::to_value(endpoint).unwrap(), endpoint.word());
+            assert_eq!(serde_json::to_value(endpoint).unwrap(), endpoint.name());
         }
     }
 }

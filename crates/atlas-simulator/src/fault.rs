@@ -1,38 +1,100 @@
-//! What can be made to go wrong, for which requests and how often.
+//! Faults: what goes wrong, for which requests and how often.
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
-use super::{Effect, Endpoint, Provider, StatusFault, asked::Asked, period};
+use crate::{
+    endpoint::SimulatedEndpoint,
+    http::request::ApiRequest,
+    scenario::{duration_serde, provider::ScenarioProvider},
+};
 
-/// Something that goes wrong with the requests it matches.
+/// What goes wrong with the requests that it matches.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fault {
-    /// Only for this endpoint.
+    /// Only this endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<Endpoint>,
-    /// Only for this group.
+    pub endpoint: Option<SimulatedEndpoint>,
+    /// Only this group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// Only for lists of the peerings of this provider.
+    /// Only lists of the peerings of this provider.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider: Option<Provider>,
-    /// Only for this page of any list.
+    pub provider: Option<ScenarioProvider>,
+    /// Only this page of any list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page: Option<u32>,
-    /// For so many requests; without it until it is cleared.
+    /// For this many requests; without it until it is cleared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
-    /// Also for requests without accepted credentials, and counted for them.
+    /// Also applies to, and is counted for, requests without accepted credentials.
     pub before_auth: bool,
-    /// How much later the answer comes.
-    #[serde(with = "period::optional", skip_serializing_if = "Option::is_none")]
+    /// How much later the response is sent.
+    #[serde(with = "duration_serde::optional", skip_serializing_if = "Option::is_none")]
     pub delay: Option<Duration>,
-    /// What happens instead of the usual answer; without it there is only the delay.
+    /// What happens instead of the usual response; without it there is only the delay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effect: Option<Effect>,
+}
+
+/// What happens instead of the usual response.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Effect {
+    /// An error status.
+    Status(StatusFault),
+    /// The headers and half of the body, then the end of the connection, or of the stream with HTTP/2.
+    Cut,
+    /// The connection is closed without a response; with HTTP/2 the stream is reset.
+    Close,
+    /// There is never a response.
+    Never,
+    /// Every page has a next one.
+    Endless {
+        /// With new results on every page rather than those of the first.
+        #[serde(default)]
+        fresh: bool,
+    },
+    /// The usual body as valid JSON of more than this many bytes.
+    Oversize(u64),
+    /// Status 200 and a body that is not JSON.
+    Garbage,
+    /// Status 200 and this body.
+    Body(String),
+    /// The usual response, byte by byte with this pause in between.
+    Drip(#[serde(with = "duration_serde")] Duration),
+}
+
+/// An error status and what comes with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatusFault {
+    /// From 200 to 599.
+    #[serde(deserialize_with = "final_status")]
+    pub code: u16,
+    /// The error code of Atlas; without it the usual one for the status. On the token endpoints a code in lower
+    /// case is one of OAuth and sent in its form, as are the errors 401, 403 and 500 without a code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// The header of that name, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// An HTML page rather than an error of the API.
+    #[serde(default)]
+    pub html: bool,
+    /// Exactly this body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+fn final_status<'de, D: Deserializer<'de>>(input: D) -> Result<u16, D::Error> {
+    let code = u16::deserialize(input)?;
+    if (200..600).contains(&code) {
+        return Ok(code);
+    }
+    Err(D::Error::custom(format!("`{code}` is not a status from 200 to 599")))
 }
 
 impl Fault {
@@ -42,56 +104,55 @@ impl Fault {
         Fault { effect: Some(effect), ..Fault::default() }
     }
 
-    /// A fault that answers every request with this status and its usual error.
+    /// A fault with this status and its usual error for every request.
     #[must_use]
     pub fn status(code: u16) -> Fault {
         Fault::new(Effect::Status(StatusFault { code, ..StatusFault::default() }))
     }
 
-    /// What is missing for it to do anything at all.
-    pub(super) fn lacks(&self) -> Option<&'static str> {
+    /// Rejects a fault that would do nothing.
+    pub(crate) fn validate(&self) -> Result<(), &'static str> {
         match (&self.effect, self.delay, self.times) {
-            (None, None, _) => Some("a fault needs an `effect`, a `delay` or both"),
-            (_, _, Some(0)) => Some("`times` must be at least 1"),
-            _ => None,
+            (None, None, _) => Err("a fault needs an `effect`, a `delay` or both"),
+            (_, _, Some(0)) => Err("`times` must be at least 1"),
+            _ => Ok(()),
         }
     }
 
-    fn matches(&self, asked: &Asked, authenticated: bool) -> bool {
-        // A connection that dies does not wait for credentials.
-        let at_once = self.before_auth || matches!(self.effect, Some(Effect::Close | Effect::Never));
-        let part = asked.part();
-        let provider = part.and_then(|part| part.filter.provider());
-        (authenticated || at_once)
-            && self.group.as_deref().is_none_or(|group| asked.group() == Some(group))
-            && self.endpoint.is_none_or(|endpoint| asked.route.endpoint() == Some(endpoint))
-            && self.provider.is_none_or(|wanted| provider == Some(wanted))
-            && self.page.is_none_or(|page| part.is_some_and(|part| part.page_num == page))
+    fn matches(&self, request: &ApiRequest, is_authenticated: bool) -> bool {
+        // A connection breaks regardless of credentials.
+        let before_auth = self.before_auth || matches!(self.effect, Some(Effect::Close | Effect::Never));
+        let query = request.page_query();
+        (is_authenticated || before_auth)
+            && self.group.as_deref().is_none_or(|group| request.group() == Some(group))
+            && self.endpoint.is_none_or(|endpoint| request.endpoint() == Some(endpoint))
+            && self.provider.is_none_or(|provider| query.is_some_and(|query| query.provider == Some(provider)))
+            && self.page.is_none_or(|page| query.is_some_and(|query| query.page_num == page))
     }
 }
 
-/// The faults that are set, in the order they were.
+/// The faults that are set, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<Fault>);
+pub(crate) struct Faults(Vec<Fault>);
 
 impl Faults {
-    pub(super) fn set(&mut self, fault: Fault) {
+    pub(crate) fn set(&mut self, fault: Fault) {
         if fault.times != Some(0) {
             self.0.push(fault);
         }
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
 
-    pub(super) fn all(&self) -> &[Fault] {
+    pub(crate) fn all(&self) -> &[Fault] {
         &self.0
     }
 
-    /// The newest fault for this request, once less from now on.
-    pub(super) fn take(&mut self, asked: &Asked, authenticated: bool) -> Option<Fault> {
-        let index = self.0.iter().rposition(|fault| fault.matches(asked, authenticated))?;
+    /// The newest fault that matches the request, which uses it once.
+    pub(crate) fn take(&mut self, request: &ApiRequest, is_authenticated: bool) -> Option<Fault> {
+        let index = self.0.iter().rposition(|fault| fault.matches(request, is_authenticated))?;
         let fault = self.0[index].clone();
         match &mut self.0[index].times {
             Some(1) => drop(self.0.remove(index)),
@@ -106,102 +167,97 @@ impl Faults {
 mod tests {
     use super::*;
 
-    fn asked(query: &str) -> Asked {
-        let uri = format!("/api/atlas/v2/groups/5f3a556351db42631e16f301/peers?{query}");
-        Asked::read(&hyper::Request::get(uri).body(()).unwrap())
+    const PEERS: &str = "/api/atlas/v2/groups/5f3a556351db42631e16f301/peers";
+
+    fn request(uri: &str) -> ApiRequest {
+        ApiRequest::parse(&hyper::Request::get(uri).body(()).unwrap())
     }
 
     #[test]
-    fn a_fault_ends_after_its_times() {
+    fn the_newest_fault_that_matches_applies_until_it_is_used_up() {
         let mut faults = Faults::default();
+        let limited = || Fault { times: Some(1), ..Fault::status(503) };
         faults.set(Fault { times: Some(2), ..Fault::status(500) });
-        let taken = (0..3).filter(|_| faults.take(&asked(""), true).is_some()).count();
-        assert_eq!(taken, 2);
-        assert!(faults.all().is_empty());
+        faults.set(limited());
+        faults.set(Fault { provider: Some(ScenarioProvider::Gcp), ..Fault::status(404) });
+        let mut take = || faults.take(&request(PEERS), true).map(|fault| fault.effect);
+        let expected = [503, 500, 500].map(|code| Some(Fault::status(code).effect));
+        assert_eq!([take(), take(), take()], expected);
+        assert_eq!(take(), None);
+        assert_eq!(faults.all().len(), 1);
     }
 
     #[test]
-    fn the_newest_fault_that_matches_wins_until_it_ends() {
-        let mut faults = Faults::default();
-        faults.set(Fault::status(500));
-        faults.set(Fault { times: Some(1), ..Fault::status(503) });
-        faults.set(Fault { provider: Some(Provider::Gcp), ..Fault::status(404) });
-        let mut taken = || faults.take(&asked(""), true);
-        assert_eq!(taken(), Some(Fault { times: Some(1), ..Fault::status(503) }));
-        assert_eq!(taken(), Some(Fault::status(500)));
-    }
-
-    #[test]
-    fn a_fault_without_consequences_is_told_from_others() {
+    fn a_fault_without_an_effect_is_rejected() {
         let delay = Fault { delay: Some(Duration::ZERO), ..Fault::default() };
-        assert!(Fault::default().lacks().is_some_and(|sentence| sentence.contains("`effect`")));
-        assert!(Fault { times: Some(0), ..Fault::status(500) }.lacks().is_some());
-        assert!(delay.lacks().is_none() && Fault::status(500).lacks().is_none());
+        assert!(Fault::default().validate().is_err_and(|message| message.contains("`effect`")));
+        assert!(Fault { times: Some(0), ..Fault::status(500) }.validate().is_err());
+        assert!(delay.validate().is_ok() && Fault::status(500).validate().is_ok());
     }
 
     #[test]
-    fn a_fault_hits_only_its_group_provider_and_page() {
-        let mut faults = Faults::default();
-        faults.set(Fault {
+    fn a_fault_applies_only_to_what_it_names() {
+        let fault = || Fault::status(500);
+        let gcp = Fault {
             group: Some("5f3a556351db42631e16f301".to_owned()),
-            provider: Some(Provider::Gcp),
+            provider: Some(ScenarioProvider::Gcp),
             page: Some(2),
-            ..Fault::status(500)
-        });
-        for query in ["providerName=GCP", "pageNum=2", "providerName=GCP&pageNum=x"] {
-            assert_eq!(faults.take(&asked(query), true), None, "{query}");
+            ..fault()
+        };
+        let groups = Fault { endpoint: Some(SimulatedEndpoint::Groups), page: Some(2), ..fault() };
+        let token = Fault { endpoint: Some(SimulatedEndpoint::Token), ..fault() };
+        let first_page = Fault { page: Some(1), ..fault() };
+        for (fault, uri, expected) in [
+            (&gcp, format!("{PEERS}?providerName=GCP"), false),
+            (&gcp, format!("{PEERS}?pageNum=2"), false),
+            (&gcp, format!("{PEERS}?providerName=GCP&pageNum=x"), false),
+            (&gcp, format!("{PEERS}?providerName=GCP&pageNum=2"), true),
+            (&groups, "/api/atlas/v2/groups?pageNum=2".to_owned(), true),
+            (&groups, "/api/atlas/v2/groups".to_owned(), false),
+            (&groups, "/api/atlas/v2/orgs/5f3a556351db42631e16f301/groups?pageNum=2".to_owned(), false),
+            (&token, "/api/oauth/token".to_owned(), true),
+            (&first_page, "/api/atlas/v2/groups".to_owned(), true),
+            (&first_page, "/api/oauth/revoke".to_owned(), false),
+            (&first_page, "/api/atlas/v2".to_owned(), false),
+            (&first_page, "/nowhere".to_owned(), false),
+            (&fault(), "/nowhere".to_owned(), true),
+        ] {
+            assert_eq!(fault.matches(&request(&uri), true), expected, "{uri}");
         }
-        assert!(faults.take(&asked("providerName=GCP&pageNum=2"), true).is_some());
     }
 
     #[test]
-    fn a_fault_hits_only_its_endpoint_and_any_list_has_pages() {
-        let asked = |path: &str| Asked::read(&hyper::Request::get(path).body(()).unwrap());
-        let hits = |fault: Fault, path| fault.matches(&asked(path), true);
-        let groups = || Fault { endpoint: Some(Endpoint::Groups), page: Some(2), ..Fault::status(500) };
-        assert!(hits(groups(), "/api/atlas/v2/groups?pageNum=2"));
-        assert!(!hits(groups(), "/api/atlas/v2/groups"));
-        assert!(!hits(groups(), "/api/atlas/v2/orgs/5f3a556351db42631e16f301/groups?pageNum=2"));
-        assert!(hits(Fault { endpoint: Some(Endpoint::Token), ..Fault::status(500) }, "/api/oauth/token"));
-        for path in ["/api/oauth/revoke", "/api/atlas/v2", "/nowhere"] {
-            assert!(hits(Fault::status(500), path) && !hits(Fault { page: Some(1), ..Fault::status(500) }, path));
+    fn only_a_broken_connection_precedes_authentication_by_default() {
+        for (fault, expected) in [
+            (Fault::status(500), false),
+            (Fault { before_auth: true, ..Fault::status(500) }, true),
+            (Fault::new(Effect::Close), true),
+            (Fault::new(Effect::Never), true),
+        ] {
+            assert_eq!(fault.matches(&request(PEERS), false), expected, "{fault:?}");
         }
     }
 
     #[test]
-    fn only_a_dying_connection_does_not_wait_for_credentials() {
-        let hits = |fault: Fault| fault.matches(&asked(""), false);
-        assert!(!hits(Fault::status(500)));
-        assert!(hits(Fault { before_auth: true, ..Fault::status(500) }));
-        assert!(hits(Fault::new(Effect::Close)));
-        assert!(hits(Fault::new(Effect::Never)));
-    }
-
-    #[test]
-    fn a_fault_is_written_as_json() {
+    fn a_fault_is_read_from_and_written_as_json() {
         let json = r#"{"times": 3, "delay": "2s", "effect": {"status": {"code": 503, "html": true}}}"#;
         let fault: Fault = serde_json::from_str(json).unwrap();
         let status = StatusFault { code: 503, html: true, ..StatusFault::default() };
         let expected =
             Fault { times: Some(3), delay: Some(Duration::from_secs(2)), ..Fault::new(Effect::Status(status)) };
         assert_eq!(fault, expected);
-        let again: Fault = serde_json::from_str(&serde_json::to_string(&fault).unwrap()).unwrap();
-        assert_eq!(again, expected);
-        for json in [
-            r#"{"effect": "close"}"#,
-            r#"{"effect": {"endless": {}}}"#,
-            r#"{"effect": {"oversize": 1000}}"#,
-            r#"{"effect": {"drip": "10ms"}}"#,
+        assert_eq!(serde_json::from_str::<Fault>(&serde_json::to_string(&fault).unwrap()).unwrap(), expected);
+        for (json, is_valid) in [
+            (r#"{"effect": "close"}"#, true),
+            (r#"{"effect": {"endless": {}}}"#, true),
+            (r#"{"effect": {"oversize": 1000}}"#, true),
+            (r#"{"effect": {"drip": "10ms"}}"#, true),
+            (r#"{"effect": "boom"}"#, false),
+            (r#"{"time": 1}"#, false),
+            (r#"{"effect": {"status": {}}}"#, false),
+            (r#"{"effect": {"status": {"code": 99}}}"#, false),
         ] {
-            assert!(serde_json::from_str::<Fault>(json).is_ok(), "{json}");
-        }
-        for json in [
-            r#"{"effect": "boom"}"#,
-            r#"{"time": 1}"#,
-            r#"{"effect": {"status": {}}}"#,
-            r#"{"effect": {"status": {"code": 99}}}"#,
-        ] {
-            assert!(serde_json::from_str::<Fault>(json).is_err(), "{json}");
+            assert_eq!(serde_json::from_str::<Fault>(json).is_ok(), is_valid, "{json}");
         }
     }
 }

@@ -1,0 +1,191 @@
+//! A request of the API: authenticate it, apply a fault or respond, and log it.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    auth::PresentedCredentials,
+    body::{ApiResponse, Delivery},
+    error::ApiError,
+    oauth::{self, OauthError},
+    paging::Endless,
+    request::ApiRequest,
+    resources,
+};
+use crate::{
+    caller::{AuthError, Caller},
+    fault::{Effect, StatusFault},
+    scenario::settings::RateLimitSettings,
+    state::{State, rate_limits},
+};
+
+/// What to do with a connection, and after how long.
+#[derive(Debug)]
+pub(crate) struct Decision {
+    pub(crate) delay: Duration,
+    pub(crate) action: Action,
+}
+
+#[derive(Debug)]
+pub(crate) enum Action {
+    Respond(ApiResponse),
+    /// Close the connection without a response.
+    Close,
+    /// Leave the request without a response.
+    Stall,
+}
+
+/// Decides what happens to a request, and logs it.
+pub(crate) fn handle(state: &mut State, request: &ApiRequest, now: Instant) -> Decision {
+    // Credentials count even where a fault makes them useless, so that no nonce count is missed.
+    let caller = authenticate(state, request, now);
+    let fault = state.faults.take(request, caller.is_ok()).unwrap_or_default();
+    let delay = state.latency().saturating_add(fault.delay.unwrap_or_default());
+    let action = match fault.effect {
+        Some(effect) => apply_fault(state, request, &caller, effect, now),
+        None => Action::Respond(respond(state, request, &caller, None, now)),
+    };
+    let Action::Respond(mut response) = action else {
+        state.log.record(request, None, "fault");
+        return Decision { delay, action };
+    };
+    state.log.record(request, Some(response.status), response.outcome);
+    response = with_dates(response, state, request);
+    if state.settings.gzip && request.accepts_gzip() {
+        response = response.compress();
+    }
+    Decision { delay, action: Action::Respond(response) }
+}
+
+/// A request for a token needs the credentials of the service account, and any other a token or a digest response.
+fn authenticate(state: &mut State, request: &ApiRequest, now: Instant) -> Result<Caller, AuthError> {
+    match &request.credentials {
+        PresentedCredentials::Basic(Some(client)) if request.is_oauth() && state.tokens.accepts(client) => {
+            Ok(Caller::ServiceAccount(client.id.clone()))
+        }
+        _ if request.is_oauth() => Err(AuthError::BadCredentials),
+        PresentedCredentials::Missing => Err(AuthError::Missing),
+        PresentedCredentials::Digest(Some(response)) => {
+            state.digest.verify(&request.method, &request.uri, response, now)?;
+            Ok(Caller::ApiKey(state.digest.public_key().to_owned()))
+        }
+        PresentedCredentials::Bearer(token) => {
+            let client = state.tokens.client_of(token, now).ok_or(AuthError::BadToken)?;
+            Ok(Caller::ServiceAccount(client.to_owned()))
+        }
+        PresentedCredentials::Digest(None) | PresentedCredentials::Basic(_) | PresentedCredentials::Other => {
+            Err(AuthError::BadCredentials)
+        }
+    }
+}
+
+/// The response without a fault.
+fn respond(
+    state: &mut State,
+    request: &ApiRequest,
+    caller: &Result<Caller, AuthError>,
+    endless: Option<Endless>,
+    now: Instant,
+) -> ApiResponse {
+    match caller {
+        _ if request.is_oauth() => oauth::respond(state, request, caller, now),
+        Ok(caller) => resources::respond(state, request, caller, endless, now),
+        Err(error) => {
+            let challenge =
+                (*error != AuthError::BadToken).then(|| state.digest.challenge(*error == AuthError::Stale, now));
+            ApiResponse::unauthorized(challenge).logged_as(error.outcome())
+        }
+    }
+}
+
+fn apply_fault(
+    state: &mut State,
+    request: &ApiRequest,
+    caller: &Result<Caller, AuthError>,
+    effect: Effect,
+    now: Instant,
+) -> Action {
+    let json = |body: &str| ApiResponse::from_resource(200, request.content_type(), body);
+    let mut respond = |endless, delivery| {
+        let mut response = respond(state, request, caller, endless, now);
+        response.delivery = delivery;
+        response
+    };
+    let response = match effect {
+        Effect::Close => return Action::Close,
+        Effect::Never => return Action::Stall,
+        Effect::Cut => respond(None, Delivery::Cut),
+        Effect::Drip(pause) => respond(None, Delivery::Drip(pause)),
+        Effect::Oversize(size) => respond(None, Delivery::Padded(size)),
+        Effect::Endless { fresh: false } => respond(Some(Endless::Same), Delivery::Whole),
+        Effect::Endless { fresh: true } => respond(Some(Endless::Fresh), Delivery::Whole),
+        Effect::Garbage => json(r#"{"results": [<oops>"#),
+        Effect::Body(body) => json(&body),
+        Effect::Status(status) => forced_error(state, request, status, now),
+    };
+    Action::Respond(response.logged_as("fault"))
+}
+
+/// The response with the status of a fault, in the form that the endpoint uses for errors.
+fn forced_error(state: &mut State, request: &ApiRequest, fault: StatusFault, now: Instant) -> ApiResponse {
+    let retry_after = fault.retry_after;
+    let response = match fault {
+        StatusFault { body: Some(body), code, .. } => ApiResponse::from_resource(code, "application/json", body),
+        StatusFault { html: true, code, .. } => ApiResponse::html(code),
+        fault if request.is_oauth() => forced_oauth_error(state, request, fault),
+        StatusFault { code: 401, error_code: None, .. } => {
+            let answers_challenges = !matches!(request.credentials, PresentedCredentials::Bearer(_));
+            let challenge = answers_challenges.then(|| state.digest.challenge(false, now));
+            ApiResponse::unauthorized(challenge)
+        }
+        fault => {
+            let (code, limit) = (fault.code, limit(state, request));
+            let response = default_error(state, request, fault).into_response();
+            if code == 429 { resources::with_rate_limit(response, limit, 0) } else { response }
+        }
+    };
+    match retry_after {
+        Some(seconds) => response.with("retry-after", seconds.to_string()),
+        None => response,
+    }
+}
+
+/// An error code in lower case is one of OAuth.
+fn forced_oauth_error(state: &State, request: &ApiRequest, fault: StatusFault) -> ApiResponse {
+    let is_oauth_code =
+        |code: &str| !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    match fault {
+        StatusFault { code, error_code: Some(error), .. } if is_oauth_code(&error) => {
+            OauthError::default_error(code).with_code(error).into_response()
+        }
+        StatusFault { code: code @ (401 | 403 | 500), error_code: None, .. } => {
+            OauthError::default_error(code).into_response()
+        }
+        StatusFault { code: 429, error_code, .. } => {
+            let error = ApiError::too_many_requests(&request.path, state.tokens.per_minute());
+            error.with_code(error_code).into_response()
+        }
+        fault => default_error(state, request, fault).into_response(),
+    }
+}
+
+/// The usual error with the status, or the one that the fault names.
+fn default_error(state: &State, request: &ApiRequest, fault: StatusFault) -> ApiError {
+    let limit = limit(state, request);
+    ApiError::default_error(fault.code, &request.path, request.group(), fault.retry_after, limit)
+        .with_code(fault.error_code)
+}
+
+fn limit(state: &State, request: &ApiRequest) -> RateLimitSettings {
+    let resource = request.resource();
+    resource.map_or(state.settings.rate_limit, |route| rate_limits::limit(&state.settings, route.endpoint))
+}
+
+/// Adds the dates of a resource that Atlas will remove, which are recorded on its successes and errors alike.
+fn with_dates(response: ApiResponse, state: &State, request: &ApiRequest) -> ApiResponse {
+    if !response.is_from_resource || request.resource().is_none() {
+        return response;
+    }
+    let dates = [("deprecation", &state.settings.deprecation), ("sunset", &state.settings.sunset)];
+    let dates = dates.into_iter().filter_map(|(name, date)| Some((name, date.clone()?)));
+    dates.fold(response, |response, (name, date)| response.with(name, date))
+}

@@ -1,0 +1,200 @@
+//! The control API for drills: what Rust can do with a `Simulator`, over HTTP.
+
+use http_body_util::{BodyExt, Limited};
+use hyper::{
+    Method, Request,
+    body::Incoming,
+    header::{ALLOW, HOST},
+    http::uri::Authority,
+};
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use tracing::info;
+
+use super::body::ApiResponse;
+use crate::{
+    fault::Fault,
+    scenario::settings::{AccessList, Credentials},
+    simulator::Simulator,
+    state::change::{ChangeError, MAX_ADDED},
+};
+
+/// A longer body is refused. No command needs it.
+const MAX_BODY: usize = 64 * 1024;
+
+/// How much of a body is logged, in characters.
+const MAX_LOGGED: usize = 200;
+
+/// Why a command is refused.
+struct ControlError {
+    status: u16,
+    message: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewStatus {
+    status: String,
+    error: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewClient {
+    client_id: String,
+    client_secret: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewAccessList {
+    access_list: AccessList,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewSunset {
+    sunset: String,
+}
+
+/// Responds to any request under `/simulator`.
+pub(crate) async fn respond(simulator: &Simulator, request: Request<Incoming>) -> ApiResponse {
+    let path = request.uri().path().to_owned();
+    let segments = segments(&path);
+    let Some(allowed) = allowed_methods(&as_strs(&segments)) else {
+        return json_response(Err(ControlError::new(404, format!("there is no {path}; see GET /simulator/"))));
+    };
+    let method = request.method().clone();
+    if !allowed.split(", ").any(|allowed| allowed == method.as_str()) {
+        let message = format!("{path} takes {allowed} only; see GET /simulator/");
+        return json_response(Err(ControlError::new(405, message))).with(ALLOW.as_str(), allowed);
+    }
+    if segments.len() == 1 {
+        return ApiResponse::new(200, "text/plain; charset=utf-8", help(&request));
+    }
+    json_response(match Limited::new(request.into_body(), MAX_BODY).collect().await {
+        Ok(body) => handle(simulator, &method, &path, &body.to_bytes()),
+        Err(error) => Err(ControlError::new(400, format!("the body cannot be read: {error}"))),
+    })
+}
+
+fn json_response(result: Result<Value, ControlError>) -> ApiResponse {
+    let (status, body) = match result {
+        Ok(body) => (200, body),
+        Err(error) => (error.status, json!({"error": error.message})),
+    };
+    ApiResponse::new(status, "application/json", format!("{body:#}\n"))
+}
+
+/// The segments of a path, percent-decoded after they are split.
+fn segments(path: &str) -> Vec<String> {
+    path.trim_matches('/').split('/').map(|text| percent_decode_str(text).decode_utf8_lossy().into_owned()).collect()
+}
+
+fn as_strs(segments: &[String]) -> Vec<&str> {
+    segments.iter().map(String::as_str).collect()
+}
+
+/// The value of `Allow`, or none for an unknown path.
+fn allowed_methods(segments: &[&str]) -> Option<&'static str> {
+    let ["simulator", rest @ ..] = segments else { return None };
+    let methods = match rest {
+        [] => "GET, HEAD",
+        ["groups"] => "GET, HEAD, POST",
+        ["groups", _] => "DELETE",
+        ["groups", _, "peers"] | ["credentials" | "client" | "access-list"] => "POST",
+        ["groups", _, "peers", _] | ["sunset"] => "POST, DELETE",
+        ["requests" | "tokens"] => "GET, HEAD, DELETE",
+        ["faults"] => "GET, HEAD, POST, DELETE",
+        _ => return None,
+    };
+    Some(methods)
+}
+
+/// Executes a command and logs it if it changed something.
+fn handle(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -> Result<Value, ControlError> {
+    let segments = segments(path);
+    let segments = &as_strs(&segments)[1..];
+    let result = dispatch(simulator, method, segments, body)?;
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        let has_secret = matches!(segments, ["credentials" | "client"]);
+        let text = if has_secret { "not shown".into() } else { String::from_utf8_lossy(body) };
+        let mut change: String = text.chars().take(MAX_LOGGED).collect();
+        if change.len() < text.len() {
+            change.push('\u{2026}');
+        }
+        info!(method = method.as_str(), path, change, "changed by the control API");
+    }
+    Ok(result)
+}
+
+fn dispatch(simulator: &Simulator, method: &Method, path: &[&str], body: &[u8]) -> Result<Value, ControlError> {
+    match (method.as_str(), path) {
+        ("GET" | "HEAD", ["groups"]) => return Ok(simulator.groups()),
+        ("GET" | "HEAD", ["requests"]) => return Ok(json!(simulator.requests())),
+        ("GET" | "HEAD", ["faults"]) => return Ok(json!(simulator.state().faults.all())),
+        ("GET" | "HEAD", ["tokens"]) => return Ok(json!({"live": simulator.live_tokens()})),
+        ("POST", ["groups"]) => simulator.add_group_up_to(&parse(body)?, MAX_ADDED)?,
+        ("DELETE", ["groups", group]) => simulator.remove_group(group)?,
+        ("POST", ["groups", group, "peers"]) => {
+            let ids = simulator.put_peering(group, parse(body)?)?;
+            return Ok(json!({"ids": ids}));
+        }
+        ("POST", ["groups", group, "peers", peering]) => {
+            let new: NewStatus = parse(body)?;
+            simulator.set_status(group, peering, &new.status, new.error.as_deref())?;
+        }
+        ("DELETE", ["groups", group, "peers", peering]) => {
+            simulator.remove_peering(group, peering)?;
+        }
+        ("POST", ["faults"]) => {
+            let fault: Fault = parse(body)?;
+            fault.validate().map_err(|message| ControlError::new(400, message))?;
+            simulator.fail(fault);
+        }
+        ("POST", ["credentials"]) => simulator.set_credentials(parse::<Credentials>(body)?),
+        ("POST", ["client"]) => {
+            let new: NewClient = parse(body)?;
+            simulator.set_client(&new.client_id, &new.client_secret);
+        }
+        ("POST", ["access-list"]) => simulator.set_access_list(parse::<NewAccessList>(body)?.access_list),
+        ("POST", ["sunset"]) => simulator.set_sunset(Some(parse::<NewSunset>(body)?.sunset)),
+        ("DELETE", ["requests"]) => simulator.clear_requests(),
+        ("DELETE", ["faults"]) => simulator.clear_faults(),
+        ("DELETE", ["tokens"]) => simulator.revoke_tokens(),
+        ("DELETE", ["sunset"]) => simulator.set_sunset(None),
+        _ => {}
+    }
+    Ok(json!({"done": true}))
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {
+    serde_json::from_slice(body).map_err(|error| ControlError::new(400, format!("the body does not fit: {error}")))
+}
+
+impl ControlError {
+    fn new(status: u16, message: impl Into<String>) -> ControlError {
+        ControlError { status, message: message.into() }
+    }
+}
+
+impl From<ChangeError> for ControlError {
+    fn from(error: ChangeError) -> ControlError {
+        let status = match error {
+            ChangeError::NoGroup(_) | ChangeError::NoPeering { .. } => 404,
+            _ => 400,
+        };
+        ControlError::new(status, error.to_string())
+    }
+}
+
+/// Explains the control API with commands for the host that the reader used.
+fn help(request: &Request<Incoming>) -> String {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
+    include_str!("control.txt").replace("HOST", host.unwrap_or("127.0.0.1:10918"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! One page of a list: its results, and the links to itself and its neighbors.
+
+use serde_json::{Value, json};
+
+use super::request::PageQuery;
+
+/// Links name this host whatever name the client used, as those of Atlas may.
+pub(crate) const HOST: &str = "https://cloud.mongodb.com";
+
+/// A list that never ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endless {
+    /// Every page has the results of the first.
+    Same,
+    /// Every page has results of its own.
+    Fresh,
+}
+
+/// Which page of a list.
+pub(crate) struct Page<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a PageQuery,
+    /// How far off `totalCount` is.
+    pub(crate) count_error: i64,
+    pub(crate) endless: Option<Endless>,
+}
+
+impl Page<'_> {
+    /// The page of a list. `render` shows an item, and `invent` one with this id that is not in the list.
+    pub(crate) fn body<T>(&self, items: &[T], render: impl Fn(&T) -> Value, invent: impl Fn(&str) -> Value) -> Value {
+        let PageQuery { page_num, items_per_page, include_count, envelope, .. } = *self.query;
+        let size = items_per_page as usize;
+        let skipped = match self.endless {
+            Some(Endless::Same) => 0,
+            _ => (page_num as usize - 1).saturating_mul(size),
+        };
+        let results: Vec<_> = match self.endless {
+            // Ids that are on no other page.
+            Some(Endless::Fresh) => {
+                (0..items_per_page).map(|item| invent(&format!("{page_num:016x}{item:08x}"))).collect()
+            }
+            _ => items.iter().skip(skipped).take(size).map(render).collect(),
+        };
+        let has_next = self.endless.is_some() || skipped.saturating_add(size) < items.len();
+        let mut body = json!({"links": self.links(has_next), "results": results});
+        if include_count {
+            let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
+            body["totalCount"] = count.saturating_add(self.count_error).max(0).into();
+        }
+        if envelope {
+            body["status"] = 200.into();
+        }
+        body
+    }
+
+    fn links(&self, has_next: bool) -> Vec<Value> {
+        let page = self.query.page_num;
+        let previous = (page > 1).then(|| self.link("previous", page - 1));
+        let next = has_next.then(|| self.link("next", page.saturating_add(1)));
+        previous.into_iter().chain([self.link("self", page)]).chain(next).collect()
+    }
+
+    // As recorded, the order of the parameters depends on the kind of link.
+    fn link(&self, rel: &str, page: u32) -> Value {
+        let PageQuery { items_per_page, include_count, .. } = *self.query;
+        let paging = match rel {
+            "self" => format!("pageNum={page}&itemsPerPage={items_per_page}"),
+            _ => format!("itemsPerPage={items_per_page}&pageNum={page}"),
+        };
+        let (path, filter) = (self.path, self.query.filter_in_link());
+        json!({"href": format!("{HOST}{path}?includeCount={include_count}&{paging}{filter}"), "rel": rel})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::request::ApiRequest;
+
+    /// The page of a list of `length` items.
+    fn body(query: &str, length: usize) -> Value {
+        let uri = format!("/api/atlas/v2/groups/g/peers?{query}");
+        let request = ApiRequest::parse(&hyper::Request::get(uri).body(()).unwrap());
+        let query = request.page_query().unwrap();
+        let page = Page { path: &request.path, query, count_error: 1, endless: None };
+        page.body(&(1..=length).collect::<Vec<_>>(), |item| json!(item), |id| json!(id))
+    }
+
+    #[test]
+    fn only_the_first_page_has_no_previous_and_only_the_last_no_next() {
+        for (query, length, expected) in [
+            ("", 100, "self"),
+            ("pageNum=1", 201, "self next"),
+            ("pageNum=2", 201, "previous self next"),
+            ("pageNum=3", 201, "previous self"),
+        ] {
+            let body = body(query, length);
+            let links = body["links"].as_array().unwrap().iter();
+            let rels: Vec<_> = links.map(|link| link["rel"].as_str().unwrap()).collect();
+            assert_eq!(rels.join(" "), expected, "{query}");
+        }
+        assert_eq!(body("pageNum=3", 201)["results"], json!([201]));
+        assert_eq!(body("pageNum=4294967295", 201)["results"], json!([]));
+    }
+
+    #[test]
+    fn count_and_envelope_follow_the_query() {
+        let body = |query| body(query, 3);
+        assert_eq!((&body("")["totalCount"], body("").get("status")), (&json!(4), None));
+        assert_eq!(body("includeCount=false").get("totalCount"), None);
+        assert_eq!(body("envelope=true")["status"], 200);
+    }
+}

@@ -1,0 +1,181 @@
+//! A peering in a scenario, and in the API, which has field names of its own for each provider.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{duration_serde, provider::ScenarioProvider};
+
+/// The age of a peering that has neither an id nor an age.
+const DEFAULT_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// A peering. Keys that are not named here are sent to clients unchanged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScenarioPeering {
+    /// The provider of the peered network.
+    pub provider: ScenarioProvider,
+    /// 24 hexadecimal digits; by default generated from the age.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// A name for the timeline and the control API; never sent to a client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How long ago it was created, if there is no id; 30 days by default.
+    #[serde(
+        default,
+        deserialize_with = "duration_serde::deserialize_age",
+        serialize_with = "duration_serde::optional::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub age: Option<Duration>,
+    /// Any text; sent under the provider's field name.
+    pub status: String,
+    /// Any text; sent under the provider's field name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The number of copies; `{n}` in a text field or the name becomes the number of the copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u32>,
+    /// Everything else, under the names of Atlas.
+    #[serde(flatten)]
+    pub fields: Map<String, Value>,
+}
+
+/// How the API shows peerings.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dialect {
+    /// Fields without a value are sent as null.
+    pub(crate) nulls: bool,
+    /// v2 sends the provider, v1.0 does not.
+    pub(crate) provider_name: bool,
+}
+
+impl ScenarioPeering {
+    /// A peering with a status and no other field.
+    #[must_use]
+    pub fn new(provider: ScenarioProvider, status: &str) -> ScenarioPeering {
+        ScenarioPeering {
+            provider,
+            id: None,
+            name: None,
+            age: None,
+            status: status.to_owned(),
+            error: None,
+            repeat: None,
+            fields: Map::new(),
+        }
+    }
+
+    /// Adds a field under its name in Atlas.
+    #[must_use]
+    pub fn with(mut self, field: &str, value: impl Into<Value>) -> ScenarioPeering {
+        self.fields.insert(field.to_owned(), value.into());
+        self
+    }
+
+    /// Replaces the status and error, including fields that the scenario set under the names of Atlas.
+    pub(crate) fn set_status(&mut self, status: &str, error: Option<&str>) {
+        let (status_field, error_field) = self.provider.status_fields();
+        for field in [status_field, error_field, "errorMessage"] {
+            self.fields.remove(field);
+        }
+        status.clone_into(&mut self.status);
+        self.error = error.map(str::to_owned);
+    }
+
+    pub(crate) fn age(&self) -> Duration {
+        self.age.unwrap_or(DEFAULT_AGE)
+    }
+
+    /// The single peerings that this one stands for.
+    pub(crate) fn expand(&self) -> impl Iterator<Item = ScenarioPeering> + '_ {
+        (1..=self.repeat.unwrap_or(1)).map(|number| {
+            let mut copy = ScenarioPeering { repeat: None, ..self.clone() };
+            if self.repeat.is_some() {
+                let texts = copy.fields.values_mut().filter_map(|value| match value {
+                    Value::String(text) => Some(text),
+                    _ => None,
+                });
+                for text in texts.chain(&mut copy.name) {
+                    *text = text.replace("{n}", &number.to_string());
+                }
+            }
+            copy
+        })
+    }
+
+    /// The body in the API.
+    pub(crate) fn body(&self, id: &str, dialect: Dialect) -> Value {
+        let (status, error) = self.provider.status_fields();
+        let mut body = Map::new();
+        if dialect.nulls {
+            for field in self.provider.documented_fields() {
+                body.insert((*field).to_owned(), Value::Null);
+            }
+            body.insert(error.to_owned(), Value::Null);
+        }
+        if dialect.provider_name {
+            body.insert("providerName".to_owned(), self.provider.name().into());
+        }
+        if let Some(text) = &self.error {
+            body.insert(error.to_owned(), text.as_str().into());
+        }
+        body.insert("id".to_owned(), id.into());
+        body.insert(status.to_owned(), self.status.as_str().into());
+        // Last, so that a scenario can override any field with an unusual value.
+        body.extend(self.fields.clone());
+        Value::Object(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const V2: Dialect = Dialect { nulls: false, provider_name: true };
+
+    #[test]
+    fn each_provider_has_its_own_names_for_status_and_error() {
+        for (provider, name, status, error) in [
+            (ScenarioProvider::Aws, "AWS", "statusName", "errorStateName"),
+            (ScenarioProvider::Azure, "AZURE", "status", "errorState"),
+            (ScenarioProvider::Gcp, "GCP", "status", "errorMessage"),
+        ] {
+            let peering =
+                ScenarioPeering { error: Some("REJECTED".to_owned()), ..ScenarioPeering::new(provider, "FAILED") };
+            let expected = json!({"id": "a", "providerName": name, status: "FAILED", error: "REJECTED"});
+            assert_eq!(peering.body("a", V2), expected);
+        }
+    }
+
+    #[test]
+    fn missing_fields_can_be_null_and_v1_sends_no_provider() {
+        let peering = ScenarioPeering::new(ScenarioProvider::Gcp, "AVAILABLE").with("networkName", "default");
+        assert_eq!(
+            peering.body("a", Dialect { nulls: true, provider_name: false }),
+            json!({
+                "id": "a", "status": "AVAILABLE", "networkName": "default",
+                "containerId": null, "gcpProjectId": null, "errorMessage": null
+            })
+        );
+    }
+
+    #[test]
+    fn unknown_fields_and_unusual_values_are_sent_unchanged() {
+        let yaml = "{provider: AWS, status: AVAILABLE, statusName: null, shiny: {new: [1]}}";
+        let peering: ScenarioPeering = serde_yaml::from_str(yaml).unwrap();
+        let expected = json!({"id": "a", "providerName": "AWS", "statusName": null, "shiny": {"new": [1]}});
+        assert_eq!(peering.body("a", V2), expected);
+    }
+
+    #[test]
+    fn copies_are_numbered() {
+        let yaml = "{provider: AWS, status: AVAILABLE, repeat: 2, vpcId: 'vpc-{n}'}";
+        let peering: ScenarioPeering = serde_yaml::from_str(yaml).unwrap();
+        let vpcs: Vec<_> = peering.expand().map(|copy| copy.fields["vpcId"].clone()).collect();
+        assert_eq!(vpcs, ["vpc-1", "vpc-2"]);
+    }
+}

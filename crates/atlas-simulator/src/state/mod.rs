@@ -1,0 +1,107 @@
+//! Everything of a simulator that changes, under one lock that is never held across an await.
+
+pub(crate) mod change;
+pub(crate) mod digest;
+pub(crate) mod groups;
+pub(crate) mod rate_limits;
+pub(crate) mod request_log;
+pub(crate) mod tokens;
+
+use std::{
+    collections::HashSet,
+    mem,
+    time::{Duration, SystemTime},
+};
+
+use serde_json::{Value, json};
+use tracing::warn;
+
+use self::{
+    change::MAX_REPEAT,
+    digest::DigestVerifier,
+    groups::{Groups, LiveGroup, LivePeering},
+    rate_limits::RateLimits,
+    request_log::RequestLog,
+    tokens::Tokens,
+};
+use crate::{
+    fault::Faults,
+    scenario::{Scenario, peering::Dialect, timeline::TimelineEntry},
+};
+
+#[derive(Debug)]
+pub(crate) struct State {
+    /// The scenario. Its groups, timeline and credentials are kept elsewhere.
+    pub(crate) settings: Scenario,
+    pub(crate) groups: Groups,
+    /// The group and the id or name of every peering that the timeline changes.
+    in_timeline: HashSet<(String, String)>,
+    pub(crate) digest: DigestVerifier,
+    pub(crate) tokens: Tokens,
+    pub(crate) rate_limits: RateLimits,
+    pub(crate) faults: Faults,
+    pub(crate) log: RequestLog,
+}
+
+impl State {
+    /// The initial state of a scenario. Groups that do not fit are left out with a warning.
+    pub(crate) fn new(mut scenario: Scenario) -> State {
+        let mut groups = Groups::default();
+        for group in mem::take(&mut scenario.groups) {
+            if let Err(error) = groups.add(&group, MAX_REPEAT, SystemTime::now()) {
+                warn!(group.id, "cannot add a group: {error}");
+            }
+        }
+        let in_timeline = scenario.timeline.iter().filter_map(TimelineEntry::peering);
+        State {
+            in_timeline: in_timeline.map(|(group, peering)| (group.to_owned(), peering.to_owned())).collect(),
+            digest: DigestVerifier::new(scenario.digest.clone(), scenario.credentials.clone()),
+            tokens: Tokens::new(scenario.service_account.clone()),
+            settings: scenario,
+            groups,
+            rate_limits: RateLimits::default(),
+            faults: Faults::default(),
+            log: RequestLog::default(),
+        }
+    }
+
+    /// How long the next response takes.
+    pub(crate) fn latency(&self) -> Duration {
+        self.settings.latency.saturating_add(self.settings.jitter.mul_f64(fastrand::f64()))
+    }
+
+    /// The organization of a group.
+    pub(crate) fn org_of<'a>(&'a self, live: &'a LiveGroup) -> &'a str {
+        live.group.org_id.as_deref().unwrap_or(&self.settings.org_id)
+    }
+
+    /// Every group as the control API shows it.
+    pub(crate) fn groups_body(&self) -> Value {
+        self.groups.iter().map(|live| self.group_body(live)).collect()
+    }
+
+    fn group_body(&self, live: &LiveGroup) -> Value {
+        let peerings: Vec<_> = live.peerings.iter().map(|peering| self.peering_body(&live.group.id, peering)).collect();
+        let containers: Vec<_> = live.containers.iter().map(|live| live.container.body(&live.id, false)).collect();
+        json!({
+            "id": live.group.id,
+            "name": live.group.name,
+            "access": live.group.access,
+            "org_id": self.org_of(live),
+            "tags": live.group.tags,
+            "containers": containers,
+            "peerings": peerings,
+        })
+    }
+
+    fn peering_body(&self, group: &str, live: &LivePeering) -> Value {
+        let mut body = live.peering.body(&live.id, Dialect { nulls: false, provider_name: true });
+        if let Some(name) = &live.peering.name {
+            body["name"] = name.as_str().into();
+        }
+        if live.keys().any(|key| self.in_timeline.contains(&(group.to_owned(), key.to_owned()))) {
+            body["in_timeline"] = true.into();
+        }
+        body
+    }
+}

@@ -1,0 +1,125 @@
+//! The log of requests.
+
+use std::{collections::VecDeque, time::SystemTime};
+
+use serde::Serialize;
+use tracing::info;
+
+use crate::{
+    endpoint::SimulatedEndpoint,
+    http::{auth::DigestResponse, request::ApiRequest},
+    scenario::provider::ScenarioProvider,
+};
+
+/// Older requests are dropped.
+const MAX_REQUESTS: usize = 100_000;
+
+/// A request and its outcome. It never contains a secret.
+#[derive(Clone, Debug, Serialize)]
+pub struct LoggedRequest {
+    /// When it arrived, in seconds since 1970.
+    pub at: f64,
+    /// Its method.
+    pub method: String,
+    /// Its path.
+    pub path: String,
+    /// Its query, without the question mark. Empty for the token endpoints, where it might contain a secret.
+    pub query: String,
+    /// `HTTP/1.1` or `HTTP/2.0`.
+    pub version: String,
+    /// `peers`, `group`, `groups`, `org_groups`, `containers`, `root`, `token`, `revoke` or `unknown`.
+    pub endpoint: &'static str,
+    /// The group in its path.
+    pub group_id: Option<String>,
+    /// The provider whose peerings it lists; AWS by default.
+    pub provider: Option<ScenarioProvider>,
+    /// The page it lists.
+    pub page_num: Option<u32>,
+    /// The number of results on a page.
+    pub items_per_page: Option<u32>,
+    /// The status of the response, if there was one.
+    pub status: Option<u16>,
+    /// The kind of credentials: `none`, `digest`, `basic`, `bearer` or `other`.
+    pub authorization: &'static str,
+    /// The nonce of a digest response.
+    pub nonce: Option<String>,
+    /// The count of that nonce.
+    pub nc: Option<u32>,
+    /// `challenge`, `stale`, `bad_credentials`, `replayed_nc`, `bad_token`, `ok`, `fault`, `rate_limited`,
+    /// `token_limit`, `not_found`, `no_access`, `access_list`, `bad_request` or `not_acceptable`.
+    pub outcome: &'static str,
+    /// The header of that name.
+    pub user_agent: Option<String>,
+    /// The header of that name.
+    pub accept: Option<String>,
+    /// The header of that name.
+    pub accept_encoding: Option<String>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct RequestLog(VecDeque<LoggedRequest>);
+
+impl RequestLog {
+    pub(crate) fn record(&mut self, request: &ApiRequest, status: Option<u16>, outcome: &'static str) {
+        let request = LoggedRequest::new(request, status, outcome);
+        let LoggedRequest { method, path, query, .. } = &request;
+        info!(method, path, query, status, outcome, "request");
+        if self.0.len() == MAX_REQUESTS {
+            self.0.pop_front();
+        }
+        self.0.push_back(request);
+    }
+
+    pub(crate) fn all(&self) -> Vec<LoggedRequest> {
+        self.0.iter().cloned().collect()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl LoggedRequest {
+    fn new(request: &ApiRequest, status: Option<u16>, outcome: &'static str) -> LoggedRequest {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let query = request.page_query();
+        let digest = request.credentials.digest();
+        LoggedRequest {
+            at: since.map_or(0.0, |since| since.as_secs_f64()),
+            method: request.method.clone(),
+            path: request.path.clone(),
+            query: if request.is_oauth() { String::new() } else { request.query.clone() },
+            version: request.version.clone(),
+            endpoint: request.endpoint().map_or("unknown", SimulatedEndpoint::name),
+            group_id: request.group().map(str::to_owned),
+            provider: query.and_then(|query| query.provider),
+            page_num: query.map(|query| query.page_num),
+            items_per_page: query.map(|query| query.items_per_page),
+            status,
+            authorization: request.credentials.kind(),
+            nonce: digest.and_then(|digest| digest.get("nonce")).map(str::to_owned),
+            nc: digest.and_then(DigestResponse::nonce_count),
+            outcome,
+            user_agent: request.user_agent.clone(),
+            accept: request.accept.clone(),
+            accept_encoding: request.accept_encoding.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_drops_the_oldest_request() {
+        let request = |path| ApiRequest::parse(&hyper::Request::get(path).body(()).unwrap());
+        let mut log = RequestLog::default();
+        log.record(&request("/first"), None, "fault");
+        let later = request("/later");
+        for _ in 0..MAX_REQUESTS {
+            log.record(&later, None, "fault");
+        }
+        assert_eq!((log.0.len(), log.0[0].path.as_str()), (MAX_REQUESTS, "/later"));
+    }
+}

@@ -11,3 +11,4 @@ mod metrics;
 mod simulator;
 mod status;
 mod web;
+mod words;

@@ -95,10 +95,10 @@ async fn a_reload_can_be_requested_over_http() {
     exporter.until("two groups", |metrics| polled_groups(metrics) == [GROUP, OTHER]).await;
     reloader.set_next(Ok(second));
     assert_eq!(request(exporter.address, "GET", "/-/reload").await.0, 405);
-    assert_eq!(request(exporter.address, "POST", "/-/reload").await, (200, "the config was read again\n".to_owned()));
+    assert_eq!(request(exporter.address, "POST", "/-/reload").await, (200, "reloaded the config\n".to_owned()));
     exporter.until("two others", |metrics| polled_groups(metrics) == [OTHER, THIRD]).await;
     reloader.set_next(Err("a fault".to_owned()));
-    let expected = (500, "the config is not used: a fault\n".to_owned());
+    let expected = (500, "cannot reload the config: a fault\n".to_owned());
     assert_eq!(request(exporter.address, "POST", "/-/reload").await, expected);
 }
 

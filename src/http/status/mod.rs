@@ -144,7 +144,7 @@ impl Status {
         let (media_type, body) = match path {
             "/" => {
                 let (search, path) = (Search::parse(query), self.telemetry_path.clone());
-                let html = self.render(1, move |view| Ok(html::page(view, &search, &path).into_bytes())).await?;
+                let html = self.render(1, move |view| Ok(html::render(view, &search, &path).into_bytes())).await?;
                 ("text/html; charset=utf-8", html)
             }
             "/-/page.css" => ("text/css; charset=utf-8", include_str!("page.css").into()),

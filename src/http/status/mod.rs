@@ -45,7 +45,7 @@ const MAX_RENDERS: usize = 2;
 /// Rendered bodies in memory at the same time, including those that slow clients are still reading.
 const MAX_BODIES: usize = 64;
 
-/// The share of [`MAX_BODIES`] that a body in JSON takes, because it may have megabytes.
+/// How many of [`MAX_BODIES`] one body in JSON counts as, because it may have megabytes.
 const BODIES_PER_JSON: u32 = 16;
 
 /// A request that waits longer gets [`StatusError::Busy`]: slow clients hold all permits.

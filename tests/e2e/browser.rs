@@ -1,4 +1,4 @@
-//! A real browser, Debian's Chromium, over the `WebDriver` protocol: JSON over HTTP, so it needs no library.
+//! Debian's Chromium, driven over the `WebDriver` protocol, which is JSON over HTTP.
 
 use std::{path::Path, process::Command};
 
@@ -9,10 +9,10 @@ use crate::{
     process::{Running, wait_for},
 };
 
-/// The name under which `WebDriver` hands over an element.
+/// The key of an element's ID in `WebDriver` responses.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// A window of a browser without a screen; it is closed when this is dropped.
+/// A headless browser window, which is closed when this is dropped.
 pub(crate) struct Browser {
     _driver: Running,
     address: String,
@@ -20,13 +20,13 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// With a profile in the folder, so that it finds nothing of others.
+    /// Starts with a new profile in the folder.
     pub(crate) fn start(folder: &Path, runs_scripts: bool) -> Browser {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0");
         let driver = Running::start(command);
-        let port = driver.wait_for_output("the port", |said| {
-            let rest = said.split("started successfully on port ").nth(1)?;
+        let port = driver.wait_for_output("the port", |output| {
+            let rest = output.split("started successfully on port ").nth(1)?;
             rest.split_once('.').map(|(port, _)| port.to_owned())
         });
         let mut browser = Browser { _driver: driver, address: format!("127.0.0.1:{port}"), session: String::new() };
@@ -48,31 +48,31 @@ impl Browser {
             "args": arguments,
             "prefs": {"profile.managed_default_content_settings.javascript": scripts},
         });
-        let wish = json!({
+        let capabilities = json!({
             "browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"},
         });
-        let session = browser.post("session", &json!({"capabilities": {"alwaysMatch": wish}}));
+        let session = browser.post("session", &json!({"capabilities": {"alwaysMatch": capabilities}}));
         browser.session = format!("session/{}", session["sessionId"].as_str().unwrap());
         browser
     }
 
     fn post(&self, path: &str, body: &Value) -> Value {
-        let answer = ask(&self.address, "POST", &format!("/{path}"), &body.to_string());
-        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
-        answer.json()["value"].take()
+        let response = ask(&self.address, "POST", &format!("/{path}"), &body.to_string());
+        assert_eq!(response.status, 200, "{path}: {}", response.text());
+        response.json()["value"].take()
     }
 
-    fn tell(&self, what: &str, body: &Value) -> Value {
-        self.post(&format!("{}/{what}", self.session), body)
+    fn command(&self, name: &str, body: &Value) -> Value {
+        self.post(&format!("{}/{name}", self.session), body)
     }
 
     pub(crate) fn open(&self, url: &str) {
-        self.tell("url", &json!({"url": url}));
+        self.command("url", &json!({"url": url}));
     }
 
-    /// What a script returns.
+    /// Runs a script, and returns its result.
     pub(crate) fn run(&self, script: &str) -> Value {
-        self.tell("execute/sync", &json!({"script": script, "args": []}))
+        self.command("execute/sync", &json!({"script": script, "args": []}))
     }
 
     /// Waits until a script returns true.
@@ -81,52 +81,52 @@ impl Browser {
     }
 
     fn element(&self, selector: &str) -> String {
-        let found = self.tell("element", &json!({"using": "css selector", "value": selector}));
+        let found = self.command("element", &json!({"using": "css selector", "value": selector}));
         format!("element/{}", found[ELEMENT].as_str().unwrap())
     }
 
-    /// What a person reads there, once something is there: one page may just give way to another.
+    /// The visible text of an element. Waits until the element exists, because the page may be refreshing.
     pub(crate) fn text(&self, selector: &str) -> String {
         wait_for(selector, || {
-            let wish = json!({"using": "css selector", "value": selector}).to_string();
-            let found = ask(&self.address, "POST", &format!("/{}/element", self.session), &wish).json();
+            let query = json!({"using": "css selector", "value": selector}).to_string();
+            let found = ask(&self.address, "POST", &format!("/{}/element", self.session), &query).json();
             let path = format!("/{}/element/{}/text", self.session, found["value"][ELEMENT].as_str()?);
             Some(ask(&self.address, "GET", &path, "").json()["value"].as_str()?.to_owned())
         })
     }
 
     pub(crate) fn write(&self, selector: &str, text: &str) {
-        self.tell(&format!("{}/value", self.element(selector)), &json!({"text": text}));
+        self.command(&format!("{}/value", self.element(selector)), &json!({"text": text}));
     }
 
     pub(crate) fn click(&self, selector: &str) {
-        self.tell(&format!("{}/click", self.element(selector)), &json!({}));
+        self.command(&format!("{}/click", self.element(selector)), &json!({}));
     }
 
-    /// Pretends to be a screen of this size, light or dark.
-    pub(crate) fn be(&self, width: u32, height: u32, scheme: &str) {
+    /// Emulates a screen of a size and a color scheme.
+    pub(crate) fn emulate(&self, width: u32, height: u32, scheme: &str) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-        self.tell("goog/cdp/execute", &json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": size}));
+        self.command("goog/cdp/execute", &json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": size}));
         let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        self.tell("goog/cdp/execute", &json!({"cmd": "Emulation.setEmulatedMedia", "params": media}));
+        self.command("goog/cdp/execute", &json!({"cmd": "Emulation.setEmulatedMedia", "params": media}));
     }
 
-    /// A picture of what is seen, as PNG in base64.
+    /// A screenshot, as PNG in base64.
     pub(crate) fn screenshot(&self) -> String {
-        let answer = ask(&self.address, "GET", &format!("/{}/screenshot", self.session), "");
-        answer.json()["value"].as_str().unwrap().to_owned()
+        let response = ask(&self.address, "GET", &format!("/{}/screenshot", self.session), "");
+        response.json()["value"].as_str().unwrap().to_owned()
     }
 
-    /// What the browser complains about, such as a violated Content-Security-Policy, since it was last asked.
-    pub(crate) fn complaints(&self) -> Vec<String> {
-        let log = self.tell("se/log", &json!({"type": "browser"}));
+    /// Messages on the console since the last call, such as violations of the Content-Security-Policy.
+    pub(crate) fn console_messages(&self) -> Vec<String> {
+        let log = self.command("se/log", &json!({"type": "browser"}));
         log.as_array().unwrap().iter().map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Killing the driver alone would leave the browser behind.
+        // Killing only the driver would leave the browser running.
         if !self.session.is_empty() {
             ask(&self.address, "DELETE", &format!("/{}", self.session), "");
         }

@@ -97,7 +97,7 @@ fn a_browser_shows_searches_and_refreshes_the_page() {
     atlas.tell(&format!("groups/{GROUP}/peers/64c0ffee00000000000000a1"), change);
     let script = "return document.querySelector('#peerings').innerText.includes('REJECTED') && window.same";
     browser.wait_until("the change without user input", script);
-    assert_eq!(browser.complaints(), Vec::<String>::new());
+    assert_eq!(browser.console_messages(), Vec::<String>::new());
 
     // Selected text stays, and a note says that updates are paused.
     browser.run("getSelection().selectAllChildren(document.querySelector('#peerings h2'))");
@@ -149,7 +149,7 @@ fn markup_from_atlas_is_escaped() {
     assert_eq!(text.matches("<img src=x onerror=alert(1)>\"'></td><script>alert(2)</script>").count(), 2, "{text}");
     assert!(text.contains("</title><b>x"), "{text}");
     assert_eq!(browser.run("return document.querySelectorAll('img, main script, main b b').length"), json!(0));
-    assert_eq!(browser.complaints(), Vec::<String>::new());
+    assert_eq!(browser.console_messages(), Vec::<String>::new());
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn the_page_is_readable_on_a_phone_and_in_the_dark() {
     wait_for("a failure", || get(&exporter.address, "/").text().contains("Data is stale or missing").then_some(()));
     let browser = Browser::start(folder.path(), true);
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")] {
-        browser.be(width, 800, scheme);
+        browser.emulate(width, 800, scheme);
         open(&browser, &exporter);
         let fits = browser.run("return document.documentElement.scrollWidth <= window.innerWidth");
         assert_eq!(fits, json!(true), "at {width}");
@@ -201,7 +201,7 @@ fn the_demo_page_makes_a_screenshot() {
     let exporter = Exporter::run(exporter(folder.path(), ["demo", addresses[0], addresses[1]]));
     exporter.wait_until_ready();
     let browser = Browser::start(folder.path(), true);
-    browser.be(1200, 760, "light");
+    browser.emulate(1200, 760, "light");
     open(&browser, &exporter);
     let image = BASE64_STANDARD.decode(browser.screenshot()).unwrap();
     assert!(image.starts_with(b"\x89PNG") && image.len() > 50_000, "{} bytes", image.len());

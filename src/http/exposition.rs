@@ -28,7 +28,8 @@ const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 /// The shortest pause between two renderings; changes within it are rendered together.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// A pause is this many times as long as the rendering before it, which takes at most a twentieth of a processor.
+/// Each pause is this many times as long as the rendering before it, so rendering takes at most a twentieth of a
+/// processor.
 const RENDER_DUTY_CYCLE: u32 = 19;
 
 /// The longest pause: a rendering may have been slow because the whole machine was suspended.

@@ -25,8 +25,8 @@ use crate::{
 /// A response of the server.
 pub(super) type Response = hyper::Response<Full<Body>>;
 
-/// Sent with the status page and its parts: they load nothing from elsewhere, are not framed and not cached, and links
-/// to other sites do not reveal their address.
+/// Headers of the status page and its parts: it loads nothing from elsewhere, is not framed and not cached, and does not
+/// reveal its address to the sites it links to.
 const SECURITY_HEADERS: [(&str, &str); 3] = [
     (
         "content-security-policy",

@@ -104,7 +104,7 @@ families! {
     API_REQUESTS = Counter "mongodbatlas_api_requests_total" ["account", "endpoint", "code"];
     /// Time from sending a request to Atlas until its response headers arrive.
     API_DURATION = Histogram "mongodbatlas_api_request_duration_seconds" ["account", "endpoint"];
-    /// Requests left in the token bucket of a rate limit, as Atlas last reported; containers share the bucket of peers, and group_id is empty where the bucket is not that of a project.
+    /// Requests left in the token bucket of a rate limit, as Atlas last reported; containers share the bucket of peers, and group_id is empty if the bucket does not belong to a project.
     RATE_LIMIT_REMAINING = Gauge "mongodbatlas_api_ratelimit_remaining" ["account", "endpoint", "group_id"];
     /// Capacity of the token bucket, as Atlas last reported.
     RATE_LIMIT = Gauge "mongodbatlas_api_ratelimit_limit" ["account", "endpoint", "group_id"];
@@ -118,7 +118,7 @@ families! {
     CREDENTIAL_UNREADABLE = Gauge "mongodbatlas_api_credential_unreadable" ["account"];
     /// Expiry of the account's credential, from the config; absent if it is not set there.
     CREDENTIAL_EXPIRY = Gauge "mongodbatlas_api_credential_expiry_timestamp_seconds" ["account"];
-    /// Expiry of the service account's access token, which is renewed before; 0 while there is no token that Atlas accepts.
+    /// Expiry of the service account's access token, which is renewed earlier; 0 while there is no token that Atlas accepts.
     TOKEN_EXPIRY = Gauge "mongodbatlas_api_token_expiry_timestamp_seconds" ["account"];
     /// Access tokens minted.
     TOKEN_MINTS = Counter "mongodbatlas_api_token_mints_total" ["account"];

@@ -15,7 +15,7 @@ pub(super) fn write(text: &mut TextBuilder, state: &State, now: Instant) {
     text.family(&family::MAX_STALENESS, [([], state.max_staleness.as_secs_f64())]);
 }
 
-/// Every listing with the values of the labels that all families here begin with.
+/// Every listing with the values of `group_id` and `provider`, the first labels of all families here.
 fn listings(state: &State) -> impl Iterator<Item = ([&str; 2], &ListingState)> {
     state.listings.iter().map(|(key, known)| ([key.group.as_str(), key.provider.as_str()], known))
 }

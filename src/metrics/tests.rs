@@ -249,7 +249,7 @@ fn the_exposition_with_every_family() {
     mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="peers",le="+Inf"} 1
     mongodbatlas_api_request_duration_seconds_sum{account="main",endpoint="peers"} 0.15
     mongodbatlas_api_request_duration_seconds_count{account="main",endpoint="peers"} 1
-    # HELP mongodbatlas_api_ratelimit_remaining Requests left in the token bucket of a rate limit, as Atlas last reported; containers share the bucket of peers, and group_id is empty where the bucket is not that of a project.
+    # HELP mongodbatlas_api_ratelimit_remaining Requests left in the token bucket of a rate limit, as Atlas last reported; containers share the bucket of peers, and group_id is empty if the bucket does not belong to a project.
     # TYPE mongodbatlas_api_ratelimit_remaining gauge
     mongodbatlas_api_ratelimit_remaining{account="main",endpoint="groups",group_id=""} 1998
     mongodbatlas_api_ratelimit_remaining{account="main",endpoint="peers",group_id="5e57d85c854180642f784401"} 1998
@@ -272,7 +272,7 @@ fn the_exposition_with_every_family() {
     # HELP mongodbatlas_api_credential_expiry_timestamp_seconds Expiry of the account's credential, from the config; absent if it is not set there.
     # TYPE mongodbatlas_api_credential_expiry_timestamp_seconds gauge
     mongodbatlas_api_credential_expiry_timestamp_seconds{account="main"} 1800000000
-    # HELP mongodbatlas_api_token_expiry_timestamp_seconds Expiry of the service account's access token, which is renewed before; 0 while there is no token that Atlas accepts.
+    # HELP mongodbatlas_api_token_expiry_timestamp_seconds Expiry of the service account's access token, which is renewed earlier; 0 while there is no token that Atlas accepts.
     # TYPE mongodbatlas_api_token_expiry_timestamp_seconds gauge
     mongodbatlas_api_token_expiry_timestamp_seconds{account="main"} 1700003600
     # HELP mongodbatlas_api_token_mints_total Access tokens minted.

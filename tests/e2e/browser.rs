@@ -1,4 +1,4 @@
-//! Debian's Chromium, controlled by the `WebDriver` protocol (JSON over HTTP).
+//! Debian's Chromium, driven over the `WebDriver` protocol, which is JSON over HTTP.
 
 use std::{path::Path, process::Command};
 
@@ -9,10 +9,10 @@ use crate::{
     process::{Running, wait_for},
 };
 
-/// The key of an element reference in `WebDriver`.
+/// The key of an element's ID in `WebDriver` responses.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// A headless browser window, closed on drop.
+/// A headless browser window, which is closed when this is dropped.
 pub(crate) struct Browser {
     _driver: Running,
     address: String,
@@ -62,15 +62,15 @@ impl Browser {
         response.json()["value"].take()
     }
 
-    fn command(&self, what: &str, body: &Value) -> Value {
-        self.post(&format!("{}/{what}", self.session), body)
+    fn command(&self, name: &str, body: &Value) -> Value {
+        self.post(&format!("{}/{name}", self.session), body)
     }
 
     pub(crate) fn open(&self, url: &str) {
         self.command("url", &json!({"url": url}));
     }
 
-    /// The result of a script.
+    /// Runs a script, and returns its result.
     pub(crate) fn run(&self, script: &str) -> Value {
         self.command("execute/sync", &json!({"script": script, "args": []}))
     }
@@ -85,7 +85,7 @@ impl Browser {
         format!("element/{}", found[ELEMENT].as_str().unwrap())
     }
 
-    /// The visible text of an element, as soon as it exists: the page may be loading.
+    /// The visible text of an element. Waits until the element exists, because the page may be refreshing.
     pub(crate) fn text(&self, selector: &str) -> String {
         wait_for(selector, || {
             let query = json!({"using": "css selector", "value": selector}).to_string();
@@ -103,7 +103,7 @@ impl Browser {
         self.command(&format!("{}/click", self.element(selector)), &json!({}));
     }
 
-    /// Emulates a screen of this size with a light or dark color scheme.
+    /// Emulates a screen of a size and a color scheme.
     pub(crate) fn emulate(&self, width: u32, height: u32, scheme: &str) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.command("goog/cdp/execute", &json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": size}));
@@ -117,7 +117,7 @@ impl Browser {
         response.json()["value"].as_str().unwrap().to_owned()
     }
 
-    /// The browser's messages since the last call, such as a violated Content-Security-Policy.
+    /// Messages on the console since the last call, such as violations of the Content-Security-Policy.
     pub(crate) fn console_messages(&self) -> Vec<String> {
         let log = self.command("se/log", &json!({"type": "browser"}));
         log.as_array().unwrap().iter().map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()

@@ -11,7 +11,7 @@ use super::{
     view::{ListingRow, PeeringRow, Severity, View},
 };
 
-pub(super) fn page(view: &View<'_>, search: &Search, telemetry_path: &str) -> String {
+pub(super) fn render(view: &View<'_>, search: &Search, telemetry_path: &str) -> String {
     let matching_peerings: Vec<&PeeringRow<'_>> = view.peerings.iter().filter(|row| row.matches(search)).collect();
     let matching_listings: Vec<&ListingRow<'_>> = view.listings.iter().filter(|row| row.matches(search)).collect();
     let markup = html! {

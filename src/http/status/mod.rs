@@ -45,7 +45,7 @@ const MAX_RENDERS: usize = 2;
 /// Rendered bodies in memory at the same time, including those that slow clients are still reading.
 const MAX_BODIES: usize = 64;
 
-/// The share of [`MAX_BODIES`] that a body in JSON takes, because it may have megabytes.
+/// How many of [`MAX_BODIES`] one body in JSON counts as, because it may have megabytes.
 const BODIES_PER_JSON: u32 = 16;
 
 /// A request that waits longer gets [`StatusError::Busy`]: slow clients hold all permits.
@@ -144,7 +144,7 @@ impl Status {
         let (media_type, body) = match path {
             "/" => {
                 let (search, path) = (Search::parse(query), self.telemetry_path.clone());
-                let html = self.render(1, move |view| Ok(html::page(view, &search, &path).into_bytes())).await?;
+                let html = self.render(1, move |view| Ok(html::render(view, &search, &path).into_bytes())).await?;
                 ("text/html; charset=utf-8", html)
             }
             "/-/page.css" => ("text/css; charset=utf-8", include_str!("page.css").into()),

@@ -33,7 +33,7 @@ impl Fixture {
     /// The status page `seconds` after the start.
     fn html(&self, seconds: u64, query: &str) -> String {
         let view = View::new(&self.state, None, self.start + Duration::from_secs(seconds), wall(seconds));
-        html::page(&view, &Search::parse(query), "/metrics")
+        html::render(&view, &Search::parse(query), "/metrics")
     }
 }
 
@@ -62,11 +62,11 @@ fn failure() -> Failure {
 
 #[test]
 fn the_page_warns_before_the_first_poll() {
-    let page = Fixture::new().html(0, "");
-    assert!(page.contains("Data is incomplete: 3 of 3 listings have not been polled yet."), "{page}");
+    let html = Fixture::new().html(0, "");
+    assert!(html.contains("Data is incomplete: 3 of 3 listings have not been polled yet."), "{html}");
     assert!(
-        page.contains("There are no peerings.") && page.contains("<title>(0, 3 not current) Atlas peerings</title>"),
-        "{page}"
+        html.contains("There are no peerings.") && html.contains("<title>(0, 3 not current) Atlas peerings</title>"),
+        "{html}"
     );
 }
 
@@ -85,9 +85,9 @@ fn a_pending_aws_request_shows_its_expiry() {
     let mut fixture = Fixture::new();
     fixture.poll(Provider::Aws, 0, Ok(vec![peering(0, "PENDING_ACCEPTANCE")]));
     fixture.poll(Provider::Azure, 0, Ok(vec![peering(1, "PENDING_ACCEPTANCE")]));
-    let page = fixture.html(600, "");
+    let html = fixture.html(600, "");
     let text = "accept in AWS: the request expires <time datetime=\"2024-03-31T10:27:12Z\" title=\"2024-03-31T10:27:12Z\">in 6 days</time>";
-    assert_eq!((page.matches(text).count(), page.matches("the request expires").count()), (1, 1), "{page}");
+    assert_eq!((html.matches(text).count(), html.matches("the request expires").count()), (1, 1), "{html}");
 }
 
 #[test]
@@ -98,17 +98,17 @@ fn failed_polls_are_a_warning_above_the_tables() {
     }
     assert!(!fixture.html(1, "").contains("class=\"warning\""), "no poll failed");
     fixture.poll(Provider::Gcp, 60, Err(failure()));
-    let page = fixture.html(90, "");
-    let warning = page.find("Data is stale or missing").unwrap();
-    assert!(warning < page.find("Peerings").unwrap(), "{page}");
-    assert!(page.contains("peerings of an earlier poll for 1 of them") && page.contains("as of <time"), "{page}");
-    assert!(page.contains("<b>server</b>: Atlas returned status 503; Atlas itself fails"), "{page}");
+    let html = fixture.html(90, "");
+    let warning = html.find("Data is stale or missing").unwrap();
+    assert!(warning < html.find("Peerings").unwrap(), "{html}");
+    assert!(html.contains("peerings of an earlier poll for 1 of them") && html.contains("as of <time"), "{html}");
+    assert!(html.contains(&format!("<b>server</b>: Atlas returned status 503; {}", Reason::Server.advice())), "{html}");
     fixture.poll(Provider::Azure, 60, Err(failure()));
     fixture.poll(Provider::Azure, 90, Ok(vec![peering(0, "AVAILABLE")]));
     let resolved = "<p class=\"stale\"><b>server</b>, <time datetime=\"2024-03-24T10:28:12Z\" title=\"2024-03-24T10:28:12Z\">60 s ago</time>";
     assert!(fixture.html(120, "").contains(resolved), "a resolved failure is missing: {}", fixture.html(120, ""));
-    let page = fixture.html(1000, "");
-    assert!(page.contains("peerings of an earlier poll for 0 of them") && page.contains("unknown</td>"), "{page}");
+    let html = fixture.html(1000, "");
+    assert!(html.contains("peerings of an earlier poll for 0 of them") && html.contains("unknown</td>"), "{html}");
 }
 
 #[test]
@@ -119,14 +119,14 @@ fn problems_of_an_account_and_the_config_are_warnings() {
     account.refused = true;
     fixture.state.record_discovery("main", Err(failure()), &Provider::ALL, wall(0));
     fixture.state.last_reload_ok = false;
-    let page = fixture.html(0, "");
+    let html = fixture.html(0, "");
     for text in [
         "Atlas refuses the credential",
         "may be out of date",
         "never succeeded",
         "The last reload of the config failed",
     ] {
-        assert!(page.contains(text), "{text}: {page}");
+        assert!(html.contains(text), "{text}: {html}");
     }
 }
 
@@ -142,8 +142,8 @@ fn an_expired_aws_request_shows_its_expiry() {
 fn a_stuck_exporter_is_a_warning() {
     let fixture = Fixture::new();
     let view = View::new(&fixture.state, Some("3 listings are due".to_owned()), fixture.start, wall(0));
-    let page = html::page(&view, &Search::parse(""), "/metrics");
-    assert!(page.contains("<b>This page is out of date: </b>3 listings are due. Restart the exporter."), "{page}");
+    let html = html::render(&view, &Search::parse(""), "/metrics");
+    assert!(html.contains("<b>This page is out of date: </b>3 listings are due. Restart the exporter."), "{html}");
 }
 
 #[test]
@@ -153,8 +153,8 @@ fn a_shard_is_named_and_may_have_no_projects() {
     fixture.state.listings.clear();
     assert!(fixture.html(0, "").contains("Account <b>main</b> has no projects to poll."));
     (fixture.state.shard_index, fixture.state.shard_count) = (1, 3);
-    let page = fixture.html(0, "");
-    assert!(page.contains("shard 1 of 3, numbered from 0") && !page.contains("class=\"warning\""), "{page}");
+    let html = fixture.html(0, "");
+    assert!(html.contains("shard 1 of 3, numbered from 0") && !html.contains("class=\"warning\""), "{html}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use hyper::{
     Method, Request,
     body::Incoming,
     header::{ALLOW, HOST},
-    http::uri::Authority,
+    http::{request::Parts, uri::Authority},
 };
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -30,6 +30,8 @@ const MAX_LOGGED: usize = 200;
 struct ControlError {
     status: u16,
     message: String,
+    /// The methods that the path takes, if that is the reason.
+    allowed: Option<&'static str>,
 }
 
 #[derive(Deserialize)]
@@ -60,40 +62,52 @@ struct NewSunset {
 
 /// Responds to any request under `/simulator`.
 pub(crate) async fn respond(simulator: &Simulator, request: Request<Incoming>) -> ApiResponse {
-    let path = request.uri().path().to_owned();
-    let segments = segments(&path);
-    let Some(allowed) = allowed_methods(&as_strs(&segments)) else {
-        return json_response(Err(ControlError::new(404, format!("there is no {path}; see GET /simulator/"))));
-    };
-    let method = request.method().clone();
-    if !allowed.split(", ").any(|allowed| allowed == method.as_str()) {
-        let message = format!("{path} takes {allowed} only; see GET /simulator/");
-        return json_response(Err(ControlError::new(405, message))).with(ALLOW.as_str(), allowed);
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    if path.trim_matches('/') == "simulator" && is_read(&head.method) {
+        return ApiResponse::new(200, "text/plain; charset=utf-8", help(&head));
     }
-    if segments.len() == 1 {
-        return ApiResponse::new(200, "text/plain; charset=utf-8", help(&request));
-    }
-    json_response(match Limited::new(request.into_body(), MAX_BODY).collect().await {
-        Ok(body) => handle(simulator, &method, &path, &body.to_bytes()),
+    let result = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => handle(simulator, &head.method, path, &body.to_bytes()),
         Err(error) => Err(ControlError::new(400, format!("the body cannot be read: {error}"))),
-    })
-}
-
-fn json_response(result: Result<Value, ControlError>) -> ApiResponse {
-    let (status, body) = match result {
-        Ok(body) => (200, body),
-        Err(error) => (error.status, json!({"error": error.message})),
     };
-    ApiResponse::new(status, "application/json", format!("{body:#}\n"))
+    let json = |status, body: Value| ApiResponse::new(status, "application/json", format!("{body:#}\n"));
+    match result {
+        Ok(body) => json(200, body),
+        Err(ControlError { status, message, allowed }) => {
+            let response = json(status, json!({"error": message}));
+            allowed.into_iter().fold(response, |response, allowed| response.with(ALLOW.as_str(), allowed))
+        }
+    }
 }
 
-/// The segments of a path, percent-decoded after they are split.
-fn segments(path: &str) -> Vec<String> {
-    path.trim_matches('/').split('/').map(|text| percent_decode_str(text).decode_utf8_lossy().into_owned()).collect()
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
-fn as_strs(segments: &[String]) -> Vec<&str> {
-    segments.iter().map(String::as_str).collect()
+/// Executes a command and logs it if it changed something.
+fn handle(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -> Result<Value, ControlError> {
+    let segments = path.trim_matches('/').split('/');
+    let segments: Vec<_> = segments.map(|text| percent_decode_str(text).decode_utf8_lossy()).collect();
+    let segments: Vec<_> = segments.iter().map(AsRef::as_ref).collect();
+    let Some(allowed) = allowed_methods(&segments) else {
+        return Err(ControlError::new(404, format!("there is no {path}; see GET /simulator/")));
+    };
+    if !allowed.split(", ").any(|allowed| allowed == method.as_str()) {
+        let error = ControlError::new(405, format!("{path} takes {allowed} only; see GET /simulator/"));
+        return Err(ControlError { allowed: Some(allowed), ..error });
+    }
+    let result = dispatch(simulator, method, &segments[1..], body)?;
+    if !is_read(method) {
+        let has_secret = matches!(segments[1..], ["credentials" | "client"]);
+        let text = if has_secret { "not shown".into() } else { String::from_utf8_lossy(body) };
+        let mut change: String = text.chars().take(MAX_LOGGED).collect();
+        if change.len() < text.len() {
+            change.push('\u{2026}');
+        }
+        info!(method = method.as_str(), path, change, "changed by the control API");
+    }
+    Ok(result)
 }
 
 /// The value of `Allow`, or none for an unknown path.
@@ -110,23 +124,6 @@ fn allowed_methods(segments: &[&str]) -> Option<&'static str> {
         _ => return None,
     };
     Some(methods)
-}
-
-/// Executes a command and logs it if it changed something.
-fn handle(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -> Result<Value, ControlError> {
-    let segments = segments(path);
-    let segments = &as_strs(&segments)[1..];
-    let result = dispatch(simulator, method, segments, body)?;
-    if !matches!(*method, Method::GET | Method::HEAD) {
-        let has_secret = matches!(segments, ["credentials" | "client"]);
-        let text = if has_secret { "not shown".into() } else { String::from_utf8_lossy(body) };
-        let mut change: String = text.chars().take(MAX_LOGGED).collect();
-        if change.len() < text.len() {
-            change.push('\u{2026}');
-        }
-        info!(method = method.as_str(), path, change, "changed by the control API");
-    }
-    Ok(result)
 }
 
 fn dispatch(simulator: &Simulator, method: &Method, path: &[&str], body: &[u8]) -> Result<Value, ControlError> {
@@ -175,7 +172,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {
 
 impl ControlError {
     fn new(status: u16, message: impl Into<String>) -> ControlError {
-        ControlError { status, message: message.into() }
+        ControlError { status, message: message.into(), allowed: None }
     }
 }
 
@@ -190,9 +187,9 @@ impl From<ChangeError> for ControlError {
 }
 
 /// Explains the control API with commands for the host that the reader used.
-fn help(request: &Request<Incoming>) -> String {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
+fn help(head: &Parts) -> String {
+    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| head.uri.authority().map(Authority::as_str));
     include_str!("control.txt").replace("HOST", host.unwrap_or("127.0.0.1:10918"))
 }
 

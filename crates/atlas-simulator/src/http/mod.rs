@@ -1,4 +1,4 @@
-//! HTTP: the API, the control API, and the server for both.
+//! The simulator on real sockets: connections, requests and the timeline.
 
 mod api;
 pub(crate) mod auth;
@@ -9,4 +9,120 @@ mod oauth;
 mod paging;
 pub(crate) mod request;
 mod resources;
-mod server;
+
+use std::{convert::Infallible, future::pending, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Collected, Limited};
+use hyper::{Method, Request, Response, body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until},
+};
+use tracing::{debug, info, warn};
+
+use self::{api::Action, body::FaultyBody, request::ApiRequest};
+use crate::simulator::Simulator;
+
+/// How long to wait when no connection can be accepted, such as without file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Many times what the fields of a token endpoint need.
+const MAX_FORM: usize = 16 * 1024;
+
+/// A fault closes the connection without a response.
+#[derive(Debug, thiserror::Error)]
+#[error("a fault closes the connection")]
+struct Closed;
+
+impl Simulator {
+    /// Serves connections and plays the timeline until `shutdown`, which drops open connections.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        let never = tokio::select! {
+            () = shutdown => return,
+            never = self.accept(listener) => never,
+            never = self.play_timeline() => never,
+        };
+        match never {}
+    }
+
+    /// Serves one connection with HTTP/1.1 or HTTP/2, depending on the client.
+    pub async fn serve_connection<I>(&self, io: I)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = service_fn(|request| {
+            let simulator = self.clone();
+            async move { simulator.respond(request).await }
+        });
+        let connection = Builder::new(TokioExecutor::new());
+        if let Err(error) = connection.serve_connection(TokioIo::new(io), service).await {
+            debug!("connection ended: {error}");
+        }
+    }
+
+    async fn accept(&self, listener: TcpListener) -> Infallible {
+        let mut connections = JoinSet::new();
+        loop {
+            while connections.try_join_next().is_some() {}
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let simulator = self.clone();
+                    connections.spawn(async move { simulator.serve_connection(stream).await });
+                }
+                Err(error) => {
+                    warn!("cannot accept a connection: {error}");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn play_timeline(&self) -> Infallible {
+        let start = Instant::now();
+        let mut timeline = self.take_timeline();
+        while let Some(entry) = timeline.next() {
+            let Some(time) = start.checked_add(entry.after) else {
+                break;
+            };
+            sleep_until(time).await;
+            match self.change(&entry.group, &entry.change) {
+                Ok(peerings) => info!(group.id = entry.group, ?peerings, "changed by the timeline"),
+                Err(error) => warn!(group.id = entry.group, "cannot change by the timeline: {error}"),
+            }
+        }
+        pending().await
+    }
+
+    async fn respond(&self, request: Request<Incoming>) -> Result<Response<FaultyBody>, Closed> {
+        if request.uri().path().starts_with("/simulator") {
+            let is_head = request.method() == Method::HEAD;
+            return Ok(control::respond(self, request).await.into_http(is_head));
+        }
+        let mut api_request = ApiRequest::parse(&request);
+        if api_request.has_form {
+            api_request.set_form(&read_form(request).await);
+        }
+        let decision = api::handle(&mut self.state(), &api_request, std::time::Instant::now());
+        if !decision.delay.is_zero() {
+            sleep(decision.delay).await;
+        }
+        match decision.action {
+            Action::Respond(response) => Ok(response.into_http(false)),
+            Action::Close => Err(Closed),
+            Action::Stall => pending().await,
+        }
+    }
+}
+
+/// The body of a form; empty if it is too long or breaks off.
+async fn read_form(request: Request<Incoming>) -> Bytes {
+    let body = Limited::new(request.into_body(), MAX_FORM).collect().await;
+    body.map(Collected::to_bytes).unwrap_or_default()
+}

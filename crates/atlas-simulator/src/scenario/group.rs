@@ -18,7 +18,6 @@ pub struct ScenarioGroup {
     #[serde(default = "enabled")]
     pub access: bool,
     /// Its organization; that of the scenario by default.
-    #[serde(default)]
     pub org_id: Option<String>,
     /// The value of each tag.
     #[serde(default)]

@@ -16,26 +16,17 @@ pub struct ScenarioPeering {
     /// The provider of the peered network.
     pub provider: ScenarioProvider,
     /// 24 hexadecimal digits; by default generated from the age.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// A name for the timeline and the control API; never sent to a client.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// How long ago it was created, if there is no id; 30 days by default.
-    #[serde(
-        default,
-        deserialize_with = "duration_serde::deserialize_age",
-        serialize_with = "duration_serde::optional::serialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "duration_serde::deserialize_age")]
     pub age: Option<Duration>,
     /// Any text; sent under the provider's field name.
     pub status: String,
     /// Any text; sent under the provider's field name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// The number of copies; `{n}` in a text field or the name becomes the number of the copy.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<u32>,
     /// Everything else, under the names of Atlas.
     #[serde(flatten)]

@@ -63,9 +63,7 @@ impl TryFrom<RawEntry> for TimelineEntry {
             (Some(peering), Some(status), false, None) => Change::Status { peering, status, error: raw.error },
             (Some(peering), None, true, None) => Change::Remove { peering },
             (None, None, false, Some(peering)) => Change::Add(peering),
-            _ => {
-                return Err("an entry has `peering` and `status`, or `peering` and `remove`, or `add`");
-            }
+            _ => return Err("an entry has `peering` and `status`, or `peering` and `remove`, or `add`"),
         };
         Ok(TimelineEntry { after: raw.after, every: raw.every, group: raw.group, change })
     }
@@ -109,14 +107,9 @@ mod tests {
         let seconds: Vec<_> =
             std::iter::from_fn(|| timeline.next()).map(|entry| entry.after.as_secs()).take(4).collect();
         assert_eq!(seconds, [10, 30, 40, 50]);
-    }
-
-    #[test]
-    fn a_timeline_without_repetition_ends() {
-        let yaml = "[{after: 1s, group: g, add: {provider: AWS, status: INITIATING}}]";
-        let mut timeline = Timeline::new(entries(yaml).unwrap());
-        assert!(matches!(timeline.next().unwrap().change, Change::Add(_)));
-        assert!(timeline.next().is_none());
+        let once = "[{after: 1s, group: g, add: {provider: AWS, status: INITIATING}}]";
+        let mut timeline = Timeline::new(entries(once).unwrap());
+        assert!(matches!(timeline.next().unwrap().change, Change::Add(_)) && timeline.next().is_none());
     }
 
     #[test]

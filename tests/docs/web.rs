@@ -1,4 +1,4 @@
-//! docs/web.md against the parser of the web config.
+//! The page about the web config against its parser.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -14,7 +14,7 @@ const LEVELS: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn the_documented_keys_are_those_of_the_parser() {
+fn every_key_of_the_web_config_is_documented_and_no_other() {
     let page = read("docs/web.md");
     let text = "{x: 1, tls_server_config: {x: 1}, http_server_config: {x: 1}, rate_limit: {x: 1}}";
     let error = WebConfig::parse(text, Path::new("")).err().unwrap();
@@ -23,7 +23,7 @@ fn the_documented_keys_are_those_of_the_parser() {
         let known = fault.message.strip_prefix("unknown key; known here: ").unwrap();
         let known: BTreeSet<String> = known.split(", ").map(str::to_owned).collect();
         let documented = keys(section(&page, heading));
-        assert_eq!(documented.len(), known.len(), "missing or duplicate key in {heading}");
+        assert_eq!(documented.len(), known.len(), "a key of {heading} is there twice or missing");
         assert_eq!(BTreeSet::from_iter(documented), known, "{heading}");
     }
 }

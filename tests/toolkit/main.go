@@ -1,4 +1,4 @@
-// Runs Prometheus's exporter-toolkit with every web config in cases.txt, and compares the outcome.
+// Asks Prometheus's exporter-toolkit itself what it does with every web config of cases.txt.
 package main
 
 import (
@@ -38,16 +38,16 @@ func main() {
 		refusal := serve(filepath.Join(folder, fmt.Sprintf("%d.yaml", number)), yaml)
 		if (refusal == nil) != strings.HasPrefix(expected, "accepted") {
 			differ++
-			fmt.Printf("expected: %s\n%s\ngot: %v\n\n", expected, yaml, refusal)
+			fmt.Printf("expected: %s\n%s\nbut: %v\n\n", expected, yaml, refusal)
 		}
 	}
-	fmt.Printf("the toolkit behaves as expected for %d of %d web configs\n", len(cases)-differ, len(cases))
+	fmt.Printf("the toolkit does as expected with %d of %d web configs\n", len(cases)-differ, len(cases))
 	if differ > 0 {
 		os.Exit(1)
 	}
 }
 
-// Starts and stops a server. The toolkit rejects a config immediately or not at all.
+// Starts a server and ends it; the toolkit refuses at once or not at all.
 func serve(path, yaml string) error {
 	check(os.WriteFile(path, []byte(yaml), 0o600))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

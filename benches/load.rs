@@ -1,7 +1,7 @@
-//! What the exporter costs at 250 groups with 50 peerings each; `make bench` prints it.
+//! The cost of scrapes and polls at 250 groups with 50 peerings each; `make bench` prints it.
 //!
-//! The exporter is a process of its own, so that its processor time and memory are told from those of the
-//! simulator and the scraper, which are this process.
+//! The exporter is a separate process, so that its CPU time and memory exclude those of the simulator and the scraper,
+//! which run in this process.
 
 #![allow(clippy::unwrap_used, clippy::cast_precision_loss, missing_docs, reason = "a benchmark fails by panicking")]
 
@@ -16,7 +16,7 @@ use std::{
 use atlas_simulator::{Scenario, Simulator};
 
 const GROUPS: u32 = 250;
-const TARGETS: u32 = GROUPS * 3;
+const LISTINGS: u32 = GROUPS * 3;
 const SCRAPES: usize = 50;
 const ROUNDS: usize = 5;
 const LATENCY: f64 = 0.15;
@@ -28,7 +28,7 @@ fn main() {
         return;
     }
     println!("machine      {}", machine());
-    println!("load         {GROUPS} groups, {} peerings, {TARGETS} targets\n", GROUPS * 50);
+    println!("load         {GROUPS} groups, {} peerings, {LISTINGS} listings\n", GROUPS * 50);
     scrapes();
     polls();
     spread_of_polls();
@@ -40,7 +40,7 @@ fn machine() -> String {
     format!("{} x {model}", cpus.matches("processor\t:").count())
 }
 
-/// Scrapes of the whole page, against the least that a server must do: write the same bytes to a socket.
+/// Scrapes of the whole exposition, compared with the minimum of a server: writing the same bytes to a socket.
 fn scrapes() {
     let atlas = Atlas::start(0.0);
     let config = atlas.config("1h");
@@ -49,17 +49,17 @@ fn scrapes() {
     Exporter::wait_until_ready(address);
     let mut least = Vec::new();
     for (name, accept) in [("plain", "identity"), ("gzip", "gzip")] {
-        let page = scrape(address, accept);
+        let exposition = scrape(address, accept);
         let cost = spread(|| {
             let before = exporter.processor_time();
             (0..SCRAPES).for_each(|_| drop(scrape(address, accept)));
             (exporter.processor_time() - before) / SCRAPES as f64
         });
-        let copying = spread(|| copying(&page));
-        println!("page         {name}: {} bytes", page.len());
-        println!("scrape       {name}: {cost} of processor time");
+        let copying = spread(|| copying(&exposition));
+        println!("exposition   {name}: {} bytes", exposition.len());
+        println!("scrape       {name}: {cost} of CPU time");
         println!("  copying    {name}: {copying} for the same bytes through a socket and nothing else");
-        least.push(page);
+        least.push(exposition);
     }
     let text = String::from_utf8(least.swap_remove(0)).unwrap();
     println!("series       {}", text.lines().filter(|line| line.starts_with("mongodbatlas")).count());
@@ -72,28 +72,28 @@ fn polls() {
     let config = atlas.config("1h");
     let cost = spread(|| {
         let mut exporter = Exporter::start(&["once"], &config);
-        let mut page = String::new();
-        exporter.child.stdout.take().unwrap().read_to_string(&mut page).unwrap();
-        assert!(page.contains("mongodbatlas_peering_poll_success"));
+        let mut exposition = String::new();
+        exporter.child.stdout.take().unwrap().read_to_string(&mut exposition).unwrap();
+        assert!(exposition.contains("mongodbatlas_peering_poll_success"));
         // The process is not waited for yet, so its times are still there.
-        exporter.processor_time() / f64::from(TARGETS)
+        exporter.processor_time() / f64::from(LISTINGS)
     });
-    println!("poll         {cost} of processor time for each target, the start of the process and one page included\n");
+    println!("poll         {cost} of CPU time per listing, including process start and one exposition\n");
 }
 
-/// How long all targets take if every request takes 150 ms, with one request more for the containers of each group.
+/// How long all listings take if every request takes 150 ms, with one more request for the containers of each group.
 fn spread_of_polls() {
     let atlas = Atlas::start(LATENCY);
     let config = atlas.config("1h");
     let begun = Instant::now();
     let mut exporter = Exporter::start(&["once"], &config);
-    let mut page = Vec::new();
-    exporter.child.stdout.take().unwrap().read_to_end(&mut page).unwrap();
+    let mut exposition = Vec::new();
+    exporter.child.stdout.take().unwrap().read_to_end(&mut exposition).unwrap();
     let status = exporter.child.wait().unwrap();
     let took = begun.elapsed().as_secs_f64();
-    let ideal = f64::from(TARGETS + GROUPS) * LATENCY / f64::from(CONCURRENCY);
+    let ideal = f64::from(LISTINGS + GROUPS) * LATENCY / f64::from(CONCURRENCY);
     println!(
-        "all targets  {took:.2} s at {LATENCY} s a request and {CONCURRENCY} at once; {:.2} of the ideal {ideal:.2} s",
+        "all listings {took:.2} s at {LATENCY} s a request and {CONCURRENCY} at once; {:.2} of the ideal {ideal:.2} s",
         took / ideal
     );
     assert!(status.success() && took <= 1.2 * ideal, "the bound is 1.2");
@@ -181,7 +181,7 @@ impl Exporter {
             assert!(begun.elapsed() < Duration::from_secs(60), "not ready");
             std::thread::sleep(Duration::from_millis(50));
         }
-        // The last page is rendered up to some seconds after the last poll, and must not disturb.
+        // The last exposition is rendered up to some seconds after the last poll; wait, so that it does not distort the result.
         std::thread::sleep(Duration::from_secs(5));
     }
 
@@ -217,12 +217,12 @@ fn answer(address: SocketAddr, path: &str, accept: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept-Encoding: {accept}\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    answer
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).unwrap();
+    response
 }
 
-/// Processor time of a thread that writes the bytes to whoever connects.
+/// CPU time of a thread that writes the bytes to each connection.
 fn copying(bytes: &[u8]) -> f64 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -103,13 +103,13 @@ fn every_panel_has_queries_a_unit_thresholds_and_a_text_for_no_data() {
 
 #[test]
 fn the_variables_filter_every_panel_about_peerings_listings_and_accounts() {
-    let of_targets = ["account=~\"$account\"", "group_id=~\"$group", "provider=~\"$provider\""];
+    let of_listings = ["account=~\"$account\"", "group_id=~\"$group", "provider=~\"$provider\""];
     for (name, row, matchers) in [
-        ("overview", "Peering status", &of_targets[..]),
-        ("overview", "Unavailable peerings", &of_targets),
-        ("exporter", "Polls", &of_targets),
-        ("exporter", "Atlas API", &of_targets[..1]),
-        ("exporter", "Accounts", &of_targets[..1]),
+        ("overview", "Peering status", &of_listings[..]),
+        ("overview", "Unavailable peerings", &of_listings),
+        ("exporter", "Polls", &of_listings),
+        ("exporter", "Atlas API", &of_listings[..1]),
+        ("exporter", "Accounts", &of_listings[..1]),
     ] {
         let dashboard = dashboard(name);
         let mut rows = list(&dashboard, "/panels").split(|panel| panel["type"] == "row");

@@ -2,7 +2,7 @@
 
 use crate::{
     dashboard::{NAMES, queries},
-    promtool::{answers, check},
+    promtool::{check, expectation},
 };
 
 /// Two installations that differ in their namespace. `east` polls every minute, has no successful poll for 14 minutes, and
@@ -47,21 +47,21 @@ fn each_installation_uses_its_own_interval_shards_and_accounts() {
     let intervals = [group("e", "14"), group("w", "0.125")].join(", ");
     let (account, replica) = (r#", account="x""#, r#", instance="a""#);
     let expected = [
-        answers("overview", "Listings without fresh data", 'A', &number("1")),
-        answers("exporter", "Listings without fresh data", 'A', &number("1")),
-        answers("exporter", "Listing freshness", 'B', &intervals),
-        answers("exporter", "Slowest poll", 'B', &both("", "60", "3600")),
-        answers("exporter", "Missing shards", 'A', &number("1")),
-        answers("exporter", "Exporters down", 'A', &number("1")),
-        answers("exporter", "Replicas and shards", 'A', &both(replica, "1", "0")),
-        answers("exporter", "Replicas and shards", 'G', &both(replica, "2", "1")),
-        answers("exporter", "Credential problems", 'A', &number("2")),
-        answers("exporter", "Credentials", 'B', &both(account, "0", "1")),
-        answers("exporter", "Failing discoveries", 'A', &number("1")),
-        answers("exporter", "Discovery", 'A', &both(account, "1", "1")),
-        answers("exporter", "Discovery", 'B', &both(account, "0", "1")),
-        answers("exporter", "Discovery", 'D', &both(account, "14", "0.125")),
-        answers("exporter", "Polled projects", 'A', &both(account, "1", "1")),
+        expectation("overview", "Listings without fresh data", 'A', &number("1")),
+        expectation("exporter", "Listings without fresh data", 'A', &number("1")),
+        expectation("exporter", "Listing freshness", 'B', &intervals),
+        expectation("exporter", "Slowest poll", 'B', &both("", "60", "3600")),
+        expectation("exporter", "Missing shards", 'A', &number("1")),
+        expectation("exporter", "Exporters down", 'A', &number("1")),
+        expectation("exporter", "Replicas and shards", 'A', &both(replica, "1", "0")),
+        expectation("exporter", "Replicas and shards", 'G', &both(replica, "2", "1")),
+        expectation("exporter", "Credential problems", 'A', &number("2")),
+        expectation("exporter", "Credentials", 'B', &both(account, "0", "1")),
+        expectation("exporter", "Failing discoveries", 'A', &number("1")),
+        expectation("exporter", "Discovery", 'A', &both(account, "1", "1")),
+        expectation("exporter", "Discovery", 'B', &both(account, "0", "1")),
+        expectation("exporter", "Discovery", 'D', &both(account, "14", "0.125")),
+        expectation("exporter", "Polled projects", 'A', &both(account, "1", "1")),
     ]
     .concat();
     check("installations", TWO_INSTALLATIONS.trim_start_matches('\n'), &expected);

@@ -90,7 +90,7 @@ impl System {
         let polled = instant(
             "min(mongodbatlas_peering_polls_total) > 0 and count(mongodbatlas_peering_exporter_build_info) == 2",
         );
-        self.wait_for(&polled, |answer| !answer.is_empty()).await;
+        self.wait_for(&polled, |result| !result.is_empty()).await;
         self
     }
 

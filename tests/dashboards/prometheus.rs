@@ -18,7 +18,7 @@ impl System {
     }
 
     /// The result of a query, without series that contain only NaN.
-    pub(crate) async fn ask(&self, query: &Query) -> Vec<Value> {
+    pub(crate) async fn query(&self, query: &Query) -> Vec<Value> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.append_pair("query", &query.expr);
@@ -38,7 +38,7 @@ impl System {
     pub(crate) async fn wait_for(&self, query: &Query, is_expected: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let start = Instant::now();
         loop {
-            let result = self.ask(query).await;
+            let result = self.query(query).await;
             if is_expected(&result) {
                 return result;
             }

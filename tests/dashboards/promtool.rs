@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The expectation that a query returns these samples after 15 minutes, ignoring the project name.
-pub(crate) fn answers(dashboard: &str, title: &str, letter: char, samples: &str) -> String {
+pub(crate) fn expectation(dashboard: &str, title: &str, letter: char, samples: &str) -> String {
     let expr = format!("max without (group_name) ({})", query(dashboard, title, letter).expr);
     format!("      - {{expr: {expr:?}, eval_time: 15m, exp_samples: [{samples}]}}\n")
 }

@@ -10,19 +10,19 @@ use crate::{
 
 /// Queries without a result as long as nothing fails, and why. The tests in failures.rs check that they have one then.
 const EMPTY_WITHOUT_FAILURES: [(&str, &str, &str); 13] = [
-    ("overview", "Peerings that are not AVAILABLE A", "lists what is wrong"),
-    ("overview", "Peerings that are not AVAILABLE B", "lists what is wrong"),
-    ("overview", "AWS requests awaiting acceptance A", "nothing waits"),
+    ("overview", "Peerings that are not AVAILABLE A", "no peering is unavailable"),
+    ("overview", "Peerings that are not AVAILABLE B", "no peering is unavailable"),
+    ("overview", "AWS requests awaiting acceptance A", "no request is pending"),
     ("peering", "Error A", "Atlas reports none"),
-    ("peering", "Poll failure reasons A", "they do not"),
-    ("peering", "Alerts A", "none is pending or fires"),
-    ("peering", "Alerts B", "none is pending or fires"),
-    ("exporter", "Listing freshness F", "the reasons of polls that fail"),
+    ("peering", "Poll failure reasons A", "no poll fails"),
+    ("peering", "Alerts A", "no alert is pending or firing"),
+    ("peering", "Alerts B", "no alert is pending or firing"),
+    ("exporter", "Listing freshness F", "reasons of failed polls"),
     ("exporter", "Failed polls by reason A", "a reason appears with its first failure"),
-    ("exporter", "Discovery E", "the reasons of discoveries that fail"),
+    ("exporter", "Discovery E", "reasons of failed discoveries"),
     ("exporter", "Failed discoveries by reason A", "a reason appears with its first failure"),
-    ("exporter", "API version sunset A", "Atlas announces no end"),
-    ("exporter", "API version sunset B", "Atlas announces no end"),
+    ("exporter", "API version sunset A", "Atlas announces no sunset"),
+    ("exporter", "API version sunset B", "Atlas announces no sunset"),
 ];
 
 /// Queries without a result in the demo, and why.
@@ -31,8 +31,8 @@ const EMPTY_IN_THE_DEMO: [(&str, &str, &str); 7] = [
     ("exporter", "Failed polls by reason A", "no poll fails"),
     ("exporter", "Discovery E", "no discovery fails"),
     ("exporter", "Failed discoveries by reason A", "no discovery fails"),
-    ("exporter", "API version sunset A", "the simulated Atlas announces no end"),
-    ("exporter", "API version sunset B", "the simulated Atlas announces no end"),
+    ("exporter", "API version sunset A", "the simulated Atlas announces no sunset"),
+    ("exporter", "API version sunset B", "the simulated Atlas announces no sunset"),
     ("peering", "Poll failure reasons A", "no poll fails"),
 ];
 
@@ -49,8 +49,8 @@ groups:
       - {provider: GCP, status: AVAILABLE, age: 90d, gcpProjectId: checkout-prod-71102, networkName: default}
 ";
 
-pub(crate) fn number(answer: &[Value]) -> &str {
-    answer.first().map(|series| text(series, "/value/1")).unwrap_or_default()
+pub(crate) fn number(result: &[Value]) -> &str {
+    result.first().map(|series| text(series, "/value/1")).unwrap_or_default()
 }
 
 #[tokio::test]
@@ -60,9 +60,9 @@ async fn every_query_has_a_result_without_failures() {
         for query in queries(dashboard) {
             let is_same = |(of, name, _): &&(&str, &str, &str)| (*of, *name) == (dashboard, query.name.as_str());
             if EMPTY_WITHOUT_FAILURES.iter().any(|known| is_same(&known)) {
-                assert_eq!(system.ask(&query).await, [Value::Null; 0], "{dashboard}: {}", query.name);
+                assert_eq!(system.query(&query).await, [Value::Null; 0], "{dashboard}: {}", query.name);
             } else {
-                system.wait_for(&query, |answer| !answer.is_empty()).await;
+                system.wait_for(&query, |result| !result.is_empty()).await;
             }
         }
     }
@@ -80,7 +80,7 @@ async fn every_query_has_a_result_without_failures() {
         ("exporter", "Exporters down", "0"),
         ("exporter", "Missing shards", "0"),
     ] {
-        assert_eq!(number(&system.ask(&query(dashboard, title, 'A')).await), expected, "{dashboard}: {title}");
+        assert_eq!(number(&system.query(&query(dashboard, title, 'A')).await), expected, "{dashboard}: {title}");
     }
 }
 
@@ -91,7 +91,7 @@ async fn every_query_has_a_result_in_the_demo() {
     let change = r#"{"status": "FAILED", "error": "REJECTED"}"#;
     system.simulate("groups/5e57d85c854180642f784402/peers/payments-staging", change).await;
     let errors = instant(r#"mongodbatlas_network_peering_error_info{group_id="5e57d85c854180642f784402"}"#);
-    let found = system.wait_for(&errors, |answer| !answer.is_empty()).await;
+    let found = system.wait_for(&errors, |result| !result.is_empty()).await;
     let labels =
         ["group_id", "provider", "vpcId", "peering_id"].map(|label| text(&found[0]["metric"], &format!("/{label}")));
     let [group, provider, network, peering] = labels;
@@ -100,9 +100,9 @@ async fn every_query_has_a_result_in_the_demo() {
     for dashboard in NAMES {
         for query in queries_with(dashboard, if dashboard == "peering" { &one } else { &all }) {
             if EMPTY_IN_THE_DEMO.iter().any(|(of, name, _)| (*of, *name) == (dashboard, query.name.as_str())) {
-                assert_eq!(system.ask(&query).await, [Value::Null; 0], "{dashboard}: {}", query.name);
+                assert_eq!(system.query(&query).await, [Value::Null; 0], "{dashboard}: {}", query.name);
             } else {
-                system.wait_for(&query, |answer| !answer.is_empty()).await;
+                system.wait_for(&query, |result| !result.is_empty()).await;
             }
         }
     }
@@ -114,7 +114,7 @@ async fn a_second_replica_does_not_double_any_number() {
     assert_eq!(system.replicas.len(), 2);
     for (dashboard, title, series, expected) in [
         ("overview", "Peerings", 1, "2"),
-        // Three providers of one group.
+        // One project with three providers.
         ("exporter", "Listing freshness", 3, ""),
         ("exporter", "Polls over time", 3, ""),
         ("overview", "Status over time", 2, ""),
@@ -123,10 +123,10 @@ async fn a_second_replica_does_not_double_any_number() {
         ("peering", "Status", 1, "1"),
         ("peering", "Both sides", 1, "1"),
     ] {
-        let answer = system.wait_for(&query(dashboard, title, 'A'), |answer| answer.len() == series).await;
-        assert!(expected.is_empty() || number(&answer) == expected, "{title}: {answer:#?}");
+        let result = system.wait_for(&query(dashboard, title, 'A'), |result| result.len() == series).await;
+        assert!(expected.is_empty() || number(&result) == expected, "{title}: {result:#?}");
     }
-    let by_status = system.ask(&query("overview", "Peerings by status", 'A')).await;
+    let by_status = system.query(&query("overview", "Peerings by status", 'A')).await;
     let available = by_status.iter().find(|series| text(series, "/metric/status") == "AVAILABLE").unwrap();
     assert_eq!(text(available, "/value/1"), "2");
 }

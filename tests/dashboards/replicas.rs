@@ -2,7 +2,7 @@
 
 use crate::{
     dashboard::THE_PEERING,
-    promtool::{answers, check},
+    promtool::{check, expectation},
 };
 
 /// Replica `a` lost contact with Atlas while the peering was AVAILABLE. Replica `b` has newer data.
@@ -45,7 +45,7 @@ fn replicas_with_one_address_in_two_namespaces_are_distinguished() {
 }
 
 fn the_second_is_trusted(test: &str, series: &str) {
-    let expected = |dashboard, title, samples: &str| answers(dashboard, title, 'A', samples);
+    let expected = |dashboard, title, samples: &str| expectation(dashboard, title, 'A', samples);
     let row = r#"{labels: '{group_id="5e57d85c854180642f784401", provider="AWS", vpcId="vpc-0c1d7a5e9f3b28461", peering_id="68f87c7b0000000000000001", status="FAILED", cloud_account="1", connection_id="c"}', value: 0}"#;
     let number = |value: &str| format!("{{labels: '{{}}', value: {value}}}");
     let status = |value: &str| format!("{{labels: '{{status=\"FAILED\"}}', value: {value}}}");

@@ -113,26 +113,15 @@ fn push_escaped(text: &mut String, value: &str) {
 mod tests {
     use super::{super::family, *};
 
-    fn escaped(value: &str) -> String {
-        let mut text = String::new();
-        push_escaped(&mut text, value);
-        text
-    }
-
     #[test]
-    fn only_quotes_backslashes_and_line_feeds_are_escaped() {
-        assert_eq!(escaped(r#"a"b\c"#), r#"a\"b\\c"#);
-        assert_eq!(escaped("a\nb"), r"a\nb");
-        assert_eq!(escaped("\"ü {},=\t\r\u{1F600}"), "\\\"ü {},=\t\r\u{1F600}");
-        assert_eq!(escaped("ü {},=\t\r\u{1F600}"), "ü {},=\t\r\u{1F600}");
-        assert_eq!(escaped(""), "");
-    }
-
-    #[test]
-    fn a_comma_separates_labels_whose_values_end_in_a_brace_or_are_empty() {
+    fn a_family_has_a_header_and_only_quotes_backslashes_and_line_feeds_are_escaped() {
         let mut text = TextBuilder::default();
-        text.family(&family::CREATED, [(["{", "", "}", "x"], 1)]);
-        let sample = text.into_text().lines().last().unwrap().to_owned();
-        assert!(sample.ends_with(r#"{provider="{",vpcId="",group_id="}",peering_id="x"} 1"#), "{sample}");
+        text.family(&family::CREATED, [(["{", "", "ü {},=\t\r\u{1F600}}", "\"ü\\ {},=\t\r\n\u{1F600}"], 1)]);
+        let expected = [
+            "# HELP mongodbatlas_network_peering_created_timestamp_seconds Creation time, decoded from the peering's ID; absent if the ID is not an ObjectId.",
+            "# TYPE mongodbatlas_network_peering_created_timestamp_seconds gauge",
+            "mongodbatlas_network_peering_created_timestamp_seconds{provider=\"{\",vpcId=\"\",group_id=\"ü {},=\t\r\u{1F600}}\",peering_id=\"\\\"ü\\\\ {},=\t\r\\n\u{1F600}\"} 1",
+        ];
+        assert_eq!(text.into_text(), expected.join("\n") + "\n");
     }
 }

@@ -94,10 +94,16 @@ struct JsonBody<'a> {
     stall_reason: Option<&'a str>,
     shard_index: u32,
     shards: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peerings: Option<&'a [PeeringRow<'a>]>,
-    #[serde(rename = "targets", skip_serializing_if = "Option::is_none")]
-    listings: Option<&'a [ListingRow<'a>]>,
+    #[serde(flatten)]
+    rows: JsonRows<'a>,
+}
+
+#[derive(Serialize)]
+enum JsonRows<'a> {
+    #[serde(rename = "peerings")]
+    Peerings(&'a [PeeringRow<'a>]),
+    #[serde(rename = "targets")]
+    Listings(&'a [ListingRow<'a>]),
 }
 
 /// A body and its permit, which is returned when the body is dropped.
@@ -149,8 +155,14 @@ impl Status {
             }
             "/-/page.css" => ("text/css; charset=utf-8", include_str!("page.css").into()),
             "/-/page.js" => ("text/javascript; charset=utf-8", include_str!("page.js").into()),
-            "/api/v1/peerings" => ("application/json", self.json(|status| &status.peerings, peerings_json).await?),
-            "/api/v1/targets" => ("application/json", self.json(|status| &status.listings, listings_json).await?),
+            "/api/v1/peerings" => {
+                let json = self.json(|status| &status.peerings, |view| JsonRows::Peerings(&view.peerings)).await?;
+                ("application/json", json)
+            }
+            "/api/v1/targets" => {
+                let json = self.json(|status| &status.listings, |view| JsonRows::Listings(&view.listings)).await?;
+                ("application/json", json)
+            }
             _ => return Ok(None),
         };
         Ok(Some(Content { media_type, body }))
@@ -160,7 +172,7 @@ impl Status {
     async fn json(
         self: &Arc<Self>,
         cache: fn(&Self) -> &CachedJson,
-        serialize: fn(&View<'_>) -> serde_json::Result<Vec<u8>>,
+        rows: for<'a> fn(&'a View<'a>) -> JsonRows<'a>,
     ) -> anyhow::Result<Bytes> {
         let status = self.clone();
         let task = tokio::spawn(async move {
@@ -170,7 +182,13 @@ impl Status {
             }
             // Returns the permit of the old body before the new one needs one.
             *cached = None;
-            let json = status.render(BODIES_PER_JSON, move |view| serialize(view).context("serialize JSON")).await?;
+            let serialize = move |view: &View<'_>| {
+                let (rendered_at, stall_reason) = (view.rendered_at, view.stall_reason.as_deref());
+                let (shard_index, shards) = (view.state.shard_index, view.state.shard_count);
+                let body = JsonBody { rendered_at, stall_reason, shard_index, shards, rows: rows(view) };
+                serde_json::to_vec(&body).context("serialize JSON")
+            };
+            let json = status.render(BODIES_PER_JSON, serialize).await?;
             *cached = Some((Instant::now(), json.clone()));
             Ok(json)
         });
@@ -199,25 +217,5 @@ impl Status {
     }
 }
 
-fn peerings_json(view: &View<'_>) -> serde_json::Result<Vec<u8>> {
-    serde_json::to_vec(&JsonBody { peerings: Some(&view.peerings), ..json_body(view) })
-}
-
-fn listings_json(view: &View<'_>) -> serde_json::Result<Vec<u8>> {
-    serde_json::to_vec(&JsonBody { listings: Some(&view.listings), ..json_body(view) })
-}
-
-fn json_body<'a>(view: &'a View<'_>) -> JsonBody<'a> {
-    let (shard_index, shards) = view.shard;
-    JsonBody {
-        rendered_at: view.rendered_at,
-        stall_reason: view.stall_reason.as_deref(),
-        shard_index,
-        shards,
-        peerings: None,
-        listings: None,
-    }
-}
-
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -4,7 +4,6 @@
 //! the process metrics, which are current.
 
 use std::{
-    future::pending,
     io::{self, Write},
     sync::Arc,
     time::{Duration, Instant},
@@ -107,16 +106,11 @@ pub async fn render_loop(
         let rendered = spawn_blocking(move || Exposition::render(&source)).await.context("render the metrics")?;
         exposition.send_replace(rendered.context("compress the metrics")?);
         sleep((started.elapsed() * RENDER_DUTY_CYCLE).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)).await;
-        let expired = async {
-            match expiry {
-                // A millisecond later the listing is past its expiry, not at it.
-                Some(expiry) => sleep_until((expiry + Duration::from_millis(1)).into()).await,
-                None => pending().await,
-            }
-        };
+        // A millisecond later the listing is past its expiry, not at it.
+        let expired = sleep_until((expiry.unwrap_or(started) + Duration::from_millis(1)).into());
         tokio::select! {
             changed = state.changed() => changed.context("the state is gone")?,
-            () = expired => {}
+            () = expired, if expiry.is_some() => {}
         }
     }
 }

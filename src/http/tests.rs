@@ -29,26 +29,12 @@ pub(super) struct TestServer {
 }
 
 impl TestServer {
-    async fn start(limits: Limits) -> Self {
-        Self::with_web_config(limits, WebConfig::default()).await
-    }
-
-    pub(super) async fn with_web_config(limits: Limits, web: WebConfig) -> Self {
-        Self::with_state(limits, web, ready()).await
-    }
-
-    /// With an exposition of [`LONG`] bytes.
-    async fn with_state(limits: Limits, web: WebConfig, state: State) -> Self {
+    /// Starts a server with an exposition of [`LONG`] bytes.
+    pub(super) async fn start(limits: Limits, web: WebConfig, state: State) -> Self {
         let state = watch::Sender::new(state).subscribe();
         let exposition = watch::Sender::new(Arc::new(Exposition::new("x".repeat(LONG)).unwrap())).subscribe();
-        let app = App {
-            status: Status::new(state.clone(), exposition.clone(), "/metrics"),
-            state,
-            exposition,
-            web: watch::Sender::new(Arc::new(web)).subscribe(),
-            telemetry_path: "/metrics".to_owned(),
-            reload_tx: None,
-        };
+        let status = Status::new(state, exposition, "/metrics");
+        let app = App { status, web: watch::Sender::new(Arc::new(web)).subscribe(), reload_tx: None };
         let listeners = bind(&["127.0.0.1:0".to_owned()]).await.unwrap();
         let address = listeners[0].local_addr().unwrap();
         let shutdown = CancellationToken::new();
@@ -62,20 +48,15 @@ impl TestServer {
         stream
     }
 
-    async fn get(&self, path: &str) -> io::Result<String> {
+    async fn get(&self, path: &str) -> String {
         let mut response = String::new();
-        self.send(&format!("GET {path} HTTP/1.0\r\n\r\n")).await.read_to_string(&mut response).await?;
-        Ok(response)
-    }
-
-    async fn responds_within_ten_seconds(&self) -> bool {
-        let response = timeout(Duration::from_secs(10), self.get("/-/healthy")).await.unwrap();
-        response.is_ok_and(|response| response.ends_with("healthy\n"))
+        self.send(&format!("GET {path} HTTP/1.0\r\n\r\n")).await.read_to_string(&mut response).await.unwrap();
+        response
     }
 }
 
 /// Every listing was polled.
-fn ready() -> State {
+pub(super) fn ready() -> State {
     let mut fixture = Fixture::new();
     for provider in Provider::ALL {
         fixture.poll(provider, 0, Ok(Vec::new()));
@@ -94,16 +75,18 @@ fn stuck() -> State {
 #[tokio::test]
 async fn a_client_that_reads_nothing_is_disconnected() {
     let limits = Limits { connections: 1, write: Duration::from_millis(300), ..Limits::default() };
-    let server = TestServer::start(limits).await;
+    let server = TestServer::start(limits, WebConfig::default(), ready()).await;
     let idle = server.send("GET /metrics HTTP/1.1\r\n\r\n").await;
     // The only permit becomes free once the idle client is disconnected.
-    assert!(server.responds_within_ten_seconds().await);
+    let response = timeout(Duration::from_secs(10), server.get("/-/healthy")).await.unwrap();
+    assert!(response.ends_with("healthy\n"));
     drop(idle);
 }
 
 #[tokio::test]
 async fn shutdown_waits_for_a_limited_time() {
-    let server = TestServer::start(Limits { drain: Duration::from_millis(300), ..Limits::default() }).await;
+    let limits = Limits { drain: Duration::from_millis(300), ..Limits::default() };
+    let server = TestServer::start(limits, WebConfig::default(), ready()).await;
     let mut idle = server.send("GET /metrics HTTP/1.1\r\n\r\n").await;
     idle.read_exact(&mut [0; 12]).await.unwrap();
     let start = Instant::now();
@@ -122,14 +105,14 @@ async fn a_probe_of_a_stuck_exporter_gets_503_and_the_reason_only_with_access() 
         (users, ready(), stuck_probes.map(|(path, ..)| (path, "401", "Unauthorized\n"))),
     ] {
         let (config, _) = WebConfig::parse(web, std::path::Path::new("")).unwrap();
-        let server = TestServer::with_state(Limits::default(), config, state).await;
+        let server = TestServer::start(Limits::default(), config, state).await;
         for (path, status, body) in responses {
-            let response = server.get(path).await.unwrap();
+            let response = server.get(path).await;
             let is_expected = response.starts_with(&format!("HTTP/1.0 {status} "));
             assert!(is_expected && response.contains(&format!("\r\n\r\n{body}")), "{path} {web}: {response}");
         }
         let status = if web.is_empty() { "200" } else { "401" };
-        assert!(server.get("/metrics").await.unwrap().starts_with(&format!("HTTP/1.0 {status} ")), "{web}");
+        assert!(server.get("/metrics").await.starts_with(&format!("HTTP/1.0 {status} ")), "{web}");
     }
 }
 

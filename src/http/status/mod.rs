@@ -53,9 +53,10 @@ const RENDER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The status page and its JSON, rendered on request from what the exporter knows.
 pub struct Status {
-    state: watch::Receiver<State>,
-    exposition: watch::Receiver<Arc<Exposition>>,
-    telemetry_path: String,
+    pub(super) state: watch::Receiver<State>,
+    pub(super) exposition: watch::Receiver<Arc<Exposition>>,
+    /// The path of the metrics, such as `/metrics`.
+    pub(super) telemetry_path: String,
     renders: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
     peerings: CachedJson,

@@ -102,7 +102,7 @@ impl Shared {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (app, requests) = (self.app, InFlightRequests::new());
+        let (app, requests) = (self.app, InFlightRequests::default());
         let in_flight = requests.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let (app, request_in_flight) = (app.clone(), in_flight.begin());

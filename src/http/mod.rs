@@ -55,7 +55,6 @@ impl BindError {
 pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
     let mut listeners = Vec::new();
     for address in addresses {
-        let error = |source| BindError { address: address.clone(), source };
         // As in other exporters, `:9100` means all addresses, IPv6 and IPv4.
         let listener = match address.strip_prefix(':') {
             Some(port) => match TcpListener::bind(format!("[::]:{port}")).await {
@@ -67,7 +66,7 @@ pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
             },
             None => TcpListener::bind(address.as_str()).await,
         };
-        listeners.push(listener.map_err(error)?);
+        listeners.push(listener.map_err(|source| BindError { address: address.clone(), source })?);
     }
     Ok(listeners)
 }

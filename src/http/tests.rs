@@ -11,10 +11,7 @@ use tokio::{
 use web_config::WebConfig;
 
 use super::{
-    status::{
-        Status,
-        tests::{Fixture, key},
-    },
+    status::tests::{Fixture, key},
     *,
 };
 use crate::state::State;
@@ -33,7 +30,7 @@ impl TestServer {
     pub(super) async fn start(limits: Limits, web: WebConfig, state: State) -> Self {
         let state = watch::Sender::new(state).subscribe();
         let exposition = watch::Sender::new(Arc::new(Exposition::new("x".repeat(LONG)).unwrap())).subscribe();
-        let status = Status::new(state, exposition, "/metrics");
+        let status = status::Status::new(state, exposition, "/metrics");
         let app = App { status, web: watch::Sender::new(Arc::new(web)).subscribe(), reload_tx: None };
         let listeners = bind(&["127.0.0.1:0".to_owned()]).await.unwrap();
         let address = listeners[0].local_addr().unwrap();

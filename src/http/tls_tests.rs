@@ -1,6 +1,6 @@
 //! Limits and shutdown over TLS.
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -34,13 +34,12 @@ struct TlsServer {
 
 impl TlsServer {
     async fn start(limits: Limits) -> Self {
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
-        let text = format!("tls_server_config: {{cert: {:?}, key: {:?}}}", certificate.pem(), key.serialize_pem());
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let text = format!("tls_server_config: {{cert: {:?}, key: {:?}}}", cert.pem(), signing_key.serialize_pem());
         let (web, _) = WebConfig::parse(&text, std::path::Path::new("")).unwrap();
         let mut roots = RootCertStore::empty();
-        roots.add(certificate.der().clone()).unwrap();
-        let certificate = reqwest::Certificate::from_der(certificate.der()).unwrap();
+        roots.add(cert.der().clone()).unwrap();
+        let certificate = reqwest::Certificate::from_der(cert.der()).unwrap();
         Self { server: TestServer::start(limits, web, ready()).await, roots: Arc::new(roots), certificate }
     }
 

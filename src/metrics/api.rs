@@ -8,12 +8,13 @@ use crate::state::State;
 
 pub(super) fn write(text: &mut TextBuilder, state: &State) {
     let endpoints = || state.api.iter().map(|((account, endpoint), api)| ([account.as_str(), endpoint.as_str()], api));
-    let requests = endpoints().flat_map(|(labels, api)| {
-        let mut codes: Vec<_> = api.requests.iter().map(|(outcome, count)| (outcome.to_string(), count)).collect();
-        codes.sort();
-        codes.into_iter().map(move |(code, count)| (labels, code, count))
-    });
-    let requests: Vec<_> = requests.collect();
+    let requests: Vec<_> = endpoints()
+        .flat_map(|(labels, api)| {
+            let mut codes: Vec<_> = api.requests.iter().map(|(outcome, count)| (outcome.to_string(), count)).collect();
+            codes.sort();
+            codes.into_iter().map(move |(code, count)| (labels, code, count))
+        })
+        .collect();
     let requests = requests.iter().map(|([account, endpoint], code, count)| ([*account, *endpoint, code], *count));
     text.family(&family::API_REQUESTS, requests);
     text.histograms(&family::API_DURATION, endpoints().map(|(labels, api)| (labels, &api.durations)));

@@ -29,7 +29,7 @@ pub fn render(state: &State, now: Instant) -> String {
     text.family(&family::SHARD_COUNT, [([], state.shard_count)]);
     text.family(&family::CONFIG_SUCCESS, [([], u8::from(state.last_reload_ok))]);
     text.family(&family::CONFIG_SUCCESS_TIME, [([], unix_seconds(state.config_read))]);
-    text.into_text()
+    text.text
 }
 
 /// The current families of the process in the text format 0.0.4: processor time, memory, file descriptors, start;

@@ -37,8 +37,10 @@ fn poll(state: &mut State, provider: Provider, ended: Instant, outcome: Result<L
     state.record_poll(&ListingKey { group: group(), provider }, poll);
 }
 
-fn failed_peering() -> Peering {
-    Peering {
+/// A state in which every family has a sample.
+fn full(now: Instant) -> State {
+    let mut state = state();
+    let peering = Peering {
         id: "5f3a556351db42631e16f33a".into(),
         vpc_id: "vpc-7b64b41e".into(),
         status: "FAILED".into(),
@@ -47,23 +49,28 @@ fn failed_peering() -> Peering {
         cloud_account: "123456789012".into(),
         cidr_block: "172.31.0.0/16".into(),
         ..Peering::default()
-    }
-}
-
-/// A state in which every family has a sample.
-fn full(now: Instant) -> State {
-    let mut state = state();
-    poll(&mut state, Provider::Aws, now, Ok(Listing { peerings: vec![failed_peering()], duplicates: 1 }));
-    poll(&mut state, Provider::Gcp, now, Err(failure(Reason::Timeout)));
+    };
     let (region, cidr_block) = ("EU_WEST_1".into(), "192.168.248.0/21".into());
-    let container = Container { id: failed_peering().container_id, region, cidr_block };
+    let container = Container { id: peering.container_id.clone(), region, cidr_block };
+    poll(&mut state, Provider::Aws, now, Ok(Listing { peerings: vec![peering], duplicates: 1 }));
+    poll(&mut state, Provider::Gcp, now, Err(failure(Reason::Timeout)));
     state.record_containers(&group(), vec![container]);
     let found = vec![atlas::Group { id: group(), name: "x".into(), org_id: "5f0".into(), tags: BTreeMap::new() }];
     state.record_discovery("main", Ok(found), &Provider::ALL, at(1_700_000_030));
     state.record_discovery("main", Err(failure(Reason::Server)), &Provider::ALL, at(1_700_000_040));
     let ends = VersionEnds { deprecation: Some(at(1_722_816_000)), sunset: Some(at(1_814_400_000)) };
-    state.record_request("main", request(Endpoint::Peers, Some(group()), Some(ends)));
-    state.record_request("main", request(Endpoint::Groups, None, None));
+    let rate_limit = RateLimit { limit: 2000, remaining: 1998 };
+    state.rate_limits.insert(("main".to_owned(), Endpoint::Groups, None), rate_limit);
+    let request = RequestRecord {
+        endpoint: Endpoint::Peers,
+        group: Some(group()),
+        outcome: Outcome::Status(200),
+        duration: Duration::from_millis(150),
+        rate_limit: Some(rate_limit),
+        retry_after: None,
+        version_ends: Some(ends),
+    };
+    state.record_request("main", request);
     let account = state.accounts.get_mut("main").unwrap();
     account.record_client_event(&ClientEvent::Minted { expires: at(1_700_003_600) });
     account.record_client_event(&ClientEvent::MintFailed { reason: Reason::Unauthorized, message: String::new() });
@@ -72,18 +79,6 @@ fn full(now: Instant) -> State {
 
 fn failure(reason: Reason) -> Failure {
     Failure { reason, message: String::new(), advice: reason.advice(), is_account_wide: false }
-}
-
-fn request(endpoint: Endpoint, group: Option<GroupId>, ends: Option<VersionEnds>) -> RequestRecord {
-    RequestRecord {
-        endpoint,
-        group,
-        outcome: Outcome::Status(200),
-        duration: Duration::from_millis(150),
-        rate_limit: Some(RateLimit { limit: 2000, remaining: 1998 }),
-        retry_after: None,
-        version_ends: ends,
-    }
 }
 
 /// The exposition without the headers of families and the version of the exporter.
@@ -163,20 +158,7 @@ fn the_samples_of_every_family() {
     mongodbatlas_peering_poll_failure_info{group_id="5e57d85c854180642f784401",provider="GCP",reason="timeout"} 1
     mongodbatlas_peering_poll_interval_seconds 60
     mongodbatlas_peering_max_staleness_seconds 900
-    mongodbatlas_api_requests_total{account="main",endpoint="groups",code="200"} 1
     mongodbatlas_api_requests_total{account="main",endpoint="peers",code="200"} 1
-    mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="groups",le="0.05"} 0
-    mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="groups",le="0.1"} 0
-    mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="groups",le="0.25"} 1
-    mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="groups",le="0.5"} 1
-    mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="groups",le="1"} 1
-    mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="groups",le="2.5"} 1
-    mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="groups",le="5"} 1
-    mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="groups",le="10"} 1
-    mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="groups",le="30"} 1
-    mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="groups",le="+Inf"} 1
-    mongodbatlas_api_request_duration_seconds_sum{account="main",endpoint="groups"} 0.15
-    mongodbatlas_api_request_duration_seconds_count{account="main",endpoint="groups"} 1
     mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="peers",le="0.05"} 0
     mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="peers",le="0.1"} 0
     mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="peers",le="0.25"} 1

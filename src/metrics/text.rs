@@ -11,7 +11,7 @@ use crate::state::Histogram;
 /// The text of an exposition, to which families are appended.
 #[derive(Default)]
 pub(super) struct TextBuilder {
-    text: String,
+    pub(super) text: String,
 }
 
 impl TextBuilder {
@@ -49,10 +49,6 @@ impl TextBuilder {
             self.sample(family, "_sum", labels, None, histogram.sum);
             self.sample(family, "_count", labels, None, histogram.count);
         }
-    }
-
-    pub(super) fn into_text(self) -> String {
-        self.text
     }
 
     fn header<const N: usize>(&mut self, family: &Family<[&'static str; N]>) {
@@ -101,8 +97,7 @@ fn push_escaped(text: &mut String, value: &str) {
     }
     for character in value.chars() {
         match character {
-            '\\' => text.push_str(r"\\"),
-            '"' => text.push_str("\\\""),
+            '\\' | '"' => text.extend(['\\', character]),
             '\n' => text.push_str(r"\n"),
             other => text.push(other),
         }
@@ -111,17 +106,19 @@ fn push_escaped(text: &mut String, value: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::family, *};
+    use super::{super::family::MetricType, *};
 
     #[test]
     fn a_family_has_a_header_and_only_quotes_backslashes_and_line_feeds_are_escaped() {
+        let (metric_type, labels) = (MetricType::Gauge, ["a", "b", "c", "d"]);
+        let family = Family { name: "name", metric_type, help: "The help, \"quoted\".", labels };
         let mut text = TextBuilder::default();
-        text.family(&family::CREATED, [(["{", "", "ü {},=\t\r\u{1F600}}", "\"ü\\ {},=\t\r\n\u{1F600}"], 1)]);
+        text.family(&family, [(["{", "", "ü {},=\t\r\u{1F600}}", "\"ü\\ {},=\t\r\n\u{1F600}"], 1)]);
         let expected = [
-            "# HELP mongodbatlas_network_peering_created_timestamp_seconds Creation time, decoded from the peering's ID; absent if the ID is not an ObjectId.",
-            "# TYPE mongodbatlas_network_peering_created_timestamp_seconds gauge",
-            "mongodbatlas_network_peering_created_timestamp_seconds{provider=\"{\",vpcId=\"\",group_id=\"ü {},=\t\r\u{1F600}}\",peering_id=\"\\\"ü\\\\ {},=\t\r\\n\u{1F600}\"} 1",
+            "# HELP name The help, \"quoted\".",
+            "# TYPE name gauge",
+            "name{a=\"{\",b=\"\",c=\"ü {},=\t\r\u{1F600}}\",d=\"\\\"ü\\\\ {},=\t\r\\n\u{1F600}\"} 1\n",
         ];
-        assert_eq!(text.into_text(), expected.join("\n") + "\n");
+        assert_eq!(text.text, expected.join("\n"));
     }
 }

@@ -102,7 +102,7 @@ fn a_response_in_progress_is_completed_before_the_exit() {
     );
     let ended = exporter.process.end();
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
-    assert!(ended.stderr.contains("every answer under way is complete"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("all in-flight requests are complete"), "{}", ended.stderr);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::{
 };
 
 pub(super) fn render(view: &View<'_>, search: &Search, telemetry_path: &str) -> String {
+    let (shard, shards) = (view.state.shard_index, view.state.shard_count);
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -33,7 +34,11 @@ pub(super) fn render(view: &View<'_>, search: &Search, telemetry_path: &str) -> 
                 }
                 p #note role="alert" hidden {}
                 main {
-                    p.as-of { "As of " time datetime=(view.rendered_at) { (view.rendered_at) } (shard(view)) }
+                    p.as-of {
+                        "As of " time datetime=(view.rendered_at) { (view.rendered_at) }
+                        @if shards > 1 { ", shard " (shard) " of " (shards) ", numbered from 0; the other shards poll other projects" }
+                        "."
+                    }
                     (warnings(view))
                     (summary(view))
                     (section(&view.peerings, search, view.rendered_at))
@@ -69,12 +74,6 @@ fn unavailable(view: &View<'_>) -> usize {
 /// How many listings have no successful last poll.
 fn not_current(view: &View<'_>) -> usize {
     view.listings.iter().filter(|row| !row.success).count()
-}
-
-/// Which shard this is, if there are several.
-fn shard(view: &View<'_>) -> Markup {
-    let (index, count) = (view.state.shard_index, view.state.shard_count);
-    html! { @if count > 1 { ", shard " (index) " of " (count) ", numbered from 0; the other shards poll other projects" } "." }
 }
 
 /// Why data is stale or missing.

@@ -26,10 +26,9 @@ impl Serialize for Timestamp {
 impl Timestamp {
     /// How long ago it is or how far ahead, in one unit.
     pub(super) fn relative_to(self, now: Self) -> String {
-        match (now.0.duration_since(self.0), self.0.duration_since(now.0)) {
-            (Ok(ago), _) => format!("{} ago", humanize(ago)),
-            (_, Ok(ahead)) => format!("in {}", humanize(ahead)),
-            _ => String::new(),
+        match now.0.duration_since(self.0) {
+            Ok(ago) => format!("{} ago", humanize(ago)),
+            Err(ahead) => format!("in {}", humanize(ahead.duration())),
         }
     }
 }

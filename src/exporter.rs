@@ -44,14 +44,7 @@ pub async fn run(
         reload_tx
     });
     let status = Status::new(state.subscribe(), exposition.subscribe(), telemetry_path);
-    let app = App {
-        state: state.subscribe(),
-        exposition: exposition.subscribe(),
-        status: status.clone(),
-        web: web.subscribe(),
-        telemetry_path: telemetry_path.to_owned(),
-        reload_tx,
-    };
+    let app = App { status: status.clone(), web: web.subscribe(), reload_tx };
     let listings = state.read().listings.len();
     info!(listings, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
     tokio::spawn(log_when_ready(state.subscribe()));

@@ -2,21 +2,15 @@
 
 use std::{
     convert::Infallible,
-    future::pending,
     net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
 };
 
-use hyper::{
-    Request,
-    body::Incoming,
-    server::conn::{http1, http2},
-    service::service_fn,
-};
+use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::graceful::GracefulConnection,
+    server::conn::auto::Builder,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, sink},
@@ -31,7 +25,7 @@ use web_config::WebConfig;
 
 use super::{
     limits::{Handshakes, InFlightRequests, Limits},
-    router::{App, Response},
+    router::App,
 };
 
 /// Requests at the same time on one HTTP/2 connection. A scraper has one.
@@ -57,7 +51,7 @@ impl Shared {
             self.serve_tls(stream, &web).await
         } else {
             let stream = self.with_write_timeout(stream);
-            self.http1(stream).await
+            self.serve_http(stream, false).await
         };
         if let Err(error) = ended {
             debug!(%client, "a connection ended early: {error}");
@@ -75,11 +69,8 @@ impl Shared {
             () = self.shutdown.cancelled() => return Err("shutdown before the TLS handshake was complete".into()),
         };
         drop(active);
-        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            self.http2(stream).await
-        } else {
-            self.http1(stream).await
-        }
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        self.serve_http(stream, is_http2).await
     }
 
     async fn accept_tls(&self, mut stream: TcpStream, web: &WebConfig) -> Result<TlsStream<WriteTimeoutStream>, Error> {
@@ -106,56 +97,37 @@ impl Shared {
         Box::pin(stream)
     }
 
-    async fn http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) -> Result<(), Error> {
-        let (shared, limits) = (self.clone(), self.limits);
-        let service = service_fn(move |request| shared.clone().respond(request));
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.header)
-            .serve_connection(TokioIo::new(stream), service);
-        // Its header timeout also ends idle connections.
-        self.drive(connection, pending()).await
-    }
-
-    async fn http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) -> Result<(), Error> {
-        let (shared, limits, requests) = (self.clone(), self.limits, InFlightRequests::new());
+    /// Serves requests until the client closes the connection; on shutdown or when it is idle, closes it gracefully.
+    async fn serve_http<S>(self, stream: S, is_http2: bool) -> Result<(), Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (app, requests) = (self.app, InFlightRequests::default());
         let in_flight = requests.clone();
-        let service = service_fn(move |request| {
-            let request_in_flight = in_flight.begin();
-            let response = shared.clone().respond(request);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (app, request_in_flight) = (app.clone(), in_flight.begin());
             async move {
-                let response = response.await;
+                let response = app.respond(&request).await;
                 drop(request_in_flight);
-                response
+                Ok::<_, Infallible>(response)
             }
         });
-        let connection = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(STREAMS)
-            .serve_connection(TokioIo::new(stream), service);
-        self.drive(connection, requests.idle_for(limits.header)).await
-    }
-
-    /// Runs the connection until the client closes it; on shutdown or when it is idle, closes it gracefully.
-    async fn drive<C>(&self, connection: C, idle: impl Future<Output = ()>) -> Result<(), Error>
-    where
-        C: GracefulConnection<Error = hyper::Error>,
-    {
-        let mut connection = pin!(connection);
+        let builder = Builder::new(TokioExecutor::new());
+        let mut builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(self.limits.header);
+        builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS);
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         tokio::select! {
-            ended = connection.as_mut() => return Ok(ended?),
+            ended = connection.as_mut() => return ended,
             () = self.shutdown.cancelled() => {}
-            () = idle => {
+            // The header timeout of HTTP/1.1 also ends idle connections.
+            () = requests.idle_for(self.limits.header), if is_http2 => {
                 connection.as_mut().graceful_shutdown();
-                return Ok(timeout(self.limits.write, connection).await.map_err(|_| "the client did not read a response")??);
+                return timeout(self.limits.write, connection).await.map_err(|_| "the client did not read a response")?;
             }
         }
         connection.as_mut().graceful_shutdown();
-        Ok(connection.await?)
-    }
-
-    async fn respond(self, request: Request<Incoming>) -> Result<Response, Infallible> {
-        Ok(self.app.respond(&request).await)
+        connection.await
     }
 }
 

@@ -58,17 +58,13 @@ impl Handshakes {
 }
 
 /// The requests in flight on one HTTP/2 connection, which may have several at once.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct InFlightRequests(watch::Sender<usize>);
 
 /// A request in flight, until it is dropped.
 pub(super) struct InFlightRequest(watch::Sender<usize>);
 
 impl InFlightRequests {
-    pub(super) fn new() -> Self {
-        Self(watch::Sender::new(0))
-    }
-
     pub(super) fn begin(&self) -> InFlightRequest {
         self.0.send_modify(|count| *count += 1);
         InFlightRequest(self.0.clone())
@@ -112,7 +108,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_request_restarts_the_idle_time() {
-        let (requests, second) = (InFlightRequests::new(), Duration::from_secs(1));
+        let (requests, second) = (InFlightRequests::default(), Duration::from_secs(1));
         let start = Instant::now();
         let client = async {
             for _ in 0..3 {

@@ -55,7 +55,6 @@ impl BindError {
 pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
     let mut listeners = Vec::new();
     for address in addresses {
-        let error = |source| BindError { address: address.clone(), source };
         // As in other exporters, `:9100` means all addresses, IPv6 and IPv4.
         let listener = match address.strip_prefix(':') {
             Some(port) => match TcpListener::bind(format!("[::]:{port}")).await {
@@ -67,7 +66,7 @@ pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
             },
             None => TcpListener::bind(address.as_str()).await,
         };
-        listeners.push(listener.map_err(error)?);
+        listeners.push(listener.map_err(|source| BindError { address: address.clone(), source })?);
     }
     Ok(listeners)
 }
@@ -76,18 +75,14 @@ pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
 pub async fn serve(listeners: Vec<TcpListener>, app: App, limits: Limits, shutdown: CancellationToken) {
     // Handshakes that never complete must leave permits to connections that completed theirs.
     let handshakes = Arc::new(Handshakes::new(limits.connections.div_ceil(2)));
-    let shared = Shared { app: Arc::new(app), handshakes, limits, shutdown: shutdown.clone() };
+    let shared = Shared { app: Arc::new(app), handshakes, limits, shutdown };
     let permits = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
     let mut loops = JoinSet::new();
     for listener in listeners {
         let (shared, permits, connections) = (shared.clone(), permits.clone(), connections.clone());
-        let shutdown = shutdown.clone();
         loops.spawn(async move {
-            tokio::select! {
-                () = accept(listener, &shared, &permits, &connections) => {}
-                () = shutdown.cancelled() => {}
-            }
+            shared.shutdown.run_until_cancelled(accept(listener, &shared, &permits, &connections)).await;
         });
     }
     loops.join_all().await;

@@ -13,13 +13,13 @@ use tracing::error;
 use web_config::WebConfig;
 
 use super::{
-    exposition::{Body, Exposition},
+    exposition::Body,
     status::{Content, Status, StatusError},
 };
 use crate::{
     metrics,
     reload::{ReloadRequest, request_reload},
-    state::{State, not_ready_reason},
+    state::not_ready_reason,
 };
 
 /// A response of the server.
@@ -37,21 +37,12 @@ const SECURITY_HEADERS: [(&str, &str); 3] = [
     ("cache-control", "no-store"),
 ];
 
-/// The media type of short responses.
-const TEXT: &str = "text/plain; charset=utf-8";
-
 /// Everything that responses are made from.
 pub struct App {
-    /// What the exporter knows.
-    pub state: watch::Receiver<State>,
-    /// The metrics, rendered.
-    pub exposition: watch::Receiver<Arc<Exposition>>,
-    /// The status page and its JSON.
+    /// The state, the metrics, and the status page.
     pub status: Arc<Status>,
     /// The web config, which each connection and each request reads again.
     pub web: watch::Receiver<Arc<WebConfig>>,
-    /// The path of the metrics, such as `/metrics`.
-    pub telemetry_path: String,
     /// Where reload requests go; `None` if reloading over HTTP is disabled.
     pub reload_tx: Option<mpsc::Sender<ReloadRequest>>,
 }
@@ -79,8 +70,8 @@ impl App {
         }
         match path {
             "/-/healthy" => probe("healthy", self.status.stall_reason()),
-            "/-/ready" => probe("ready", not_ready_reason(&self.state.borrow())),
-            _ if path == self.telemetry_path => self.telemetry(request.headers()),
+            "/-/ready" => probe("ready", not_ready_reason(&self.status.state.borrow())),
+            _ if path == self.status.telemetry_path => self.telemetry(request.headers()),
             _ => self.status(path, request.uri().query().unwrap_or_default()).await,
         }
     }
@@ -90,7 +81,7 @@ impl App {
     fn refuse<B>(&self, request: &Request<B>, status: StatusCode) -> Response {
         let problem = match request.uri().path() {
             "/-/healthy" => self.status.stall_reason(),
-            "/-/ready" => not_ready_reason(&self.state.borrow()),
+            "/-/ready" => not_ready_reason(&self.status.state.borrow()),
             _ => None,
         };
         status_only(if problem.is_none() { status } else { StatusCode::SERVICE_UNAVAILABLE })
@@ -114,7 +105,7 @@ impl App {
     }
 
     fn telemetry(&self, headers: &HeaderMap) -> Response {
-        let (exposition, process) = (self.exposition.borrow().clone(), metrics::process_text());
+        let (exposition, process) = (self.status.exposition.borrow().clone(), metrics::process_text());
         let gzip = if accepts_gzip(headers) { exposition.gzip(&process).ok() } else { None };
         let is_gzip = gzip.is_some();
         let mut response = hyper::Response::new(Full::new(gzip.unwrap_or_else(|| exposition.plain(process))));
@@ -164,7 +155,7 @@ fn status_only(status: StatusCode) -> Response {
 }
 
 fn text(status: StatusCode, text: impl Into<Bytes>) -> Response {
-    respond_with(status, TEXT, text.into())
+    respond_with(status, "text/plain; charset=utf-8", text.into())
 }
 
 fn respond_with(status: StatusCode, media_type: &'static str, body: Bytes) -> Response {
@@ -196,21 +187,16 @@ fn coding(item: &str) -> (&str, bool) {
 mod tests {
     use super::*;
 
-    fn accepts(line: &str) -> bool {
-        accepts_gzip(&HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_str(line).unwrap())]))
-    }
-
     #[test]
     fn gzip_is_sent_if_the_client_accepts_it() {
-        for line in ["gzip", "deflate, gzip", "GZIP;q=0.5", "gzip; q=1.0", "*", "br;q=1, *;q=0.1"] {
-            assert!(accepts(line), "{line}");
-        }
-    }
-
-    #[test]
-    fn gzip_is_not_sent_if_the_client_does_not_accept_it() {
-        for line in ["", "identity", "gzip;q=0", "gzip;Q=0", "gzip; q=0.000, *", "*;q=0", "xgzip"] {
-            assert!(!accepts(line), "{line}");
+        for (is_accepted, lines) in [
+            (true, &["gzip", "deflate, gzip", "GZIP;q=0.5", "gzip; q=1.0", "*", "br;q=1, *;q=0.1"][..]),
+            (false, &["", "identity", "gzip;q=0", "gzip;Q=0", "gzip; q=0.000, *", "*;q=0", "xgzip"]),
+        ] {
+            for line in lines {
+                let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(line))]);
+                assert_eq!(accepts_gzip(&headers), is_accepted, "{line}");
+            }
         }
         assert!(!accepts_gzip(&HeaderMap::new()));
     }

@@ -1,6 +1,6 @@
-use std::{collections::BTreeMap, net::SocketAddr, time::SystemTime};
+use std::net::SocketAddr;
 
-use atlas::{Listing, Provider};
+use atlas::Provider;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -10,8 +10,11 @@ use tokio::{
 };
 use web_config::WebConfig;
 
-use super::{status::Status, *};
-use crate::state::{ListingKey, PollResult, State};
+use super::{
+    status::tests::{Fixture, key},
+    *,
+};
+use crate::state::State;
 
 /// More bytes than the system buffers for a connection.
 pub(super) const LONG: usize = 32 << 20;
@@ -23,26 +26,12 @@ pub(super) struct TestServer {
 }
 
 impl TestServer {
-    async fn start(limits: Limits) -> Self {
-        Self::with_web_config(limits, WebConfig::default()).await
-    }
-
-    pub(super) async fn with_web_config(limits: Limits, web: WebConfig) -> Self {
-        Self::with_state(limits, web, ready()).await
-    }
-
-    /// With an exposition of [`LONG`] bytes.
-    async fn with_state(limits: Limits, web: WebConfig, state: State) -> Self {
+    /// Starts a server with an exposition of [`LONG`] bytes.
+    pub(super) async fn start(limits: Limits, web: WebConfig, state: State) -> Self {
         let state = watch::Sender::new(state).subscribe();
         let exposition = watch::Sender::new(Arc::new(Exposition::new("x".repeat(LONG)).unwrap())).subscribe();
-        let app = App {
-            status: Status::new(state.clone(), exposition.clone(), "/metrics"),
-            state,
-            exposition,
-            web: watch::Sender::new(Arc::new(web)).subscribe(),
-            telemetry_path: "/metrics".to_owned(),
-            reload_tx: None,
-        };
+        let status = status::Status::new(state, exposition, "/metrics");
+        let app = App { status, web: watch::Sender::new(Arc::new(web)).subscribe(), reload_tx: None };
         let listeners = bind(&["127.0.0.1:0".to_owned()]).await.unwrap();
         let address = listeners[0].local_addr().unwrap();
         let shutdown = CancellationToken::new();
@@ -56,66 +45,45 @@ impl TestServer {
         stream
     }
 
-    async fn get(&self, path: &str) -> io::Result<String> {
+    async fn get(&self, path: &str) -> String {
         let mut response = String::new();
-        self.send(&format!("GET {path} HTTP/1.0\r\n\r\n")).await.read_to_string(&mut response).await?;
-        Ok(response)
+        self.send(&format!("GET {path} HTTP/1.0\r\n\r\n")).await.read_to_string(&mut response).await.unwrap();
+        response
     }
-
-    async fn responds_within_ten_seconds(&self) -> bool {
-        let response = timeout(Duration::from_secs(10), self.get("/-/healthy")).await.unwrap();
-        response.is_ok_and(|response| response.ends_with("healthy\n"))
-    }
-}
-
-/// A state with one listing that was not polled yet.
-fn unpolled() -> (State, ListingKey) {
-    let key = ListingKey { group: "5e57d85c854180642f784401".parse().unwrap(), provider: Provider::Aws };
-    let (minute, accounts, groups) = (Duration::from_secs(60), BTreeMap::new(), BTreeMap::new());
-    (State::new(minute, minute * 15, SystemTime::UNIX_EPOCH, accounts, groups, [key.clone()]), key)
 }
 
 /// Every listing was polled.
-fn ready() -> State {
-    let (mut state, key) = unpolled();
-    let (ended, outcome) = (std::time::Instant::now(), Ok(Listing { peerings: Vec::new(), duplicates: 0 }));
-    let (ended_at, duration, due) = (SystemTime::now(), Duration::ZERO, ended + state.interval);
-    state.record_poll(&key, PollResult { ended, ended_at, duration, due, outcome });
-    state
+pub(super) fn ready() -> State {
+    let mut fixture = Fixture::new();
+    for provider in Provider::ALL {
+        fixture.poll(provider, 0, Ok(Vec::new()));
+    }
+    fixture.state
 }
 
-/// The first poll is long overdue.
+/// The first poll of a listing is long overdue.
 fn stuck() -> State {
-    let (mut state, key) = unpolled();
+    let Fixture { mut state, start } = Fixture::new();
     state.interval = Duration::ZERO;
-    state.ensure_due(&key, std::time::Instant::now());
+    state.ensure_due(&key(Provider::Aws), start);
     state
 }
 
 #[tokio::test]
 async fn a_client_that_reads_nothing_is_disconnected() {
     let limits = Limits { connections: 1, write: Duration::from_millis(300), ..Limits::default() };
-    let server = TestServer::start(limits).await;
+    let server = TestServer::start(limits, WebConfig::default(), ready()).await;
     let idle = server.send("GET /metrics HTTP/1.1\r\n\r\n").await;
     // The only permit becomes free once the idle client is disconnected.
-    assert!(server.responds_within_ten_seconds().await);
+    let response = timeout(Duration::from_secs(10), server.get("/-/healthy")).await.unwrap();
+    assert!(response.ends_with("healthy\n"));
     drop(idle);
 }
 
 #[tokio::test]
-async fn a_client_that_sends_no_request_is_disconnected() {
-    let limits = Limits { connections: 1, header: Duration::from_millis(300), ..Limits::default() };
-    let server = TestServer::start(limits).await;
-    for request in ["", "GET /met"] {
-        let idle = server.send(request).await;
-        assert!(server.responds_within_ten_seconds().await, "{request}");
-        drop(idle);
-    }
-}
-
-#[tokio::test]
 async fn shutdown_waits_for_a_limited_time() {
-    let server = TestServer::start(Limits { drain: Duration::from_millis(300), ..Limits::default() }).await;
+    let limits = Limits { drain: Duration::from_millis(300), ..Limits::default() };
+    let server = TestServer::start(limits, WebConfig::default(), ready()).await;
     let mut idle = server.send("GET /metrics HTTP/1.1\r\n\r\n").await;
     idle.read_exact(&mut [0; 12]).await.unwrap();
     let start = Instant::now();
@@ -125,38 +93,23 @@ async fn shutdown_waits_for_a_limited_time() {
 }
 
 #[tokio::test]
-async fn shutdown_completes_an_in_flight_request() {
-    let server = TestServer::start(Limits::default()).await;
-    let mut stream = server.send("GET /metrics HTTP/1.1\r\n\r\n").await;
-    stream.read_exact(&mut [0; 12]).await.unwrap();
-    server.shutdown.cancel();
-    let mut rest = Vec::new();
-    stream.read_to_end(&mut rest).await.unwrap();
-    assert!(rest.len() > LONG);
-    server.task.await.unwrap();
-    assert!(TcpStream::connect(server.address).await.is_err());
-}
-
-#[tokio::test]
-async fn a_stuck_exporter_is_neither_healthy_nor_ready_and_says_why() {
-    let server = TestServer::with_state(Limits::default(), WebConfig::default(), stuck()).await;
-    for (path, start) in [("/-/healthy", "\r\n\r\nnot healthy: 1 "), ("/-/ready", "\r\n\r\nnot ready: 1 ")] {
-        let response = server.get(path).await.unwrap();
-        assert!(response.starts_with("HTTP/1.0 503 ") && response.contains(start), "{response}");
-    }
-}
-
-#[tokio::test]
-async fn a_probe_without_a_password_gets_503_if_the_exporter_is_stuck_but_no_reason() {
+async fn a_probe_of_a_stuck_exporter_gets_503_and_the_reason_only_with_access() {
     let users = "basic_auth_users: {bob: $2y$04$0123456789012345678901uD6LR2m9Sk1ES6hHQXSh8sqgEuMnvOK}";
-    for (state, status) in [(ready(), "401"), (stuck(), "503")] {
-        let (web, _) = WebConfig::parse(users, std::path::Path::new("")).unwrap();
-        let server = TestServer::with_state(Limits::default(), web, state).await;
-        for path in ["/-/healthy", "/-/ready"] {
-            let response = server.get(path).await.unwrap();
-            assert!(response.starts_with(&format!("HTTP/1.0 {status} ")) && !response.contains("not "), "{response}");
+    let stuck_probes = [("/-/healthy", "503", "not healthy: 1 "), ("/-/ready", "503", "not ready: 3 ")];
+    for (web, state, responses) in [
+        ("", stuck(), stuck_probes),
+        (users, stuck(), stuck_probes.map(|(path, status, _)| (path, status, "Service Unavailable\n"))),
+        (users, ready(), stuck_probes.map(|(path, ..)| (path, "401", "Unauthorized\n"))),
+    ] {
+        let (config, _) = WebConfig::parse(web, std::path::Path::new("")).unwrap();
+        let server = TestServer::start(Limits::default(), config, state).await;
+        for (path, status, body) in responses {
+            let response = server.get(path).await;
+            let is_expected = response.starts_with(&format!("HTTP/1.0 {status} "));
+            assert!(is_expected && response.contains(&format!("\r\n\r\n{body}")), "{path} {web}: {response}");
         }
-        assert!(server.get("/metrics").await.unwrap().starts_with("HTTP/1.0 401 "));
+        let status = if web.is_empty() { "200" } else { "401" };
+        assert!(server.get("/metrics").await.starts_with(&format!("HTTP/1.0 {status} ")), "{web}");
     }
 }
 
@@ -166,12 +119,4 @@ async fn a_port_without_a_host_means_all_addresses() {
     let address = listener.local_addr().unwrap();
     assert!(address.ip().is_unspecified());
     assert!(TcpStream::connect(("127.0.0.1", address.port())).await.is_ok());
-}
-
-#[tokio::test]
-async fn an_address_in_use_is_an_error_that_names_it() {
-    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let held = TcpListener::bind(taken).await.unwrap();
-    let error = bind(&["127.0.0.1:0".to_owned(), held.local_addr().unwrap().to_string()]).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("listen on `{taken}`"));
 }

@@ -6,11 +6,10 @@ use super::{
     family,
     text::{TextBuilder, unix_seconds},
 };
-use crate::state::{DiscoveryState, State, TokenState};
+use crate::state::State;
 
 pub(super) fn write_groups(text: &mut TextBuilder, state: &State) {
-    let info = state.groups.iter();
-    let info = info.map(|(id, group)| ([id.as_str(), &group.name, &group.org_id, &group.account], 1));
+    let info = state.groups.iter().map(|(id, group)| ([id.as_str(), &group.name, &group.org_id, &group.account], 1));
     text.family(&family::GROUP_INFO, info);
     let mut counts: BTreeMap<&str, u64> = state.accounts.keys().map(|account| (account.as_str(), 0)).collect();
     for group in state.groups.values() {
@@ -21,10 +20,8 @@ pub(super) fn write_groups(text: &mut TextBuilder, state: &State) {
 }
 
 fn write_discoveries(text: &mut TextBuilder, state: &State) {
-    let discoveries = state.accounts.iter();
-    let discoveries: Vec<(&str, &DiscoveryState)> =
-        discoveries.filter_map(|(account, known)| Some((account.as_str(), known.discovery.as_ref()?))).collect();
-    let all = || discoveries.iter().copied();
+    let all =
+        || state.accounts.iter().filter_map(|(account, known)| Some((account.as_str(), known.discovery.as_ref()?)));
     let success = all().map(|(account, discovery)| ([account], u8::from(discovery.succeeded())));
     text.family(&family::DISCOVERY_SUCCESS, success);
     let last_success = all().map(|(account, discovery)| ([account], discovery.last_success.map_or(0.0, unix_seconds)));
@@ -36,10 +33,8 @@ fn write_discoveries(text: &mut TextBuilder, state: &State) {
         discovery.failures.iter().map(move |(reason, count)| ([account, reason.as_str()], count))
     });
     text.family(&family::DISCOVERY_FAILURES, failures);
-    let failure = all().filter_map(|(account, discovery)| {
-        let failure = discovery.failure.as_ref()?;
-        Some(([account, failure.reason.as_str()], 1))
-    });
+    let failure =
+        all().filter_map(|(account, discovery)| Some(([account, discovery.failure.as_ref()?.reason.as_str()], 1)));
     text.family(&family::DISCOVERY_FAILURE, failure);
 }
 
@@ -50,9 +45,7 @@ pub(super) fn write_credentials(text: &mut TextBuilder, state: &State) {
     text.family(&family::CREDENTIAL_UNREADABLE, unreadable);
     let expiry = accounts().filter_map(|(account, known)| Some(([account], unix_seconds(known.expires?))));
     text.family(&family::CREDENTIAL_EXPIRY, expiry);
-    let tokens: Vec<(&str, &TokenState)> =
-        accounts().filter_map(|(account, known)| Some((account, known.token.as_ref()?))).collect();
-    let tokens = || tokens.iter().copied();
+    let tokens = || accounts().filter_map(|(account, known)| Some((account, known.token.as_ref()?)));
     let expiry = tokens().map(|(account, token)| ([account], token.expires.map_or(0.0, unix_seconds)));
     text.family(&family::TOKEN_EXPIRY, expiry);
     text.family(&family::TOKEN_MINTS, tokens().map(|(account, token)| ([account], token.mints)));

@@ -7,22 +7,17 @@ use super::{
 use crate::state::State;
 
 pub(super) fn write(text: &mut TextBuilder, state: &State) {
-    let requests = state.api.iter().flat_map(|((account, endpoint), api)| {
-        let mut codes: Vec<_> = api.requests.iter().map(|(outcome, count)| (outcome.to_string(), count)).collect();
-        codes.sort();
-        codes.into_iter().map(move |(code, count)| (account.as_str(), endpoint.as_str(), code, count))
-    });
-    let requests: Vec<_> = requests.collect();
-    let requests = requests.iter().map(|(account, endpoint, code, count)| ([*account, *endpoint, code], *count));
+    let endpoints = || state.api.iter().map(|((account, endpoint), api)| ([account.as_str(), endpoint.as_str()], api));
+    let requests: Vec<_> = endpoints()
+        .flat_map(|(labels, api)| {
+            let mut codes: Vec<_> = api.requests.iter().map(|(outcome, count)| (outcome.to_string(), count)).collect();
+            codes.sort();
+            codes.into_iter().map(move |(code, count)| (labels, code, count))
+        })
+        .collect();
+    let requests = requests.iter().map(|([account, endpoint], code, count)| ([*account, *endpoint, code], *count));
     text.family(&family::API_REQUESTS, requests);
-    let durations = state.api.iter();
-    let durations = durations.map(|((account, endpoint), api)| ([account.as_str(), endpoint.as_str()], &api.durations));
-    text.histograms(&family::API_DURATION, durations);
-    write_rate_limits(text, state);
-    write_version_ends(text, state);
-}
-
-fn write_rate_limits(text: &mut TextBuilder, state: &State) {
+    text.histograms(&family::API_DURATION, endpoints().map(|(labels, api)| (labels, &api.durations)));
     let rate_limits = || {
         state.rate_limits.iter().map(|((account, endpoint, group), rate_limit)| {
             ([account.as_str(), endpoint.as_str(), group.as_ref().map_or("", |group| group.as_str())], rate_limit)
@@ -31,9 +26,6 @@ fn write_rate_limits(text: &mut TextBuilder, state: &State) {
     let remaining = rate_limits().map(|(labels, rate_limit)| (labels, rate_limit.remaining));
     text.family(&family::RATE_LIMIT_REMAINING, remaining);
     text.family(&family::RATE_LIMIT, rate_limits().map(|(labels, rate_limit)| (labels, rate_limit.limit)));
-}
-
-fn write_version_ends(text: &mut TextBuilder, state: &State) {
     let ends = || {
         state.version_ends.iter().map(|((account, endpoint), ends)| {
             let version = state.accounts.get(account).map_or("", |account| account.api_version);

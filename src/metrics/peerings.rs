@@ -24,9 +24,7 @@ pub(super) fn write(text: &mut TextBuilder, state: &State, now: Instant) {
         state.listings.iter().filter_map(|(key, known)| Some((key, known.served(now, state.max_staleness)?))).collect();
     let peerings: Vec<Exported<'_>> =
         listings.iter().flat_map(|(key, listing)| exported(state, key, listing)).collect();
-    write_statuses(text, &peerings);
-    write_info(text, &peerings);
-    write_errors(text, &peerings);
+    write_peerings(text, &peerings);
     write_counts(text, &listings);
 }
 
@@ -39,7 +37,7 @@ fn exported<'a>(state: &'a State, key: &'a ListingKey, listing: &'a Listing) -> 
     })
 }
 
-fn write_statuses(text: &mut TextBuilder, peerings: &[Exported<'_>]) {
+fn write_peerings(text: &mut TextBuilder, peerings: &[Exported<'_>]) {
     let status = peerings.iter().map(|Exported { identity, peering, .. }| {
         let [provider, vpc_id, group, id] = *identity;
         ([provider, vpc_id, group, id, &peering.status], 1)
@@ -49,9 +47,6 @@ fn write_statuses(text: &mut TextBuilder, peerings: &[Exported<'_>]) {
     text.family(&family::AVAILABLE, available);
     let created = peerings.iter().filter_map(|row| Some((row.identity, unix_seconds(row.peering.created()?))));
     text.family(&family::CREATED, created);
-}
-
-fn write_info(text: &mut TextBuilder, peerings: &[Exported<'_>]) {
     let info = peerings.iter().map(|Exported { identity, peering, container }| {
         let [provider, vpc_id, group, id] = *identity;
         let labels = [
@@ -71,9 +66,6 @@ fn write_info(text: &mut TextBuilder, peerings: &[Exported<'_>]) {
         (labels, 1)
     });
     text.family(&family::INFO, info);
-}
-
-fn write_errors(text: &mut TextBuilder, peerings: &[Exported<'_>]) {
     let errors = peerings.iter().filter_map(|Exported { identity, peering, .. }| {
         let [provider, vpc_id, group, id] = *identity;
         Some(([provider, vpc_id, group, id, peering.error_code()?], 1))

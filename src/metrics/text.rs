@@ -11,7 +11,7 @@ use crate::state::Histogram;
 /// The text of an exposition, to which families are appended.
 #[derive(Default)]
 pub(super) struct TextBuilder {
-    text: String,
+    pub(super) text: String,
 }
 
 impl TextBuilder {
@@ -49,10 +49,6 @@ impl TextBuilder {
             self.sample(family, "_sum", labels, None, histogram.sum);
             self.sample(family, "_count", labels, None, histogram.count);
         }
-    }
-
-    pub(super) fn into_text(self) -> String {
-        self.text
     }
 
     fn header<const N: usize>(&mut self, family: &Family<[&'static str; N]>) {
@@ -101,8 +97,7 @@ fn push_escaped(text: &mut String, value: &str) {
     }
     for character in value.chars() {
         match character {
-            '\\' => text.push_str(r"\\"),
-            '"' => text.push_str("\\\""),
+            '\\' | '"' => text.extend(['\\', character]),
             '\n' => text.push_str(r"\n"),
             other => text.push(other),
         }
@@ -111,28 +106,19 @@ fn push_escaped(text: &mut String, value: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::family, *};
-
-    fn escaped(value: &str) -> String {
-        let mut text = String::new();
-        push_escaped(&mut text, value);
-        text
-    }
+    use super::{super::family::MetricType, *};
 
     #[test]
-    fn only_quotes_backslashes_and_line_feeds_are_escaped() {
-        assert_eq!(escaped(r#"a"b\c"#), r#"a\"b\\c"#);
-        assert_eq!(escaped("a\nb"), r"a\nb");
-        assert_eq!(escaped("\"ü {},=\t\r\u{1F600}"), "\\\"ü {},=\t\r\u{1F600}");
-        assert_eq!(escaped("ü {},=\t\r\u{1F600}"), "ü {},=\t\r\u{1F600}");
-        assert_eq!(escaped(""), "");
-    }
-
-    #[test]
-    fn a_comma_separates_labels_whose_values_end_in_a_brace_or_are_empty() {
+    fn a_family_has_a_header_and_only_quotes_backslashes_and_line_feeds_are_escaped() {
+        let (metric_type, labels) = (MetricType::Gauge, ["a", "b", "c", "d"]);
+        let family = Family { name: "name", metric_type, help: "The help, \"quoted\".", labels };
         let mut text = TextBuilder::default();
-        text.family(&family::CREATED, [(["{", "", "}", "x"], 1)]);
-        let sample = text.into_text().lines().last().unwrap().to_owned();
-        assert!(sample.ends_with(r#"{provider="{",vpcId="",group_id="}",peering_id="x"} 1"#), "{sample}");
+        text.family(&family, [(["{", "", "ü {},=\t\r\u{1F600}}", "\"ü\\ {},=\t\r\n\u{1F600}"], 1)]);
+        let expected = [
+            "# HELP name The help, \"quoted\".",
+            "# TYPE name gauge",
+            "name{a=\"{\",b=\"\",c=\"ü {},=\t\r\u{1F600}}\",d=\"\\\"ü\\\\ {},=\t\r\\n\u{1F600}\"} 1\n",
+        ];
+        assert_eq!(text.text, expected.join("\n"));
     }
 }

@@ -6,14 +6,13 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::{
     search::Search,
-    tables::{accounts, badge, listings, peerings, time_element},
+    tables::{accounts, badge, section, time_element},
     time::Timestamp,
-    view::{ListingRow, PeeringRow, Severity, View},
+    view::{Severity, View},
 };
 
 pub(super) fn render(view: &View<'_>, search: &Search, telemetry_path: &str) -> String {
-    let matching_peerings: Vec<&PeeringRow<'_>> = view.peerings.iter().filter(|row| row.matches(search)).collect();
-    let matching_listings: Vec<&ListingRow<'_>> = view.listings.iter().filter(|row| row.matches(search)).collect();
+    let (shard, shards) = (view.state.shard_index, view.state.shard_count);
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -35,12 +34,16 @@ pub(super) fn render(view: &View<'_>, search: &Search, telemetry_path: &str) -> 
                 }
                 p #note role="alert" hidden {}
                 main {
-                    p.as-of { "As of " time datetime=(view.rendered_at) { (view.rendered_at) } (shard(view)) }
+                    p.as-of {
+                        "As of " time datetime=(view.rendered_at) { (view.rendered_at) }
+                        @if shards > 1 { ", shard " (shard) " of " (shards) ", numbered from 0; the other shards poll other projects" }
+                        "."
+                    }
                     (warnings(view))
                     (summary(view))
-                    (peerings(&matching_peerings, search, view))
-                    (listings(&matching_listings, search, view))
-                    (accounts(view))
+                    (section(&view.peerings, search, view.rendered_at))
+                    (section(&view.listings, search, view.rendered_at))
+                    (accounts(&view.accounts, view.rendered_at))
                 }
                 footer {
                     a href=(telemetry_path.trim_start_matches('/')) { "Metrics" }
@@ -73,12 +76,6 @@ fn not_current(view: &View<'_>) -> usize {
     view.listings.iter().filter(|row| !row.success).count()
 }
 
-/// Which shard this is, if there are several.
-fn shard(view: &View<'_>) -> Markup {
-    let (index, count) = view.shard;
-    html! { @if count > 1 { ", shard " (index) " of " (count) ", numbered from 0; the other shards poll other projects" } "." }
-}
-
 /// Why data is stale or missing.
 fn warnings(view: &View<'_>) -> Markup {
     let unpolled = view.listings.iter().filter(|row| row.polls == 0).count();
@@ -104,13 +101,13 @@ fn warnings(view: &View<'_>) -> Markup {
                 p.warning { "According to the config, the credential of account " b { (name) } " expired " (time_element(expires, view.rendered_at)) "." }
             }
             // A shard may have no projects of an account.
-            @if is_discovered && row.groups == 0 && view.shard.1 == 1 { p.warning { "Account " b { (name) } " has no projects to poll." } }
+            @if is_discovered && row.groups == 0 && view.state.shard_count == 1 { p.warning { "Account " b { (name) } " has no projects to poll." } }
             @if !is_discovered { p.warning { "The projects of account " b { (name) } " are not known yet." } }
             @if is_discovered && discovery.is_some_and(|discovery| !discovery.succeeded()) {
                 p.warning { "The projects of account " b { (name) } " may be out of date: " a href="#accounts" { "the last discovery did not succeed" } "." }
             }
         }
-        @if !view.last_reload_ok {
+        @if !view.state.last_reload_ok {
             p.warning { "The last reload of the config failed, and the previous config is in use. The log lists the faults." }
         }
     }

@@ -53,17 +53,21 @@ const RENDER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The status page and its JSON, rendered on request from what the exporter knows.
 pub struct Status {
-    state: watch::Receiver<State>,
-    exposition: watch::Receiver<Arc<Exposition>>,
-    telemetry_path: String,
+    pub(super) state: watch::Receiver<State>,
+    pub(super) exposition: watch::Receiver<Arc<Exposition>>,
+    /// The path of the metrics, such as `/metrics`.
+    pub(super) telemetry_path: String,
     renders: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
-    peerings: CachedJson,
-    listings: CachedJson,
+    /// By [`List`]: the last JSON, and when it was rendered.
+    json: [Mutex<Option<(Instant, Bytes)>>; 2],
 }
 
-/// The last JSON, and when it was rendered.
-type CachedJson = Mutex<Option<(Instant, Bytes)>>;
+#[derive(Clone, Copy)]
+enum List {
+    Peerings,
+    Listings,
+}
 
 /// What is under a path.
 #[derive(Debug)]
@@ -123,8 +127,7 @@ impl Status {
             telemetry_path: telemetry_path.to_owned(),
             renders: Arc::new(Semaphore::new(MAX_RENDERS)),
             bodies: Arc::new(Semaphore::new(MAX_BODIES)),
-            peerings: CachedJson::default(),
-            listings: CachedJson::default(),
+            json: Default::default(),
         })
     }
 
@@ -149,28 +152,32 @@ impl Status {
             }
             "/-/page.css" => ("text/css; charset=utf-8", include_str!("page.css").into()),
             "/-/page.js" => ("text/javascript; charset=utf-8", include_str!("page.js").into()),
-            "/api/v1/peerings" => ("application/json", self.json(|status| &status.peerings, peerings_json).await?),
-            "/api/v1/targets" => ("application/json", self.json(|status| &status.listings, listings_json).await?),
+            "/api/v1/peerings" => ("application/json", self.json(List::Peerings).await?),
+            "/api/v1/targets" => ("application/json", self.json(List::Listings).await?),
             _ => return Ok(None),
         };
         Ok(Some(Content { media_type, body }))
     }
 
     /// Renders in a task, so that the result is cached even if the client disconnects.
-    async fn json(
-        self: &Arc<Self>,
-        cache: fn(&Self) -> &CachedJson,
-        serialize: fn(&View<'_>) -> serde_json::Result<Vec<u8>>,
-    ) -> anyhow::Result<Bytes> {
+    async fn json(self: &Arc<Self>, list: List) -> anyhow::Result<Bytes> {
         let status = self.clone();
         let task = tokio::spawn(async move {
-            let mut cached = cache(&status).lock().await;
+            let mut cached = status.json[list as usize].lock().await;
             if let Some((_, json)) = cached.as_ref().filter(|(at, _)| at.elapsed() < JSON_TTL) {
                 return Ok(json.clone());
             }
             // Returns the permit of the old body before the new one needs one.
             *cached = None;
-            let json = status.render(BODIES_PER_JSON, move |view| serialize(view).context("serialize JSON")).await?;
+            let serialize = move |view: &View<'_>| {
+                let (rendered_at, stall_reason) = (view.rendered_at, view.stall_reason.as_deref());
+                let (shard_index, shards) = (view.state.shard_index, view.state.shard_count);
+                let peerings = matches!(list, List::Peerings).then_some(&*view.peerings);
+                let listings = matches!(list, List::Listings).then_some(&*view.listings);
+                let body = JsonBody { rendered_at, stall_reason, shard_index, shards, peerings, listings };
+                serde_json::to_vec(&body).context("serialize JSON")
+            };
+            let json = status.render(BODIES_PER_JSON, serialize).await?;
             *cached = Some((Instant::now(), json.clone()));
             Ok(json)
         });
@@ -180,44 +187,23 @@ impl Status {
     /// Renders in a blocking task, which may delay polls by a few milliseconds but no requests. The permits belong to the
     /// task and the body, because the client may disconnect before they are ready.
     async fn render(
-        &self,
+        self: &Arc<Self>,
         bodies: u32,
         render: impl FnOnce(&View<'_>) -> anyhow::Result<Vec<u8>> + Send + 'static,
     ) -> anyhow::Result<Bytes> {
         let body_permit = self.bodies.clone().acquire_many_owned(bodies).await?;
         let render_permit = self.renders.clone().acquire_owned().await?;
-        let (state, exposition) = (self.state.clone(), self.exposition.clone());
+        let status = self.clone();
         let task = spawn_blocking(move || {
             let _render_permit = render_permit;
-            let state = state.borrow();
-            let now = Instant::now();
-            let stall_reason = stall_reason(&state, exposition.borrow().rendered_at, now);
-            let view = View::new(&state, stall_reason, now, SystemTime::now());
+            let stall_reason = status.stall_reason();
+            let state = status.state.borrow();
+            let view = View::new(&state, stall_reason, Instant::now(), SystemTime::now());
             Ok(Bytes::from_owner(PermittedBody(render(&view)?, body_permit)))
         });
         task.await.context("render the status page")?
     }
 }
 
-fn peerings_json(view: &View<'_>) -> serde_json::Result<Vec<u8>> {
-    serde_json::to_vec(&JsonBody { peerings: Some(&view.peerings), ..json_body(view) })
-}
-
-fn listings_json(view: &View<'_>) -> serde_json::Result<Vec<u8>> {
-    serde_json::to_vec(&JsonBody { listings: Some(&view.listings), ..json_body(view) })
-}
-
-fn json_body<'a>(view: &'a View<'_>) -> JsonBody<'a> {
-    let (shard_index, shards) = view.shard;
-    JsonBody {
-        rendered_at: view.rendered_at,
-        stall_reason: view.stall_reason.as_deref(),
-        shard_index,
-        shards,
-        peerings: None,
-        listings: None,
-    }
-}
-
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

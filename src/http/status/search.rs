@@ -37,9 +37,9 @@ impl Search {
     }
 
     /// Whether each word is in one of the texts.
-    pub(super) fn matches(&self, texts: &[&str]) -> bool {
+    pub(super) fn matches<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> bool {
         self.words.is_empty() || {
-            let texts: Vec<String> = texts.iter().map(|text| text.to_lowercase()).collect();
+            let texts: Vec<String> = texts.into_iter().map(str::to_lowercase).collect();
             self.words.iter().all(|word| texts.iter().any(|text| text.contains(word)))
         }
     }
@@ -62,8 +62,8 @@ mod tests {
     fn a_row_must_contain_every_word() {
         let search = Search::parse("q=+Pay+aws%20&part=3&x=y");
         assert_eq!((search.text.as_str(), search.peerings_part, search.listings_part), ("Pay aws", 3, 1));
-        assert!(search.matches(&["payments", "AWS"]) && !search.matches(&["payments", "GCP"]));
-        assert!(Search::parse("").matches(&[]) && !Search::parse("q=x").matches(&[]));
+        assert!(search.matches(["payments", "AWS"]) && !search.matches(["payments", "GCP"]));
+        assert!(Search::parse("").matches([]) && !Search::parse("q=x").matches([]));
         assert_eq!(search.link("part", 4), "?q=Pay+aws&part=4");
     }
 

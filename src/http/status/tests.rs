@@ -7,14 +7,14 @@ use crate::state::{AccountState, DiscoveryState, Failure, GroupState, ListingKey
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-struct Fixture {
-    state: State,
-    start: Instant,
+pub(in crate::http) struct Fixture {
+    pub(in crate::http) state: State,
+    pub(in crate::http) start: Instant,
 }
 
 impl Fixture {
     /// One group with three listings, not polled yet.
-    fn new() -> Self {
+    pub(in crate::http) fn new() -> Self {
         let console = Some("https://cloud.mongodb.com".to_owned());
         let account = AccountState { console, ..AccountState::default() };
         let groups = BTreeMap::from([(key(Provider::Aws).group, GroupState::configured("main", "payments"))]);
@@ -23,21 +23,24 @@ impl Fixture {
         Self { state: State::new(MINUTE, MINUTE * 15, wall(0), accounts, groups, keys), start: Instant::now() }
     }
 
-    fn poll(&mut self, provider: Provider, seconds: u64, outcome: Result<Vec<Peering>, Failure>) {
+    pub(in crate::http) fn poll(&mut self, provider: Provider, seconds: u64, outcome: Result<Vec<Peering>, Failure>) {
         let ended = self.start + Duration::from_secs(seconds);
         let outcome = outcome.map(|peerings| Listing { peerings, duplicates: 0 });
         let (duration, due) = (Duration::ZERO, ended + MINUTE);
         self.state.record_poll(&key(provider), PollResult { ended, ended_at: wall(seconds), duration, due, outcome });
     }
 
+    fn view(&self, seconds: u64) -> View<'_> {
+        View::new(&self.state, None, self.start + Duration::from_secs(seconds), wall(seconds))
+    }
+
     /// The status page `seconds` after the start.
     fn html(&self, seconds: u64, query: &str) -> String {
-        let view = View::new(&self.state, None, self.start + Duration::from_secs(seconds), wall(seconds));
-        html::render(&view, &Search::parse(query), "/metrics")
+        html::render(&self.view(seconds), &Search::parse(query), "/metrics")
     }
 }
 
-fn key(provider: Provider) -> ListingKey {
+pub(in crate::http) fn key(provider: Provider) -> ListingKey {
     ListingKey { group: "5e57d85c854180642f784401".parse().unwrap(), provider }
 }
 
@@ -61,13 +64,16 @@ fn failure() -> Failure {
 }
 
 #[test]
-fn the_page_warns_before_the_first_poll() {
+fn the_page_before_the_first_poll_has_a_warning_and_links_to_atlas() {
     let html = Fixture::new().html(0, "");
-    assert!(html.contains("Data is incomplete: 3 of 3 listings have not been polled yet."), "{html}");
-    assert!(
-        html.contains("There are no peerings.") && html.contains("<title>(0, 3 not current) Atlas peerings</title>"),
-        "{html}"
-    );
+    for text in [
+        "Data is incomplete: 3 of 3 listings have not been polled yet.",
+        "There are no peerings.",
+        "<title>(0, 3 not current) Atlas peerings</title>",
+        "<a href=\"https://cloud.mongodb.com/v2/5e57d85c854180642f784401#/security/network/peering\">payments</a>",
+    ] {
+        assert!(html.contains(text), "{text}: {html}");
+    }
 }
 
 #[test]
@@ -76,8 +82,7 @@ fn peerings_are_sorted_by_severity() {
     let order = ["DELETION_FAILED", "NOVEL", "PENDING_ACCEPTANCE", "TERMINATING", "AVAILABLE"];
     let peerings = order.iter().rev().enumerate().map(|(number, status)| peering(number, status));
     fixture.poll(Provider::Aws, 0, Ok(peerings.collect()));
-    let view = View::new(&fixture.state, None, fixture.start, wall(0));
-    assert_eq!(view.peerings.iter().map(|row| row.status).collect::<Vec<_>>(), order);
+    assert_eq!(fixture.view(0).peerings.iter().map(|row| row.status).collect::<Vec<_>>(), order);
 }
 
 #[test]
@@ -88,6 +93,9 @@ fn a_pending_aws_request_shows_its_expiry() {
     let html = fixture.html(600, "");
     let text = "accept in AWS: the request expires <time datetime=\"2024-03-31T10:27:12Z\" title=\"2024-03-31T10:27:12Z\">in 6 days</time>";
     assert_eq!((html.matches(text).count(), html.matches("the request expires").count()), (1, 1), "{html}");
+    let days = 8 * 24 * 60 * 60;
+    fixture.poll(Provider::Aws, days, Ok(vec![peering(0, "PENDING_ACCEPTANCE")]));
+    assert!(fixture.html(days, "").contains("not accepted: the request expired <time"));
 }
 
 #[test]
@@ -112,15 +120,17 @@ fn failed_polls_are_a_warning_above_the_tables() {
 }
 
 #[test]
-fn problems_of_an_account_and_the_config_are_warnings() {
+fn problems_of_the_exporter_an_account_and_the_config_are_warnings() {
     let mut fixture = Fixture::new();
     let account = fixture.state.accounts.get_mut("main").unwrap();
     account.discovery = Some(DiscoveryState::new(MINUTE));
     account.refused = true;
     fixture.state.record_discovery("main", Err(failure()), &Provider::ALL, wall(0));
     fixture.state.last_reload_ok = false;
-    let html = fixture.html(0, "");
+    let view = View { stall_reason: Some("3 listings are due".to_owned()), ..fixture.view(0) };
+    let html = html::render(&view, &Search::parse(""), "/metrics");
     for text in [
+        "<b>This page is out of date: </b>3 listings are due. Restart the exporter.",
         "Atlas refuses the credential",
         "may be out of date",
         "never succeeded",
@@ -128,22 +138,6 @@ fn problems_of_an_account_and_the_config_are_warnings() {
     ] {
         assert!(html.contains(text), "{text}: {html}");
     }
-}
-
-#[test]
-fn an_expired_aws_request_shows_its_expiry() {
-    let mut fixture = Fixture::new();
-    let day = 24 * 60 * 60;
-    fixture.poll(Provider::Aws, 8 * day, Ok(vec![peering(0, "PENDING_ACCEPTANCE")]));
-    assert!(fixture.html(8 * day, "").contains("not accepted: the request expired <time"));
-}
-
-#[test]
-fn a_stuck_exporter_is_a_warning() {
-    let fixture = Fixture::new();
-    let view = View::new(&fixture.state, Some("3 listings are due".to_owned()), fixture.start, wall(0));
-    let html = html::render(&view, &Search::parse(""), "/metrics");
-    assert!(html.contains("<b>This page is out of date: </b>3 listings are due. Restart the exporter."), "{html}");
 }
 
 #[test]
@@ -201,15 +195,6 @@ async fn bodies_that_slow_clients_hold_are_limited_and_others_get_an_error() {
     assert!(matches!(status.get("/", "").await, Err(StatusError::Busy)));
     held.clear();
     assert!(status.get("/", "").await.unwrap().unwrap().body.starts_with(b"<!DOCTYPE html>"));
-}
-
-#[test]
-fn a_project_links_to_its_peerings_in_atlas() {
-    let mut fixture = Fixture::new();
-    fixture.poll(Provider::Aws, 0, Ok(vec![peering(0, "AVAILABLE")]));
-    let link =
-        "<a href=\"https://cloud.mongodb.com/v2/5e57d85c854180642f784401#/security/network/peering\">payments</a>";
-    assert!(fixture.html(0, "").contains(link));
 }
 
 #[test]

@@ -26,22 +26,19 @@ impl Serialize for Timestamp {
 impl Timestamp {
     /// How long ago it is or how far ahead, in one unit.
     pub(super) fn relative_to(self, now: Self) -> String {
-        match (now.0.duration_since(self.0), self.0.duration_since(now.0)) {
-            (Ok(ago), _) => format!("{} ago", humanize(ago)),
-            (_, Ok(ahead)) => format!("in {}", humanize(ahead)),
-            _ => String::new(),
+        match now.0.duration_since(self.0) {
+            Ok(ago) => format!("{} ago", humanize(ago)),
+            Err(ahead) => format!("in {}", humanize(ahead.duration())),
         }
     }
 }
 
 fn humanize(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let (minutes, hours) = (seconds / 60, seconds / 3600);
-    match hours {
-        _ if minutes < 2 => format!("{seconds} s"),
-        _ if hours < 2 => format!("{minutes} min"),
-        0..48 => format!("{hours} h"),
-        _ => format!("{} days", hours / 24),
+    match duration.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds @ 7200..172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} days", seconds / 86_400),
     }
 }
 

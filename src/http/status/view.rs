@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use atlas::{Peering, Provider};
 use serde::Serialize;
 
-use super::{search::Search, time::Timestamp};
+use super::time::Timestamp;
 use crate::state::{AccountState, ListingKey, ListingState, State};
 
 /// AWS expires a peering request that is not accepted in time (`CreateVpcPeeringConnection` in its reference).
@@ -13,12 +13,10 @@ const ACCEPT_WITHIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Everything that the status page shows.
 pub(super) struct View<'a> {
+    pub(super) state: &'a State,
     pub(super) rendered_at: Timestamp,
     /// Why the exporter is stuck, if it is.
     pub(super) stall_reason: Option<String>,
-    /// The index of the shard, and the number of shards.
-    pub(super) shard: (u32, u32),
-    pub(super) last_reload_ok: bool,
     pub(super) peerings: Vec<PeeringRow<'a>>,
     pub(super) listings: Vec<ListingRow<'a>>,
     pub(super) accounts: Vec<AccountRow<'a>>,
@@ -125,17 +123,6 @@ impl Severity {
             _ => Self::Unknown,
         }
     }
-
-    /// The class in the style sheet.
-    pub(super) fn class(self) -> &'static str {
-        match self {
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-            Self::Waiting => "waiting",
-            Self::Changing => "changing",
-            Self::Available => "available",
-        }
-    }
 }
 
 impl<'a> View<'a> {
@@ -161,17 +148,8 @@ impl<'a> View<'a> {
             groups: state.groups.values().filter(|group| group.account == *name).count(),
             due: account.discovery.as_ref().and_then(|discovery| discovery.due).map(to_wall),
         });
-        let accounts = accounts.collect();
-        let shard = (state.shard_index, state.shard_count);
-        Self {
-            rendered_at: Timestamp(wall),
-            stall_reason,
-            shard,
-            last_reload_ok: state.last_reload_ok,
-            peerings,
-            listings,
-            accounts,
-        }
+        let (rendered_at, accounts) = (Timestamp(wall), accounts.collect());
+        Self { state, rendered_at, stall_reason, peerings, listings, accounts }
     }
 }
 
@@ -186,6 +164,10 @@ impl<'a> RowKey<'a> {
             provider: key.provider.as_str(),
             console: state.accounts.get(account).and_then(|account| account.console.as_deref()),
         }
+    }
+
+    pub(super) fn texts(self) -> [&'a str; 4] {
+        [self.account, self.group_id, self.group_name, self.provider]
     }
 }
 
@@ -207,12 +189,6 @@ impl<'a> ListingRow<'a> {
                 time: Timestamp(*at),
             }),
         }
-    }
-
-    pub(super) fn matches(&self, search: &Search) -> bool {
-        let RowKey { account, group_id, group_name, provider, .. } = self.key;
-        let failure = self.failure.as_ref().map_or(["", ""], |failure| [failure.reason, failure.error]);
-        search.matches(&[account, group_id, group_name, provider, failure[0], failure[1]])
     }
 }
 
@@ -244,24 +220,17 @@ impl<'a> PeeringRow<'a> {
         }
     }
 
-    pub(super) fn matches(&self, search: &Search) -> bool {
-        let RowKey { account, group_id, group_name, provider, .. } = self.key;
-        search.matches(&[
-            account,
-            group_id,
-            group_name,
-            provider,
-            self.vpc_id,
-            self.id,
-            self.status,
-            self.error.unwrap_or_default(),
-            self.connection_id,
-            self.cloud_account,
-            self.resource_group,
-            self.accepter_region,
-            self.cidr_block,
-            self.atlas_region,
-            self.atlas_cidr_block,
-        ])
+    /// The texts in the column of details, and what each of them is.
+    pub(super) fn details(&self) -> [(&'static str, &'a str); 8] {
+        [
+            ("ID", self.id),
+            ("connection", self.connection_id),
+            ("cloud account", self.cloud_account),
+            ("resource group", self.resource_group),
+            ("region", self.accepter_region),
+            ("CIDR block", self.cidr_block),
+            ("Atlas region", self.atlas_region),
+            ("Atlas CIDR block", self.atlas_cidr_block),
+        ]
     }
 }

@@ -112,7 +112,7 @@ families! {
     API_DEPRECATION = Gauge "mongodbatlas_api_deprecation_timestamp_seconds" ["account", "endpoint", "version"];
     /// Time at which the API version in use stops working; absent unless Atlas announces it.
     API_SUNSET = Gauge "mongodbatlas_api_sunset_timestamp_seconds" ["account", "endpoint", "version"];
-    /// 1 while Atlas refuses the account's credential, else 0.
+    /// 1 while Atlas rejects the account's credential, else 0.
     CREDENTIAL_REFUSED = Gauge "mongodbatlas_api_credential_refused" ["account"];
     /// 1 while a file of the account's credential cannot be read and its previous contents stay in use, else 0.
     CREDENTIAL_UNREADABLE = Gauge "mongodbatlas_api_credential_unreadable" ["account"];

@@ -263,7 +263,7 @@ fn the_exposition_with_every_family() {
     # HELP mongodbatlas_api_sunset_timestamp_seconds Time at which the API version in use stops working; absent unless Atlas announces it.
     # TYPE mongodbatlas_api_sunset_timestamp_seconds gauge
     mongodbatlas_api_sunset_timestamp_seconds{account="main",endpoint="peers",version="v1.0"} 1814400000
-    # HELP mongodbatlas_api_credential_refused 1 while Atlas refuses the account's credential, else 0.
+    # HELP mongodbatlas_api_credential_refused 1 while Atlas rejects the account's credential, else 0.
     # TYPE mongodbatlas_api_credential_refused gauge
     mongodbatlas_api_credential_refused{account="main"} 1
     # HELP mongodbatlas_api_credential_unreadable 1 while a file of the account's credential cannot be read and its previous contents stay in use, else 0.

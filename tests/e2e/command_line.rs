@@ -1,4 +1,4 @@
-//! Commands and flags as a user sees them: exit code, standard output and standard error.
+//! Commands and flags as a user sees them: exit status, standard output and standard error.
 
 use std::{fs, net::TcpListener, path::Path};
 
@@ -54,9 +54,9 @@ fn the_help_explains_every_command_and_flag() {
     stdout:
     stdout: Commands:
     stdout:   serve         Poll Atlas and serve the metrics (default)
-    stdout:   check-config  Check the config file; exit code 64 if it has faults
-    stdout:   once          Poll everything once and print the metrics; exit code 1 if a poll failed
-    stdout:   doctor        Check every account and project against Atlas and explain how to fix problems; exit code 1 if there are any
+    stdout:   check-config  Check the config file; exit status 64 if it has errors
+    stdout:   once          Poll everything once and print the metrics; exit status 1 if a poll failed
+    stdout:   doctor        Check every account and project against Atlas and explain how to fix problems; exit status 1 if there are any
     stdout:   simulate      Serve a simulated Atlas API, to test alerts
     stdout:   demo          Serve the metrics of a simulated Atlas; needs no credential
     stdout:   healthcheck   Check whether a running exporter is healthy; for containers without a shell

@@ -132,7 +132,7 @@ fn account(row: &AccountRow<'_>, now: Timestamp) -> Markup {
             td data-name="Account" { (row.name) }
             td data-name="Projects" { (row.groups) }
             td data-name="Credential" {
-                @if row.account.refused { (badge(Severity::Failed, "refused")) } @else { "not refused" }
+                @if row.account.refused { (badge(Severity::Failed, "rejected")) } @else { "not rejected" }
                 @if row.account.unreadable { p.error { "a credential file cannot be read; its previous contents are in use" } }
                 @if let Some(end) = expires { p { @if end > now { "expires " } @else { "expired " } (time_element(end, now)) } }
             }

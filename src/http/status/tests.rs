@@ -121,7 +121,7 @@ fn problems_of_an_account_and_the_config_are_warnings() {
     fixture.state.last_reload_ok = false;
     let html = fixture.html(0, "");
     for text in [
-        "Atlas refuses the credential",
+        "Atlas rejects the credential",
         "may be out of date",
         "never succeeded",
         "The last reload of the config failed",

@@ -12,7 +12,7 @@ pub enum InvalidContent {
     #[error("a `{0}` is longer than {1} bytes")]
     TooLong(&'static str, usize),
     /// A group has no valid id.
-    #[error("a project's id is not 24 hexadecimal digits")]
+    #[error("a project's ID is not 24 hexadecimal digits")]
     GroupId,
     /// An access token cannot be sent in a header.
     #[error("the access token contains characters that are not allowed in a header")]

@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(long = "web.systemd-socket", global = true)]
     pub systemd_socket: bool,
 
-    /// Allow `POST /-/reload`, which reloads the configuration like SIGHUP.
+    /// Allow `POST /-/reload`, which reloads the config like SIGHUP.
     #[arg(long = "web.enable-lifecycle", global = true)]
     pub enable_lifecycle: bool,
 

@@ -200,7 +200,7 @@ fn the_exposition_with_every_family() {
     # TYPE mongodbatlas_peering_poll_stale gauge
     mongodbatlas_peering_poll_stale{group_id="5e57d85c854180642f784401",provider="AWS"} 0
     mongodbatlas_peering_poll_stale{group_id="5e57d85c854180642f784401",provider="GCP"} 0
-    # HELP mongodbatlas_peering_poll_duplicates Peerings that Atlas repeated in the listing that is exported; each is counted once.
+    # HELP mongodbatlas_peering_poll_duplicates Peerings that Atlas sent more than once in the exported listing; each is counted once.
     # TYPE mongodbatlas_peering_poll_duplicates gauge
     mongodbatlas_peering_poll_duplicates{group_id="5e57d85c854180642f784401",provider="AWS"} 1
     # HELP mongodbatlas_peering_polls_total Completed polls, successful or not.
@@ -290,10 +290,10 @@ fn the_exposition_with_every_family() {
     # HELP mongodbatlas_peering_exporter_shards Number of shards, which poll different projects.
     # TYPE mongodbatlas_peering_exporter_shards gauge
     mongodbatlas_peering_exporter_shards 1
-    # HELP mongodbatlas_peering_exporter_config_last_reload_successful 1 if the config had no faults when it was last read, else 0.
+    # HELP mongodbatlas_peering_exporter_config_last_reload_successful 1 if the config had no errors when it was last read, else 0.
     # TYPE mongodbatlas_peering_exporter_config_last_reload_successful gauge
     mongodbatlas_peering_exporter_config_last_reload_successful 1
-    # HELP mongodbatlas_peering_exporter_config_last_reload_success_timestamp_seconds Time when the config was last read without faults.
+    # HELP mongodbatlas_peering_exporter_config_last_reload_success_timestamp_seconds Time when the config was last read without errors.
     # TYPE mongodbatlas_peering_exporter_config_last_reload_success_timestamp_seconds gauge
     mongodbatlas_peering_exporter_config_last_reload_success_timestamp_seconds 1700000000
     "#);

@@ -125,8 +125,8 @@ async fn every_error_has_the_same_reason_and_advice_with_both_kinds_of_credentia
     410 VERSION_GONE is unexpected_status: this version of the API has ended; set `api_version: v2` or install a newer release
     429 RATE_LIMITED_TOKEN_BUCKET is rate_limited: too many requests; raise `poll.interval` or find what else calls the API
     429 RATE_LIMITED is rate_limited: too many requests; raise `poll.interval` or find what else calls the API
-    500 UNEXPECTED_ERROR is server: Atlas itself fails; check its status page
-    503 SERVICE_UNAVAILABLE is server: Atlas itself fails; check its status page
+    500 UNEXPECTED_ERROR is server: Atlas itself is failing; check its status page
+    503 SERVICE_UNAVAILABLE is server: Atlas itself is failing; check its status page
     ");
 }
 
@@ -248,7 +248,7 @@ async fn a_problem_in_several_places_is_reported_once() {
       where: project 5e57d85c854180642f784401 (AWS, AZURE, GCP), project 5e57d85c854180642f784402 (AWS, AZURE)
       error: Atlas returned status 401 `NOT_IN_GROUP`: You are not authorized for this resource
 
-    server: Atlas itself fails; check its status page
+    server: Atlas itself is failing; check its status page
       where: project 5e57d85c854180642f784402 (GCP)
       error: not complete within 400ms; last failure: Atlas returned status 503
 

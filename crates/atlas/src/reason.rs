@@ -90,7 +90,7 @@ impl Reason {
                 "check the project's ID; a deleted project disappears if it was discovered, otherwise remove it from the config"
             }
             Self::RateLimited => "too many requests; raise `poll.interval` or find what else calls the API",
-            Self::Server => "Atlas itself fails; check its status page",
+            Self::Server => "Atlas itself is failing; check its status page",
             Self::UnexpectedStatus => "check `base_url` and `api_version`; the API version may have ended",
             Self::Decode => "the response is not from Atlas; check for a proxy in between, otherwise report a bug",
             Self::TooLarge | Self::Pagination => "no real listing is this long; report a bug",

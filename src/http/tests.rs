@@ -85,7 +85,7 @@ fn ready() -> State {
 }
 
 /// The first poll is long overdue.
-fn stuck() -> State {
+fn stalled() -> State {
     let (mut state, key) = unpolled();
     state.interval = Duration::ZERO;
     state.ensure_due(&key, std::time::Instant::now());
@@ -138,8 +138,8 @@ async fn shutdown_completes_an_in_flight_request() {
 }
 
 #[tokio::test]
-async fn a_stuck_exporter_is_neither_healthy_nor_ready_and_says_why() {
-    let server = TestServer::with_state(Limits::default(), WebConfig::default(), stuck()).await;
+async fn a_stalled_exporter_is_neither_healthy_nor_ready_and_says_why() {
+    let server = TestServer::with_state(Limits::default(), WebConfig::default(), stalled()).await;
     for (path, start) in [("/-/healthy", "\r\n\r\nnot healthy: 1 "), ("/-/ready", "\r\n\r\nnot ready: 1 ")] {
         let response = server.get(path).await.unwrap();
         assert!(response.starts_with("HTTP/1.0 503 ") && response.contains(start), "{response}");
@@ -147,9 +147,9 @@ async fn a_stuck_exporter_is_neither_healthy_nor_ready_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_probe_without_a_password_gets_503_if_the_exporter_is_stuck_but_no_reason() {
+async fn a_probe_without_a_password_gets_503_if_the_exporter_has_stalled_but_no_reason() {
     let users = "basic_auth_users: {bob: $2y$04$0123456789012345678901uD6LR2m9Sk1ES6hHQXSh8sqgEuMnvOK}";
-    for (state, status) in [(ready(), "401"), (stuck(), "503")] {
+    for (state, status) in [(ready(), "401"), (stalled(), "503")] {
         let (web, _) = WebConfig::parse(users, std::path::Path::new("")).unwrap();
         let server = TestServer::with_state(Limits::default(), web, state).await;
         for path in ["/-/healthy", "/-/ready"] {

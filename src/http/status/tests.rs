@@ -139,7 +139,7 @@ fn an_expired_aws_request_shows_its_expiry() {
 }
 
 #[test]
-fn a_stuck_exporter_is_a_warning() {
+fn a_stalled_exporter_is_a_warning() {
     let fixture = Fixture::new();
     let view = View::new(&fixture.state, Some("3 listings are due".to_owned()), fixture.start, wall(0));
     let html = html::render(&view, &Search::parse(""), "/metrics");

@@ -14,7 +14,7 @@ const ACCEPT_WITHIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Everything that the status page shows.
 pub(super) struct View<'a> {
     pub(super) rendered_at: Timestamp,
-    /// Why the exporter is stuck, if it is.
+    /// Why the exporter has stalled, if it has.
     pub(super) stall_reason: Option<String>,
     /// The index of the shard, and the number of shards.
     pub(super) shard: (u32, u32),

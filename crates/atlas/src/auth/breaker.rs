@@ -73,7 +73,7 @@ impl CredentialBreaker {
         Ok(if self.is_closed(group)? { None } else { probe })
     }
 
-    /// Learns from the result of a request. Returns the event to report, if the state has changed.
+    /// Records the result of a request. Returns the event to report, if the state has changed.
     pub(crate) fn observe<T>(&self, group: Option<&GroupId>, result: &Result<T, ErrorKind>) -> Option<ClientEvent> {
         match result {
             Ok(_) => self.accepted(),

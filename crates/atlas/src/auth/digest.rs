@@ -1,4 +1,4 @@
-//! HTTP digest authentication (RFC 7616) with diqwest: answers the challenge once, then reuses its nonce.
+//! HTTP digest authentication (RFC 7616) with diqwest: responds to the challenge once, then reuses its nonce.
 //!
 //! diqwest's own session does not keep the algorithm. Two requests that share one can also arrive with `nc` in the
 //! wrong order, which a strict server rejects as a replay. So a session here keeps the whole challenge and serves one

@@ -14,7 +14,7 @@ const EXTRA_AFTER_ROTATION: usize = 2;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// At most a hundred tokens may be live. Each lives an hour, and replicas share the limit. Normally two per hour are
+/// At most a hundred tokens may be valid. Each is valid for an hour, and replicas share the limit. Normally two per hour are
 /// minted.
 const TOKENS_PER_HOUR: usize = 30;
 

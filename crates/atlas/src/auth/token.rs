@@ -125,7 +125,7 @@ impl TokenSource {
         }
     }
 
-    /// Stops minting and revokes the token, so that it does not count against the limit of live tokens. Waits for a
+    /// Stops minting and revokes the token, so that it does not count against the limit of valid tokens. Waits for a
     /// mint in progress.
     pub(crate) async fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);

@@ -51,7 +51,7 @@ impl AccountContext {
             account: account.clone(),
             poll: poll.clone(),
             shard,
-            client: client.context("make the HTTP client; are CA certificates installed?")?,
+            client: client.context("create the HTTP client; are CA certificates installed?")?,
             backoffs,
             slots: PollSlots::new(poll.concurrency),
             outage: OutageDetector::default(),

@@ -177,7 +177,7 @@ fn every_fault_of_a_config_is_reported_at_once() {
     stderr: ERROR config.yaml: accounts[1].name: another account has the name `a`
     stderr: ERROR config.yaml: accounts[1].api_version: must be `v2` or `v1.0`
     stderr: ERROR config.yaml: accounts[1].private_key_file: the file cannot be read: No such file or directory (os error 2)
-    stderr: ERROR config.yaml: accounts[1].groups[0].id: `xyz`: an id is 24 hexadecimal digits, as in the URL of the page in Atlas
+    stderr: ERROR config.yaml: accounts[1].groups[0].id: `xyz`: an ID is 24 hexadecimal digits, as in the URL of the page in Atlas
     stderr: ERROR config.yaml: accounts[1].groups[1].id: is required
     stderr: ERROR config.yaml: accounts[1].groups[1].providers: AWS is listed twice
     stderr: ERROR config.yaml: accounts[1].groups[1].providers: must be a list of `AWS`, `AZURE` and `GCP`

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 /// The text is not an Atlas ID.
 #[derive(Debug, thiserror::Error)]
-#[error("an id is 24 hexadecimal digits, as in the URL of the page in Atlas")]
+#[error("an ID is 24 hexadecimal digits, as in the URL of the page in Atlas")]
 pub struct InvalidId;
 
 macro_rules! id {

@@ -85,7 +85,7 @@ fn the_help_explains_every_command_and_flag() {
     stdout:           Listen on the sockets that systemd passes, instead of `--web.listen-address`
     stdout:
     stdout:       --web.enable-lifecycle
-    stdout:           Allow `POST /-/reload`, which reloads the configuration like SIGHUP
+    stdout:           Allow `POST /-/reload`, which reloads the config like SIGHUP
     stdout:
     stdout:       --simulator.listen-address <ADDRESS>
     stdout:           Address of the simulated Atlas API, for `simulate` and `demo`

@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(long = "web.systemd-socket", global = true)]
     pub systemd_socket: bool,
 
-    /// Allow `POST /-/reload`, which reloads the configuration like SIGHUP.
+    /// Allow `POST /-/reload`, which reloads the config like SIGHUP.
     #[arg(long = "web.enable-lifecycle", global = true)]
     pub enable_lifecycle: bool,
 
@@ -91,11 +91,11 @@ impl Args {
 pub enum Command {
     /// Poll Atlas and serve the metrics (default).
     Serve,
-    /// Check the config file; exit code 64 if it has faults.
+    /// Check the config file; exit status 64 if it has errors.
     CheckConfig,
-    /// Poll everything once and print the metrics; exit code 1 if a poll failed.
+    /// Poll everything once and print the metrics; exit status 1 if a poll failed.
     Once,
-    /// Check every account and project against Atlas and explain how to fix problems; exit code 1 if there are any.
+    /// Check every account and project against Atlas and explain how to fix problems; exit status 1 if there are any.
     Doctor,
     /// Serve a simulated Atlas API, to test alerts.
     Simulate,

@@ -1,4 +1,4 @@
-//! Parses the command line, runs the command and sets the exit code.
+//! Parses the command line, runs the command and sets the exit status.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use mongodbatlas_peering_exporter::{
 use tokio::runtime::Runtime;
 use tracing::error;
 
-/// The exit code for a usage error, as in `sysexits.h`.
+/// The exit status for a usage error, as in `sysexits.h`.
 const EX_USAGE: u8 = 64;
 
 fn main() -> ExitCode {

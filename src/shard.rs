@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 /// The most exporters, far more than an organization needs.
 const MAX_SHARDS: u32 = 1000;
 
-/// One of several exporters, each of which polls its own groups. They do not communicate: the id of a group alone
+/// One of several exporters, each of which polls its own groups. They do not communicate: the ID of a group alone
 /// decides which of them owns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     fn ids(count: u32) -> impl Iterator<Item = String> {
-        // Consecutive ids, as in an organization whose groups were created at the same time.
+        // Consecutive IDs, as in an organization whose groups were created at the same time.
         (0..count).map(|n| format!("5e57d85c854180642f{n:06x}"))
     }
 

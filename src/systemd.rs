@@ -21,7 +21,7 @@ pub enum SocketError {
 /// The sockets that systemd listens on for us.
 ///
 /// # Errors
-/// There is none, or one is not a TCP socket.
+/// systemd passed no socket, or one that is not a TCP socket.
 pub fn listeners() -> Result<Vec<TcpListener>, SocketError> {
     let mut sockets = ListenFd::from_env();
     let mut listeners = Vec::new();

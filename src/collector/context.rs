@@ -26,9 +26,9 @@ pub(super) struct AccountContext {
     pub(super) slots: PollSlots,
     pub(super) outage: OutageDetector,
     pub(super) log_limiter: LogLimiter,
-    /// Asks for a discovery before the next one is due.
+    /// Requests a discovery before the next one is due.
     pub(super) rediscover: Notify,
-    /// Says that a discovery may have changed the listings.
+    /// Notifies that a discovery may have changed the listings.
     pub(super) discovered: Notify,
     pub(super) state: SharedState,
 }
@@ -51,7 +51,7 @@ impl AccountContext {
             account: account.clone(),
             poll: poll.clone(),
             shard,
-            client: client.context("make the HTTP client; are CA certificates installed?")?,
+            client: client.context("create the HTTP client; are CA certificates installed?")?,
             backoffs,
             slots: PollSlots::new(poll.concurrency),
             outage: OutageDetector::default(),

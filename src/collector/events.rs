@@ -1,4 +1,4 @@
-//! What happens, into the state and the log: events of a client, of a listing, and of a discovery.
+//! Records the events of clients in the state, and logs them and the changes of listings and groups.
 
 use std::{sync::Arc, time::SystemTime};
 

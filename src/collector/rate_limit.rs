@@ -66,7 +66,7 @@ impl RateLimitBackoffs {
         }
     }
 
-    /// How long to send nothing that takes from the bucket; `None` if requests may be sent.
+    /// How long requests that take from the bucket must wait; `None` if they may be sent.
     pub(super) fn remaining(&self, bucket: &Bucket) -> Option<Duration> {
         self.by_bucket.lock().get(bucket).and_then(RateLimitBackoff::remaining)
     }
@@ -85,8 +85,8 @@ impl RateLimitBackoff {
         (!remaining.is_zero()).then_some(remaining)
     }
 
-    /// Backs off after a 429: at least as long as Atlas asks, and twice as long as the time before, up to `max_growth`.
-    /// A 429 to a request from before the current back-off only extends it.
+    /// Backs off after a 429: at least as long as Atlas requests, and twice as long as the time before, up to
+    /// `max_growth`. A 429 to a request from before the current back-off only extends it.
     fn grow(&mut self, retry_after: Option<Duration>, max_growth: Duration) {
         let retry_after = retry_after.unwrap_or_default();
         if self.remaining().is_some() {

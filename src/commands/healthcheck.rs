@@ -1,7 +1,7 @@
 //! `healthcheck`: checks whether a running exporter is healthy or ready, in containers without a shell or curl.
 //!
-//! It has no password and no certificate. Status 401 is a success, because an unhealthy exporter answers 503 instead. An
-//! exporter that requires a client certificate can only be checked for being there. Nothing secret is sent, so the
+//! It has no password and no certificate. Status 401 is a success, because an unhealthy exporter returns 503 instead. If
+//! the exporter requires a client certificate, only its handshake can be checked. Nothing secret is sent, so the
 //! certificate of the exporter is not verified.
 
 use std::{error::Error, io, process::ExitCode, time::Duration};

@@ -5,7 +5,7 @@ use std::{process::ExitCode, time::Instant};
 use super::{print, read_config, shard};
 use crate::{cli::Args, collector::once, metrics};
 
-/// Prints the metrics; the exit code is 1 if a poll failed.
+/// Prints the metrics; the exit status is 1 if a poll failed.
 ///
 /// # Errors
 /// A usage error, or no HTTP client can be created on this machine.

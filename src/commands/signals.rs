@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use crate::{reload::ReloadRequest, systemd};
 
-/// The exit code after a second signal: 128 and the number of SIGINT, as shells have it.
+/// The exit status after a second signal: 128 and the number of SIGINT, as shells have it.
 const EXIT_INTERRUPTED: i32 = 130;
 
 /// Returns a token that SIGTERM or SIGINT cancels; a second one exits the process. SIGHUP requests a reload, where

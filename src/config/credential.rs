@@ -7,7 +7,7 @@ use yaml_reader::Section;
 
 /// The sources of secrets and other files.
 pub(super) struct SecretSources<'a> {
-    /// The folder that paths are relative to.
+    /// The directory that paths are relative to.
     pub(super) folder: &'a Path,
     /// Looks up an environment variable.
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,

@@ -101,7 +101,7 @@ impl AccountConfig {
 /// A group to poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupConfig {
-    /// Its id.
+    /// Its ID.
     pub id: GroupId,
     /// The label `group_name`; may be empty.
     pub name: String,
@@ -110,7 +110,7 @@ pub struct GroupConfig {
 }
 
 impl Config {
-    /// Reads a config file. Paths of secrets in it are relative to its folder.
+    /// Reads a config file. Paths of secrets in it are relative to its directory.
     ///
     /// # Errors
     /// All faults at once.
@@ -174,7 +174,7 @@ impl PollConfig {
     }
 }
 
-/// The library's message with its line. The library cannot parse an unquoted id of 24 digits, so explain that.
+/// The library's message with its line. The library cannot parse an unquoted ID of 24 digits, so explain that.
 fn syntax(error: &serde_yaml::Error) -> String {
     let message = error.to_string();
     if message.contains("u128") { format!("{message}; put an id that is all digits in quotes") } else { message }

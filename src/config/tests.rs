@@ -103,7 +103,7 @@ surplus: 1"
     accounts[1]: exactly one of public_key, public_key_file, public_key_env is required
     accounts[1].private_key_env: the environment variable `MISSING` is not set
     accounts[1].groups[4]: must be a mapping of keys to values, not a number
-    accounts[1].groups[0].id: `xyz`: an id is 24 hexadecimal digits, as in the URL of the page in Atlas
+    accounts[1].groups[0].id: `xyz`: an ID is 24 hexadecimal digits, as in the URL of the page in Atlas
     accounts[1].groups[0].providers: AWS is listed twice
     accounts[1].groups[0].providers: must be a list of `AWS`, `AZURE` and `GCP`
     accounts[1].groups[1].id: is required
@@ -180,7 +180,7 @@ fn faults_in_a_discovery_are_reported() {
     accounts[0].discover.include[0].tags: is empty; give it a value or remove it
     accounts[0].groups[0].providers: is empty; give it a value or remove it
     accounts[0].groups: at least one group is required; `discover: true` finds all that the credential can see
-    accounts[0].discover.organization: `acme`: an id is 24 hexadecimal digits, as in the URL of the page in Atlas
+    accounts[0].discover.organization: `acme`: an ID is 24 hexadecimal digits, as in the URL of the page in Atlas
     accounts[0].discover.interval: must be a duration such as `60s` or `5m`, from 1s to 1day
     accounts[0].discover.providers: must have at least one entry; remove it for all three
     accounts[0].discover.include: must have at least one entry; otherwise remove it
@@ -189,7 +189,7 @@ fn faults_in_a_discovery_are_reported() {
     accounts[0].discover.exclude[2].name: `[` is not a valid pattern: unclosed character class
     accounts[0].discover.exclude[3].tags.env: `a{9999}{9999}{9999}` is not a valid pattern: Compiled regex exceeds size limit of 1048576 bytes
     accounts[0].discover.exclude[4].tags.env: must be a string; put it in quotes
-    accounts[0].discover.include[0].id: `x`: an id is 24 hexadecimal digits, as in the URL of the page in Atlas
+    accounts[0].discover.include[0].id: `x`: an ID is 24 hexadecimal digits, as in the URL of the page in Atlas
     accounts[0].discover.include[0].color: unknown key; known here: id, name, tags
     accounts[0].discover.groups: unknown key; known here: organization, interval, providers, include, exclude
     ");

@@ -28,7 +28,7 @@ pub use self::{
     router::App,
 };
 
-/// The pause after the system refused a connection, for example because file descriptors ran out.
+/// The pause after a connection could not be accepted, for example because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The exporter cannot listen on an address.

@@ -76,8 +76,8 @@ impl App {
         }
     }
 
-    /// Responds to a request that the web config refuses. A probe without a password gets 503 if the exporter is not
-    /// healthy or not ready, and the refusal only otherwise.
+    /// Responds to a request that the web config rejects. A probe without a password gets 503 if the exporter is not
+    /// healthy or not ready, and the rejection only otherwise.
     fn refuse<B>(&self, request: &Request<B>, status: StatusCode) -> Response {
         let problem = match request.uri().path() {
             "/-/healthy" => self.status.stall_reason(),

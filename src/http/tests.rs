@@ -62,7 +62,7 @@ pub(super) fn ready() -> State {
 }
 
 /// The first poll of a listing is long overdue.
-fn stuck() -> State {
+fn stalled() -> State {
     let Fixture { mut state, start } = Fixture::new();
     state.interval = Duration::ZERO;
     state.ensure_due(&key(Provider::Aws), start);
@@ -93,13 +93,13 @@ async fn shutdown_waits_for_a_limited_time() {
 }
 
 #[tokio::test]
-async fn a_probe_of_a_stuck_exporter_gets_503_and_the_reason_only_with_access() {
+async fn a_probe_of_a_stalled_exporter_gets_503_and_the_reason_only_with_access() {
     let users = "basic_auth_users: {bob: $2y$04$0123456789012345678901uD6LR2m9Sk1ES6hHQXSh8sqgEuMnvOK}";
-    let stuck_probes = [("/-/healthy", "503", "not healthy: 1 "), ("/-/ready", "503", "not ready: 3 ")];
+    let stalled_probes = [("/-/healthy", "503", "not healthy: 1 "), ("/-/ready", "503", "not ready: 3 ")];
     for (web, state, responses) in [
-        ("", stuck(), stuck_probes),
-        (users, stuck(), stuck_probes.map(|(path, status, _)| (path, status, "Service Unavailable\n"))),
-        (users, ready(), stuck_probes.map(|(path, ..)| (path, "401", "Unauthorized\n"))),
+        ("", stalled(), stalled_probes),
+        (users, stalled(), stalled_probes.map(|(path, status, _)| (path, status, "Service Unavailable\n"))),
+        (users, ready(), stalled_probes.map(|(path, ..)| (path, "401", "Unauthorized\n"))),
     ] {
         let (config, _) = WebConfig::parse(web, std::path::Path::new("")).unwrap();
         let server = TestServer::start(Limits::default(), config, state).await;

@@ -88,7 +88,7 @@ families! {
     POLL_DURATION = Gauge "mongodbatlas_peering_poll_duration_seconds" ["group_id", "provider"];
     /// 1 while peerings of an earlier poll are exported because the last poll failed, else 0.
     POLL_STALE = Gauge "mongodbatlas_peering_poll_stale" ["group_id", "provider"];
-    /// Peerings that Atlas repeated in the listing that is exported; each is counted once.
+    /// Peerings that Atlas sent more than once in the exported listing; each is counted once.
     POLL_DUPLICATES = Gauge "mongodbatlas_peering_poll_duplicates" ["group_id", "provider"];
     /// Completed polls, successful or not.
     POLLS = Counter "mongodbatlas_peering_polls_total" ["group_id", "provider"];
@@ -112,7 +112,7 @@ families! {
     API_DEPRECATION = Gauge "mongodbatlas_api_deprecation_timestamp_seconds" ["account", "endpoint", "version"];
     /// Time at which the API version in use stops working; absent unless Atlas announces it.
     API_SUNSET = Gauge "mongodbatlas_api_sunset_timestamp_seconds" ["account", "endpoint", "version"];
-    /// 1 while Atlas refuses the account's credential, else 0.
+    /// 1 while Atlas rejects the account's credential, else 0.
     CREDENTIAL_REFUSED = Gauge "mongodbatlas_api_credential_refused" ["account"];
     /// 1 while a file of the account's credential cannot be read and its previous contents stay in use, else 0.
     CREDENTIAL_UNREADABLE = Gauge "mongodbatlas_api_credential_unreadable" ["account"];
@@ -130,8 +130,8 @@ families! {
     SHARD_INDEX = Gauge "mongodbatlas_peering_exporter_shard_index" [];
     /// Number of shards, which poll different projects.
     SHARD_COUNT = Gauge "mongodbatlas_peering_exporter_shards" [];
-    /// 1 if the config had no faults when it was last read, else 0.
+    /// 1 if the config had no errors when it was last read, else 0.
     CONFIG_SUCCESS = Gauge "mongodbatlas_peering_exporter_config_last_reload_successful" [];
-    /// Time when the config was last read without faults.
+    /// Time when the config was last read without errors.
     CONFIG_SUCCESS_TIME = Gauge "mongodbatlas_peering_exporter_config_last_reload_success_timestamp_seconds" [];
 }

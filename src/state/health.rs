@@ -16,7 +16,7 @@ pub fn stall_reason(state: &State, rendered_at: Instant, now: Instant) -> Option
         (0, _) => format!("{listings} listings have not been polled"),
         _ => format!("{accounts} accounts have had no heartbeat"),
     };
-    Some(format!("{what} for more than {STALL_INTERVALS} intervals; the exporter is stuck"))
+    Some(format!("{what} for more than {STALL_INTERVALS} intervals; the exporter has stalled"))
 }
 
 /// What the exporter has yet to read before it is ready, if anything.

@@ -8,7 +8,7 @@ use std::{
 use super::poll::{DropCause, Failure, ListingEvent};
 use atlas::{Listing, Peering, Reason};
 
-/// Consecutive 404s that drop a listing; a single one may be a passing fault.
+/// Consecutive 404s that drop a listing; a single one may be a mistake of Atlas.
 const NOT_FOUND_TO_DROP: u32 = 2;
 
 /// What is known about one listing.

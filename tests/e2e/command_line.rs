@@ -1,4 +1,4 @@
-//! Commands and flags as a user sees them: exit code, standard output and standard error.
+//! Commands and flags as a user sees them: exit status, standard output and standard error.
 
 use std::{fs, net::TcpListener, path::Path};
 
@@ -54,9 +54,9 @@ fn the_help_explains_every_command_and_flag() {
     stdout:
     stdout: Commands:
     stdout:   serve         Poll Atlas and serve the metrics (default)
-    stdout:   check-config  Check the config file; exit code 64 if it has faults
-    stdout:   once          Poll everything once and print the metrics; exit code 1 if a poll failed
-    stdout:   doctor        Check every account and project against Atlas and explain how to fix problems; exit code 1 if there are any
+    stdout:   check-config  Check the config file; exit status 64 if it has errors
+    stdout:   once          Poll everything once and print the metrics; exit status 1 if a poll failed
+    stdout:   doctor        Check every account and project against Atlas and explain how to fix problems; exit status 1 if there are any
     stdout:   simulate      Serve a simulated Atlas API, to test alerts
     stdout:   demo          Serve the metrics of a simulated Atlas; needs no credential
     stdout:   healthcheck   Check whether a running exporter is healthy; for containers without a shell
@@ -85,7 +85,7 @@ fn the_help_explains_every_command_and_flag() {
     stdout:           Listen on the sockets that systemd passes, instead of `--web.listen-address`
     stdout:
     stdout:       --web.enable-lifecycle
-    stdout:           Allow `POST /-/reload`, which reloads the configuration like SIGHUP
+    stdout:           Allow `POST /-/reload`, which reloads the config like SIGHUP
     stdout:
     stdout:       --simulator.listen-address <ADDRESS>
     stdout:           Address of the simulated Atlas API, for `simulate` and `demo`
@@ -177,7 +177,7 @@ fn every_fault_of_a_config_is_reported_at_once() {
     stderr: ERROR config.yaml: accounts[1].name: another account has the name `a`
     stderr: ERROR config.yaml: accounts[1].api_version: must be `v2` or `v1.0`
     stderr: ERROR config.yaml: accounts[1].private_key_file: the file cannot be read: No such file or directory (os error 2)
-    stderr: ERROR config.yaml: accounts[1].groups[0].id: `xyz`: an id is 24 hexadecimal digits, as in the URL of the page in Atlas
+    stderr: ERROR config.yaml: accounts[1].groups[0].id: `xyz`: an ID is 24 hexadecimal digits, as in the URL of the page in Atlas
     stderr: ERROR config.yaml: accounts[1].groups[1].id: is required
     stderr: ERROR config.yaml: accounts[1].groups[1].providers: AWS is listed twice
     stderr: ERROR config.yaml: accounts[1].groups[1].providers: must be a list of `AWS`, `AZURE` and `GCP`

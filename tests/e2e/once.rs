@@ -1,4 +1,4 @@
-//! The command `once`: metrics on standard output, the result as exit code.
+//! The command `once`: metrics on standard output, the result as exit status.
 
 use crate::{
     process::{exporter, run},

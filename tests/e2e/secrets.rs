@@ -31,7 +31,7 @@ fn write_config(folder: &Path, atlas: &Atlas) {
     fs::write(folder.join("config.yaml"), config(&atlas.url(), &[(GROUP, "payments")])).unwrap();
 }
 
-/// Runs every command with the config, and returns the exit code of `once`.
+/// Runs every command with the config, and returns the exit status of `once`.
 fn run_all(folder: &Path, format: &str) -> Option<i32> {
     let debug = "--log.level=debug";
     let ended = run(exporter(folder, ["check-config", debug, format]));

@@ -106,27 +106,27 @@ async fn every_error_has_the_same_reason_and_advice_with_both_kinds_of_credentia
     400 INVALID_QUERY_PARAMETER is unexpected_status: check `base_url` and `api_version`; the API version may have ended
     400 INVALID_PROVIDER is unexpected_status: check `base_url` and `api_version`; the API version may have ended
     400 VALIDATION_ERROR is unexpected_status: check `base_url` and `api_version`; the API version may have ended
-    400 PATH_PARAM_PARSE_ERROR is unexpected_status: check the ids of projects and organizations in the config
-    401 UNEXPECTED_ERROR is unauthorized: Atlas does not accept the account's credential; check both its id and its secret
-    401 NOT_IN_GROUP is forbidden: grant the credential the role Project Read Only in this project, and check the project's id
-    401 USER_CANNOT_ACCESS_GROUP is forbidden: grant the credential the role Project Read Only in this project, and check the project's id
+    400 PATH_PARAM_PARSE_ERROR is unexpected_status: check the IDs of projects and organizations in the config
+    401 UNEXPECTED_ERROR is unauthorized: Atlas does not accept the account's credential; check both its ID and its secret
+    401 NOT_IN_GROUP is forbidden: grant the credential the role Project Read Only in this project, and check the project's ID
+    401 USER_CANNOT_ACCESS_GROUP is forbidden: grant the credential the role Project Read Only in this project, and check the project's ID
     401 USER_UNAUTHORIZED is forbidden: grant the credential the role Project Read Only in this project; check that billing is in order
     401 USER_CANNOT_ACCESS_ORG is forbidden: the credential belongs to another organization or has no role in this one; check the organization's id
     402 ACCOUNT_SUSPENDED is forbidden: Atlas suspended the organization; check its billing
     403 IP_ADDRESS_NOT_ON_ACCESS_LIST is ip_access_list: add this machine's public IP address to the credential's access list
     403 IP_ADDRESS_NOT_ON_WHITELIST is ip_access_list: add this machine's public IP address to the credential's access list
     403 ORG_REQUIRES_ACCESS_LIST is ip_access_list: the organization requires an access list; give the credential one with this machine's public IP address
-    404 GROUP_NOT_FOUND is not_found: check the project's id; a deleted project disappears if it was discovered, otherwise remove it from the config
-    404 INVALID_GROUP_ID is not_found: check the project's id; a deleted project disappears if it was discovered, otherwise remove it from the config
-    404 NOT_ATLAS_GROUP is not_found: check the project's id; a deleted project disappears if it was discovered, otherwise remove it from the config
-    404 RESOURCE_NOT_FOUND is not_found: check the project's id; a deleted project disappears if it was discovered, otherwise remove it from the config
-    404 PEER_NOT_FOUND is not_found: check the project's id; a deleted project disappears if it was discovered, otherwise remove it from the config
+    404 GROUP_NOT_FOUND is not_found: check the project's ID; a deleted project disappears if it was discovered, otherwise remove it from the config
+    404 INVALID_GROUP_ID is not_found: check the project's ID; a deleted project disappears if it was discovered, otherwise remove it from the config
+    404 NOT_ATLAS_GROUP is not_found: check the project's ID; a deleted project disappears if it was discovered, otherwise remove it from the config
+    404 RESOURCE_NOT_FOUND is not_found: check the project's ID; a deleted project disappears if it was discovered, otherwise remove it from the config
+    404 PEER_NOT_FOUND is not_found: check the project's ID; a deleted project disappears if it was discovered, otherwise remove it from the config
     406 INVALID_VERSION_DATE is unexpected_status: check `base_url` and `api_version`; the API version may have ended
     410 VERSION_GONE is unexpected_status: this version of the API has ended; set `api_version: v2` or install a newer release
     429 RATE_LIMITED_TOKEN_BUCKET is rate_limited: too many requests; raise `poll.interval` or find what else calls the API
     429 RATE_LIMITED is rate_limited: too many requests; raise `poll.interval` or find what else calls the API
-    500 UNEXPECTED_ERROR is server: Atlas itself fails; check its status page
-    503 SERVICE_UNAVAILABLE is server: Atlas itself fails; check its status page
+    500 UNEXPECTED_ERROR is server: Atlas itself is failing; check its status page
+    503 SERVICE_UNAVAILABLE is server: Atlas itself is failing; check its status page
     ");
 }
 
@@ -171,7 +171,7 @@ async fn after_a_refused_credential_nothing_else_is_requested() {
     access list  not checked
     projects     not checked
 
-    UNEXPECTED_ERROR: Atlas does not accept the account's credential; check both its id and its secret
+    UNEXPECTED_ERROR: Atlas does not accept the account's credential; check both its ID and its secret
       where: credential
       error: Atlas returned status 401 `UNEXPECTED_ERROR`: You are not authorized for this resource
 
@@ -183,7 +183,7 @@ async fn after_a_refused_credential_nothing_else_is_requested() {
     access list  not checked
     projects     not checked
 
-    invalid_client: check the client id and the client secret, and in Atlas whether the secret has expired
+    invalid_client: check the client ID and the client secret, and in Atlas whether the secret has expired
       where: credential
       error: no access token: Atlas returned status 401 `invalid_client`: Invalid credentials provided
 
@@ -244,11 +244,11 @@ async fn a_problem_in_several_places_is_reported_once() {
     5e57d85c854180642f784401  shop    ?    ?      ?    -              NOT_IN_GROUP
     5e57d85c854180642f784402  bank ü  ?    ?      ?    -              NOT_IN_GROUP, server
 
-    NOT_IN_GROUP: grant the credential the role Project Read Only in this project, and check the project's id
+    NOT_IN_GROUP: grant the credential the role Project Read Only in this project, and check the project's ID
       where: project 5e57d85c854180642f784401 (AWS, AZURE, GCP), project 5e57d85c854180642f784402 (AWS, AZURE)
       error: Atlas returned status 401 `NOT_IN_GROUP`: You are not authorized for this resource
 
-    server: Atlas itself fails; check its status page
+    server: Atlas itself is failing; check its status page
       where: project 5e57d85c854180642f784402 (GCP)
       error: not complete within 400ms; last failure: Atlas returned status 503
 

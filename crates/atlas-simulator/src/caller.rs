@@ -5,7 +5,7 @@
 pub(crate) enum Caller {
     /// The owner of this public key.
     ApiKey(String),
-    /// The service account with this client id.
+    /// The service account with this client ID.
     ServiceAccount(String),
 }
 

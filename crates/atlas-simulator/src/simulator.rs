@@ -32,7 +32,7 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// A simulator in the initial state of the scenario. Groups that do not fit are left out with a warning.
+    /// A simulator in the initial state of the scenario. Groups that do not fit are omitted with a warning.
     #[must_use]
     pub fn new(scenario: Scenario) -> Simulator {
         Simulator { state: Arc::new(Mutex::new(State::new(scenario))) }
@@ -49,29 +49,29 @@ impl Simulator {
         self.state().log.clear();
     }
 
-    /// Changes the status and error of a peering, found by id or name.
+    /// Changes the status and error of a peering, found by ID or name.
     pub fn set_status(&self, group: &str, peering: &str, status: &str, error: Option<&str>) -> Result<(), ChangeError> {
         let change =
             Change::Status { peering: peering.to_owned(), status: status.to_owned(), error: error.map(str::to_owned) };
         self.change(group, &change).map(drop)
     }
 
-    /// Adds a peering, or replaces the one with its id or name. Returns the ids, one for each copy.
+    /// Adds a peering, or replaces the one with its ID or name. Returns the IDs, one for each copy.
     pub fn put_peering(&self, group: &str, peering: ScenarioPeering) -> Result<Vec<String>, ChangeError> {
         self.change(group, &Change::Add(peering))
     }
 
-    /// Removes a peering, found by id or name.
+    /// Removes a peering, found by ID or name.
     pub fn remove_peering(&self, group: &str, peering: &str) -> Result<(), ChangeError> {
         self.change(group, &Change::Remove { peering: peering.to_owned() }).map(drop)
     }
 
-    /// Makes a change and returns the ids of the peerings it affected.
+    /// Makes a change and returns the IDs of the peerings it affected.
     pub fn change(&self, group: &str, change: &Change) -> Result<Vec<String>, ChangeError> {
         self.state().groups.change(group, change, SystemTime::now())
     }
 
-    /// Adds a group, or replaces the one with its id.
+    /// Adds a group, or replaces the one with its ID.
     pub fn add_group(&self, group: &ScenarioGroup) -> Result<(), ChangeError> {
         self.add_group_up_to(group, MAX_REPEAT)
     }
@@ -98,7 +98,7 @@ impl Simulator {
         self.state().digest.replace(credentials);
     }
 
-    /// Replaces the service account. Live tokens stay valid, as in Atlas.
+    /// Replaces the service account. Tokens stay valid, as in Atlas.
     pub fn set_client(&self, client_id: &str, client_secret: &str) {
         self.state().tokens.replace(client_id, client_secret);
     }

@@ -59,7 +59,7 @@ pub struct ClientSettings {
     pub timeout: Duration,
     /// From 1 to 500.
     pub items_per_page: u16,
-    /// For how long a refused credential is not used.
+    /// For how long a rejected credential is not used.
     pub interval: Duration,
 }
 

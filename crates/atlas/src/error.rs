@@ -49,12 +49,12 @@ pub enum ErrorKind {
     /// The server requires authentication, but not with a digest challenge that is supported.
     #[error("the server's authentication challenge is missing or not supported")]
     Challenge(#[source] Box<dyn Error + Send + Sync>),
-    /// Atlas refused the credential, and it is too early for another attempt.
-    #[error("the credential was refused, next attempt in {}: {message}", format_duration(whole_seconds(*remaining)))]
+    /// Atlas rejected the credential, and it is too early for another attempt.
+    #[error("the credential was rejected, next attempt in {}: {message}", format_duration(whole_seconds(*remaining)))]
     Refused {
         /// Until the next attempt.
         remaining: Duration,
-        /// How it was refused.
+        /// How it was rejected.
         message: String,
     },
     /// The server or its proxy cannot be reached.
@@ -200,7 +200,7 @@ impl ErrorKind {
             Self::Token(cause) => token_advice(cause),
             Self::Deadline { last: Some(last), .. } => last.advice(),
             Self::MintLimit { last: Some(last), .. } => last.advice(),
-            Self::MintLimit { last: None, .. } => "find out why Atlas refuses access tokens that it has just issued",
+            Self::MintLimit { last: None, .. } => "find out why Atlas rejects access tokens that it has just issued",
             Self::Unreachable { kind, .. } => kind.advice(),
             other => other.reason().advice(),
         }

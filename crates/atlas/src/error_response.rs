@@ -10,7 +10,7 @@ use crate::reason::Reason;
 /// Longer codes and details are truncated: they are logged.
 const MAX_ERROR_TEXT: usize = 300;
 
-/// Codes of a 401 that refuse the credential. With any other code, Atlas accepts it but it has no role here.
+/// Codes of a 401 that reject the credential. With any other code, Atlas accepts it but it has no role here.
 const CREDENTIAL_REFUSED: [&str; 4] = ["", "UNEXPECTED_ERROR", "invalid_client", "invalid_token"];
 
 /// Codes of an address that is not allowed. Older pages of the API reference have the names with `WHITELIST`.
@@ -63,7 +63,7 @@ impl ErrorResponse {
     pub fn advice(&self) -> &'static str {
         match self.code.as_deref().unwrap_or_default() {
             "NOT_IN_GROUP" | "USER_CANNOT_ACCESS_GROUP" => {
-                "grant the credential the role Project Read Only in this project, and check the project's id"
+                "grant the credential the role Project Read Only in this project, and check the project's ID"
             }
             "USER_CANNOT_ACCESS_ORG" => {
                 "the credential belongs to another organization or has no role in this one; check the organization's id"
@@ -71,9 +71,9 @@ impl ErrorResponse {
             "ORG_REQUIRES_ACCESS_LIST" | "ORG_REQUIRES_WHITELIST" => {
                 "the organization requires an access list; give the credential one with this machine's public IP address"
             }
-            "PATH_PARAM_PARSE_ERROR" => "check the ids of projects and organizations in the config",
+            "PATH_PARAM_PARSE_ERROR" => "check the IDs of projects and organizations in the config",
             "invalid_client" => {
-                "check the client id and the client secret, and in Atlas whether the secret has expired"
+                "check the client ID and the client secret, and in Atlas whether the secret has expired"
             }
             "access_denied" => {
                 "the service account may have too many live tokens; find what else mints them, or wait until they expire"

@@ -4,7 +4,7 @@
 //! Client               client.rs         the public methods, and one page of a listing
 //!   read_all           paging/           every page of a listing, or an error
 //!   Authenticator      auth/             sends a request with a credential that may change
-//!     CredentialBreaker  breaker.rs        limits attempts with a refused credential
+//!     CredentialBreaker  breaker.rs        limits attempts with a rejected credential
 //!     DigestAuth         digest.rs         API key: answers the challenge, reuses the nonce
 //!     TokenSource        token.rs          service account: mints, renews and revokes the access token
 //!       MintLimiter        mint_limiter.rs   limits how often tokens are minted

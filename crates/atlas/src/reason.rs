@@ -81,16 +81,16 @@ impl Reason {
             Self::Dns => "check the account's `base_url` and `proxy_url`, and this machine's name servers",
             Self::Connect => "check the network, firewall and proxy between this machine and Atlas",
             Self::Tls => "check for a proxy that intercepts TLS, and this machine's CA certificates and clock",
-            Self::Unauthorized => "Atlas does not accept the account's credential; check both its id and its secret",
+            Self::Unauthorized => "Atlas does not accept the account's credential; check both its ID and its secret",
             Self::Forbidden => {
                 "grant the credential the role Project Read Only in this project; check that billing is in order"
             }
             Self::IpAccessList => "add this machine's public IP address to the credential's access list",
             Self::NotFound => {
-                "check the project's id; a deleted project disappears if it was discovered, otherwise remove it from the config"
+                "check the project's ID; a deleted project disappears if it was discovered, otherwise remove it from the config"
             }
             Self::RateLimited => "too many requests; raise `poll.interval` or find what else calls the API",
-            Self::Server => "Atlas itself fails; check its status page",
+            Self::Server => "Atlas itself is failing; check its status page",
             Self::UnexpectedStatus => "check `base_url` and `api_version`; the API version may have ended",
             Self::Decode => "the response is not from Atlas; check for a proxy in between, otherwise report a bug",
             Self::TooLarge | Self::Pagination => "no real listing is this long; report a bug",

@@ -18,7 +18,7 @@ use crate::{
     reason::Reason,
 };
 
-/// A larger body is refused. A page of 500 peerings has a quarter of a megabyte.
+/// A larger body is rejected. A page of 500 peerings has a quarter of a megabyte.
 const MAX_RESPONSE_BODY: usize = 8 << 20;
 
 /// What a client reports while it works.
@@ -40,7 +40,7 @@ pub enum ClientEvent {
     },
     /// The access token was revoked because the client was closed.
     Revoked,
-    /// Atlas refuses the credential. The next attempt is after an interval or a change of the credential's files.
+    /// Atlas rejects the credential. The next attempt is after an interval or a change of the credential's files.
     Refused {
         /// The failure and what to do.
         message: String,

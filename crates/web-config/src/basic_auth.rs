@@ -79,7 +79,7 @@ impl Users {
             drop(permit);
             accepted
         });
-        // If the comparison panics, the request is refused.
+        // If the comparison panics, the request is rejected.
         comparison.await.unwrap_or(false)
     }
 }
@@ -114,7 +114,7 @@ fn credentials(authorization: &[u8]) -> Option<(String, Vec<u8>)> {
     let colon = decoded.iter().position(|byte| *byte == b':')?;
     let password = decoded.split_off(colon + 1);
     decoded.pop();
-    // A name that is not UTF-8 belongs to no user, but must take as long to refuse.
+    // A name that is not UTF-8 belongs to no user, but must take as long to reject.
     Some((String::from_utf8_lossy(&decoded).into_owned(), password))
 }
 

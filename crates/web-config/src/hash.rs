@@ -33,7 +33,7 @@ pub(crate) enum HashError {
 }
 
 impl Hash {
-    /// Refuses what the toolkit refuses.
+    /// Rejects what the toolkit rejects.
     pub(crate) fn parse(text: &str) -> Result<Self, HashError> {
         let bytes = text.as_bytes();
         if bytes.len() < MIN_LENGTH {

@@ -26,7 +26,7 @@ pub struct WebConfig {
 }
 
 impl WebConfig {
-    /// Reads a file; paths in it are relative to its folder. Also returns warnings about settings without effect, or
+    /// Reads a file; paths in it are relative to its directory. Also returns warnings about settings without effect, or
     /// with another effect than their author may expect.
     ///
     /// # Errors

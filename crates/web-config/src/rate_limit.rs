@@ -28,7 +28,7 @@ impl RateLimiter {
         match (interval, burst) {
             (..0, _) => warn("interval", "is below zero, so there is no limit, as in the toolkit"),
             (0, 1..) => warn("interval", "is zero or missing, so there is no limit, as in the toolkit"),
-            (1.., ..=0) => warn("burst", "is not above zero, so every request is refused, as in the toolkit"),
+            (1.., ..=0) => warn("burst", "is not above zero, so every request is rejected, as in the toolkit"),
             (1..1_000_000, _) => warn("interval", "is below a millisecond; a number without a unit means nanoseconds"),
             _ => {}
         }

@@ -131,10 +131,10 @@ fn a_setting_without_effect_or_with_another_one_is_a_warning() {
     tls_server_config.cipher_suites: `TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA` is ignored: rustls does not support it
     tls_server_config.client_allowed_sans: has no effect: `client_auth_type` requests no client certificate
     tls_server_config.client_allowed_sans: proves nothing: `client_auth_type` accepts self-signed client certificates
-    tls_server_config.client_allowed_sans: is empty, so every client is refused, as in the toolkit
-    tls_server_config.client_ca: no CA certificate was found, so every client certificate is refused
+    tls_server_config.client_allowed_sans: is empty, so every client is rejected, as in the toolkit
+    tls_server_config.client_ca: no CA certificate was found, so every client certificate is rejected
     basic_auth_users.bob: is a damaged bcrypt hash: no password matches it
-    rate_limit.burst: is not above zero, so every request is refused, as in the toolkit
+    rate_limit.burst: is not above zero, so every request is rejected, as in the toolkit
     rate_limit.interval: is below a millisecond; a number without a unit means nanoseconds
     rate_limit.interval: is below zero, so there is no limit, as in the toolkit
     rate_limit.interval: is zero or missing, so there is no limit, as in the toolkit

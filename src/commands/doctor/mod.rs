@@ -12,7 +12,7 @@ pub use self::report::Diagnosis;
 use super::{print, read_config};
 use crate::{cli::Args, config::Config};
 
-/// Prints the diagnosis; the exit code is 1 if there is a problem.
+/// Prints the diagnosis; the exit status is 1 if there is a problem.
 ///
 /// # Errors
 /// A usage error, or no HTTP client can be created on this machine.

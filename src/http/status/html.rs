@@ -108,7 +108,7 @@ fn warnings(view: &View<'_>) -> Markup {
             }
         }
         @if !view.state.last_reload_ok {
-            p.warning { "The last reload of the config failed, and the previous config is in use. The log lists the faults." }
+            p.warning { "The last reload of the config failed, and the previous config is in use. The log lists the errors." }
         }
     }
 }

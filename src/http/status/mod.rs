@@ -114,7 +114,7 @@ impl AsRef<[u8]> for PermittedBody {
 }
 
 impl Status {
-    /// The page links to the metrics at `telemetry_path`; the exposition only shows whether the exporter is stuck.
+    /// The page links to the metrics at `telemetry_path`; the exposition only shows whether the exporter has stalled.
     #[must_use]
     pub fn new(
         state: watch::Receiver<State>,
@@ -131,7 +131,7 @@ impl Status {
         })
     }
 
-    /// Why the exporter is stuck, if it is.
+    /// Why the exporter has stalled, if it has.
     #[must_use]
     pub fn stall_reason(&self) -> Option<String> {
         stall_reason(&self.state.borrow(), self.exposition.borrow().rendered_at, Instant::now())

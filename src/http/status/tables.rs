@@ -149,7 +149,7 @@ fn account(row: &AccountRow<'_>, now: Timestamp) -> [Markup; 6] {
         html! { (row.name) },
         html! { (row.groups) },
         html! {
-            @if row.account.refused { (badge(Severity::Failed, "refused")) } @else { "not refused" }
+            @if row.account.refused { (badge(Severity::Failed, "rejected")) } @else { "not rejected" }
             @if row.account.unreadable { p.error { "a credential file cannot be read; its previous contents are in use" } }
             @if let Some(end) = expires { p { @if end > now { "expires " } @else { "expired " } (time_element(end, now)) } }
         },

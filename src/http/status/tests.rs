@@ -131,7 +131,7 @@ fn problems_of_the_exporter_an_account_and_the_config_are_warnings() {
     let html = html::render(&view, &Search::parse(""), "/metrics");
     for text in [
         "<b>This page is out of date: </b>3 listings are due. Restart the exporter.",
-        "Atlas refuses the credential",
+        "Atlas rejects the credential",
         "may be out of date",
         "never succeeded",
         "The last reload of the config failed",

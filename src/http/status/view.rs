@@ -15,7 +15,7 @@ const ACCEPT_WITHIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 pub(super) struct View<'a> {
     pub(super) state: &'a State,
     pub(super) rendered_at: Timestamp,
-    /// Why the exporter is stuck, if it is.
+    /// Why the exporter has stalled, if it has.
     pub(super) stall_reason: Option<String>,
     pub(super) peerings: Vec<PeeringRow<'a>>,
     pub(super) listings: Vec<ListingRow<'a>>,

@@ -144,7 +144,7 @@ impl ApiResponse {
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or_default();
         let headers = response.headers_mut();
         for (name, value) in self.headers {
-            // A fault can contain text that is no valid header value. Such a header is left out.
+            // A fault can contain text that is no valid header value. Such a header is omitted.
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);
             }

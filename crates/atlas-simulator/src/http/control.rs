@@ -20,13 +20,13 @@ use crate::{
     state::change::{ChangeError, MAX_ADDED},
 };
 
-/// A longer body is refused. No command needs it.
+/// A longer body is rejected. No command needs it.
 const MAX_BODY: usize = 64 * 1024;
 
 /// How much of a body is logged, in characters.
 const MAX_LOGGED: usize = 200;
 
-/// Why a command is refused.
+/// Why a command is rejected.
 struct ControlError {
     status: u16,
     message: String,

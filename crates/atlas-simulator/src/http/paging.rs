@@ -26,7 +26,7 @@ pub(crate) struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// The page of a list. `render` shows an item, and `invent` one with this id that is not in the list.
+    /// The page of a list. `render` shows an item, and `invent` one with this ID that is not in the list.
     pub(crate) fn body<T>(&self, items: &[T], render: impl Fn(&T) -> Value, invent: impl Fn(&str) -> Value) -> Value {
         let PageQuery { page_num, items_per_page, include_count, envelope, .. } = *self.query;
         let size = items_per_page as usize;

@@ -37,7 +37,7 @@ pub(crate) struct Route {
     pub(crate) endpoint: SimulatedEndpoint,
     /// v2 rather than v1.0 of the API.
     pub(crate) is_v2: bool,
-    /// The id of the group or organization in the path, or nothing.
+    /// The ID of the group or organization in the path, or nothing.
     pub(crate) id: String,
 }
 

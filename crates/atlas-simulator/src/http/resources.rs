@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// The id of any API key.
+/// The ID of any API key.
 const KEY_ID: &str = "5f0000000000000000000003";
 
 /// A hash of the kind that is recorded.

@@ -49,7 +49,7 @@ pub struct Scenario {
     /// The most that is added to the latency at random.
     #[serde(with = "duration_serde")]
     pub jitter: Duration,
-    /// Sends fields without a value as null instead of leaving them out.
+    /// Sends fields without a value as null instead of omitting them.
     pub nulls: bool,
     /// Compresses responses for clients that accept it.
     pub gzip: bool,
@@ -73,7 +73,7 @@ pub enum ScenarioError {
     /// It is not YAML, or has unknown keys or invalid values.
     #[error("read the scenario")]
     Yaml(#[from] serde_yaml::Error),
-    /// Two groups have the same id.
+    /// Two groups have the same ID.
     #[error("the group `{0}` is there twice")]
     Twice(String),
     /// A group, a peering or a planned change is inconsistent with the rest.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{duration_serde, provider::ScenarioProvider};
 
-/// The age of a peering that has neither an id nor an age.
+/// The age of a peering that has neither an ID nor an age.
 const DEFAULT_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A peering. Keys that are not named here are sent to clients unchanged.
@@ -19,7 +19,7 @@ pub struct ScenarioPeering {
     pub id: Option<String>,
     /// A name for the timeline and the control API; never sent to a client.
     pub name: Option<String>,
-    /// How long ago it was created, if there is no id; 30 days by default.
+    /// How long ago it was created, if there is no ID; 30 days by default.
     #[serde(default, deserialize_with = "duration_serde::deserialize_age")]
     pub age: Option<Duration>,
     /// Any text; sent under the provider's field name.

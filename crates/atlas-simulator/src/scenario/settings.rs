@@ -20,7 +20,7 @@ pub struct Credentials {
 #[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServiceAccount {
-    /// The client id.
+    /// The client ID.
     pub client_id: String,
     /// The client secret.
     pub client_secret: String,

@@ -18,7 +18,7 @@ pub struct TimelineEntry {
     pub after: Duration,
     /// The interval at which it is repeated.
     pub every: Option<Duration>,
-    /// The id of the group.
+    /// The ID of the group.
     pub group: String,
     /// The change.
     pub change: Change,
@@ -42,7 +42,7 @@ struct RawEntry {
 }
 
 impl TimelineEntry {
-    /// The group and the id or name of the peering; none for a new one without either.
+    /// The group and the ID or name of the peering; none for a new one without either.
     pub(crate) fn peering(&self) -> Option<(&str, &str)> {
         let peering = match &self.change {
             Change::Status { peering, .. } | Change::Remove { peering } => Some(peering),

@@ -19,7 +19,7 @@ pub(crate) const MAX_GROUPS: usize = 10_000;
 pub enum Change {
     /// A new status and error.
     Status {
-        /// The peering's id or name.
+        /// The peering's ID or name.
         peering: String,
         /// The new status.
         status: String,
@@ -28,10 +28,10 @@ pub enum Change {
     },
     /// The peering is removed.
     Remove {
-        /// The peering's id or name.
+        /// The peering's ID or name.
         peering: String,
     },
-    /// The peering is added, or replaces the one with the same id or name.
+    /// The peering is added, or replaces the one with the same ID or name.
     Add(ScenarioPeering),
 }
 
@@ -46,13 +46,13 @@ pub enum ChangeError {
     NoPeering {
         /// The group.
         group: String,
-        /// The id or name.
+        /// The ID or name.
         peering: String,
     },
-    /// An id that is not in the format of Atlas.
+    /// An ID that is not in the format of Atlas.
     #[error("`{0}` is not an id of 24 hexadecimal digits")]
     BadId(String),
-    /// No copy, too many copies, or several copies with one id.
+    /// No copy, too many copies, or several copies with one ID.
     #[error("`repeat: {repeat}` is out of range: from 1 to {most}, and 1 with an `id`")]
     BadRepeat {
         /// The requested number.
@@ -60,12 +60,12 @@ pub enum ChangeError {
         /// The most that is allowed here.
         most: u32,
     },
-    /// Two peerings would have the same id or name.
+    /// Two peerings would have the same ID or name.
     #[error("two peerings of group `{group}` would be called `{peering}`; `{{n}}` in a name numbers its copies")]
     Twice {
         /// The group of both.
         group: String,
-        /// The id or name of both.
+        /// The ID or name of both.
         peering: String,
     },
     /// The group has as many peerings as it can have.
@@ -79,12 +79,12 @@ pub enum ChangeError {
         /// The most that is allowed here.
         most: u32,
     },
-    /// Two containers would have the same id.
+    /// Two containers would have the same ID.
     #[error("two containers of group `{group}` would have the id `{container}`")]
     ContainerTwice {
         /// The group of both.
         group: String,
-        /// The id of both.
+        /// The ID of both.
         container: String,
     },
     /// There are as many groups as there can be.

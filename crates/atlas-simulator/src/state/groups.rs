@@ -1,4 +1,4 @@
-//! The groups as they are now. Each container and peering has an id, and no id or name is there twice in a group.
+//! The groups as they are now. Each container and peering has an ID, and no ID or name is there twice in a group.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,14 +9,14 @@ use std::{
 use super::change::{Change, ChangeError, MAX_ADDED, MAX_GROUPS, MAX_PEERINGS};
 use crate::scenario::{container::ScenarioContainer, group::ScenarioGroup, peering::ScenarioPeering};
 
-/// How long ago a container without an id was created.
+/// How long ago a container without an ID was created.
 const CONTAINER_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Every group in the order of the scenario.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     groups: Vec<LiveGroup>,
-    /// Distinguishes ids of the same second.
+    /// Distinguishes IDs of the same second.
     serial: u64,
 }
 
@@ -49,7 +49,7 @@ impl Groups {
         self.groups.iter().find(|live| live.group.id == id)
     }
 
-    /// Adds a group with at most this many peerings, or replaces the one with the same id.
+    /// Adds a group with at most this many peerings, or replaces the one with the same ID.
     pub(crate) fn add(&mut self, group: &ScenarioGroup, most: u32, now: SystemTime) -> Result<(), ChangeError> {
         let live = LiveGroup::new(group, most, now, &mut self.serial)?;
         match self.groups.iter().position(|known| known.group.id == group.id) {
@@ -67,7 +67,7 @@ impl Groups {
         Ok(())
     }
 
-    /// Makes a change and returns the ids of the peerings it affected.
+    /// Makes a change and returns the IDs of the peerings it affected.
     pub(crate) fn change(&mut self, group: &str, change: &Change, now: SystemTime) -> Result<Vec<String>, ChangeError> {
         let Groups { groups, serial } = self;
         let group = find_group(groups, group)?;
@@ -86,7 +86,7 @@ impl Groups {
         }
     }
 
-    /// Finds a peering by its id or name.
+    /// Finds a peering by its ID or name.
     pub(crate) fn find(&mut self, group: &str, key: &str) -> Result<&mut LivePeering, ChangeError> {
         find_group(&mut self.groups, group)?.find(key)
     }
@@ -98,7 +98,7 @@ fn find_group<'a>(groups: &'a mut [LiveGroup], id: &str) -> Result<&'a mut LiveG
 }
 
 impl LiveGroup {
-    /// Gives everything in a group its id. More than `most` peerings are an error.
+    /// Gives everything in a group its ID. More than `most` peerings are an error.
     fn new(group: &ScenarioGroup, most: u32, now: SystemTime, serial: &mut u64) -> Result<LiveGroup, ChangeError> {
         if let Some(id) = iter::once(&group.id).chain(&group.org_id).find(|id| !is_object_id(id)) {
             return Err(ChangeError::BadId(id.clone()));
@@ -129,13 +129,13 @@ impl LiveGroup {
         Ok(live)
     }
 
-    /// Finds a peering by its id or name.
+    /// Finds a peering by its ID or name.
     fn find(&mut self, key: &str) -> Result<&mut LivePeering, ChangeError> {
         let live = self.peerings.iter_mut().find(|live| live.keys().any(|known| known == key));
         live.ok_or_else(|| ChangeError::NoPeering { group: self.group.id.clone(), peering: key.to_owned() })
     }
 
-    /// Adds every copy, or replaces the peering with its id or name. An error leaves the group unchanged.
+    /// Adds every copy, or replaces the peering with its ID or name. An error leaves the group unchanged.
     fn put(
         &mut self,
         peering: &ScenarioPeering,
@@ -192,19 +192,19 @@ impl LivePeering {
         Ok(LivePeering { id, peering })
     }
 
-    /// Its id, and its name if it has one.
+    /// Its ID, and its name if it has one.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
         let name = self.peering.name.as_deref().filter(|name| *name != self.id);
         iter::once(self.id.as_str()).chain(name)
     }
 }
 
-/// Whether a text is an id as Atlas makes them.
+/// Whether a text is an ID as Atlas makes them.
 pub(crate) fn is_object_id(text: &str) -> bool {
     text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The chosen id, or a new one, whose first eight digits are the second of creation.
+/// The chosen ID, or a new one, whose first eight digits are the second of creation.
 fn new_id(chosen: Option<&String>, age: Duration, now: SystemTime, serial: &mut u64) -> Result<String, ChangeError> {
     match chosen {
         Some(id) if !is_object_id(id) => Err(ChangeError::BadId(id.clone())),

@@ -34,7 +34,7 @@ pub(crate) struct State {
     /// The scenario. Its groups, timeline and credentials are kept elsewhere.
     pub(crate) settings: Scenario,
     pub(crate) groups: Groups,
-    /// The group and the id or name of every peering that the timeline changes.
+    /// The group and the ID or name of every peering that the timeline changes.
     in_timeline: HashSet<(String, String)>,
     pub(crate) digest: DigestVerifier,
     pub(crate) tokens: Tokens,
@@ -44,7 +44,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// The initial state of a scenario. Groups that do not fit are left out with a warning.
+    /// The initial state of a scenario. Groups that do not fit are omitted with a warning.
     pub(crate) fn new(mut scenario: Scenario) -> State {
         let mut groups = Groups::default();
         for group in mem::take(&mut scenario.groups) {

@@ -103,7 +103,7 @@ impl Tokens {
         self.live.values().filter(|live| live.is_valid(self.lifetime(), now)).count()
     }
 
-    /// Replaces the credentials. Live tokens stay valid, as in Atlas.
+    /// Replaces the credentials. Tokens stay valid, as in Atlas.
     pub(crate) fn replace(&mut self, client_id: &str, client_secret: &str) {
         if self.account.client_id != client_id {
             // The rate limit belongs to the client.

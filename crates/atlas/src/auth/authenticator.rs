@@ -46,7 +46,7 @@ impl Authenticator {
         Self { scheme, breaker, files: Mutex::new(files), events }
     }
 
-    /// Sends a request and reads the body of the response. If Atlas refuses the credential and its files have changed,
+    /// Sends a request and reads the body of the response. If Atlas rejects the credential and its files have changed,
     /// retries once with the new one.
     pub(crate) async fn send(&self, request: &GetRequest<'_>) -> Result<Vec<u8>, ErrorKind> {
         if self.files.lock().last_read.elapsed() >= MIN_READ_INTERVAL {

@@ -1,4 +1,4 @@
-//! A circuit breaker for the credential: it limits attempts with one that Atlas refuses, and does not open because of a
+//! A circuit breaker for the credential: it limits attempts with one that Atlas rejects, and does not open because of a
 //! single group.
 
 use std::{
@@ -18,9 +18,9 @@ use tokio::{
 use crate::{error::ErrorKind, model::id::GroupId, reason::Reason, request::ClientEvent};
 
 /// Lets all requests pass while the credential is accepted, one at a time while it is unproven, and one per interval
-/// while it is refused.
+/// while it is rejected.
 pub(crate) struct CredentialBreaker {
-    /// For how long a refused credential is not used.
+    /// For how long a rejected credential is not used.
     interval: Duration,
     /// How long other requests wait for a probe. It may be slow for another reason.
     probe_timeout: Duration,
@@ -40,9 +40,9 @@ pub(crate) type ProbeGuard<'a> = sync::MutexGuard<'a, ()>;
 enum State {
     /// The credential is unproven: requests pass one at a time.
     HalfOpen,
-    /// Atlas accepts it. Since then it was refused for one group at most, which may have a cause of its own.
+    /// Atlas accepts it. Since then it was rejected for one group at most, which may have a cause of its own.
     Closed { last_accepted: Instant, refused: Option<Subject> },
-    /// Atlas refuses it, most recently for this group.
+    /// Atlas rejects it, most recently for this group.
     Open { until: Instant, subject: Subject, message: String },
 }
 
@@ -73,7 +73,7 @@ impl CredentialBreaker {
         Ok(if self.is_closed(group)? { None } else { probe })
     }
 
-    /// Learns from the result of a request. Returns the event to report, if the state has changed.
+    /// Records the result of a request. Returns the event to report, if the state has changed.
     pub(crate) fn observe<T>(&self, group: Option<&GroupId>, result: &Result<T, ErrorKind>) -> Option<ClientEvent> {
         match result {
             Ok(_) => self.accepted(),
@@ -105,7 +105,7 @@ impl CredentialBreaker {
         let is_new = match &mut *state {
             State::Open { until, .. } if *until > now => return None,
             State::Open { .. } => false,
-            // If only this group refuses the credential, others accept it meanwhile.
+            // If only this group rejects the credential, others accept it meanwhile.
             State::Closed { last_accepted, refused } if *last_accepted + self.interval > now => {
                 if refused.as_ref().is_none_or(|previous| *previous == subject) {
                     *refused = Some(subject);
@@ -135,7 +135,7 @@ impl CredentialBreaker {
             State::Closed { refused, .. } => Ok(refused.is_none()),
             State::HalfOpen => Ok(false),
             State::Open { until, subject, message } => {
-                // Another group gets the next probe, if there is one: only this group may refuse the credential.
+                // Another group gets the next probe, if there is one: only this group may reject the credential.
                 let is_repeat = subject.as_ref() == group && self.has_other_groups.load(Ordering::Relaxed);
                 let extra = if is_repeat { self.interval / 2 } else { Duration::ZERO };
                 let remaining = (*until + extra).saturating_duration_since(Instant::now());
@@ -177,7 +177,7 @@ mod tests {
         matches!(breaker.observe(Some(&group(n)), &Ok(())), Some(ClientEvent::Accepted))
     }
 
-    /// Whether Atlas's refusal is reported.
+    /// Whether Atlas's rejection is reported.
     fn refuse(breaker: &CredentialBreaker, n: u8) -> bool {
         let event = breaker.observe(Some(&group(n)), &response(401, "UNEXPECTED_ERROR"));
         matches!(event, Some(ClientEvent::Refused { .. }))
@@ -201,7 +201,7 @@ mod tests {
             assert!(!refuse(&breaker, n));
             let error = breaker.acquire(Some(&group(n + 1))).await.unwrap_err();
             assert_eq!(error.reason(), Reason::Unauthorized);
-            assert!(error.to_string().starts_with("the credential was refused, next attempt in 54s: "), "{error}");
+            assert!(error.to_string().starts_with("the credential was rejected, next attempt in 54s: "), "{error}");
             advance(POLL_INTERVAL).await;
         }
         assert!(may_send(&breaker, 9).await);

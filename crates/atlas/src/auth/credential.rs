@@ -7,7 +7,7 @@ use super::secret::{Secret, SecretError};
 pub struct Credential {
     /// How it is used.
     pub kind: CredentialKind,
-    /// Its id and its secret.
+    /// Its ID and its secret.
     pub pair: KeyPair,
 }
 
@@ -23,7 +23,7 @@ pub enum CredentialKind {
 /// The two halves of a credential.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyPair {
-    /// The public key, or the client id.
+    /// The public key, or the client ID.
     pub id: Secret,
     /// The private key, or the client secret.
     pub secret: Secret,

@@ -1,4 +1,4 @@
-//! HTTP digest authentication (RFC 7616) with diqwest: answers the challenge once, then reuses its nonce.
+//! HTTP digest authentication (RFC 7616) with diqwest: responds to the challenge once, then reuses its nonce.
 //!
 //! diqwest's own session does not keep the algorithm. Two requests that share one can also arrive with `nc` in the
 //! wrong order, which a strict server rejects as a replay. So a session here keeps the whole challenge and serves one
@@ -65,7 +65,7 @@ impl DigestAuth {
             Error::Reqwest(error) => ErrorKind::http(error),
             other => ErrorKind::Challenge(other.into()),
         })?;
-        // A final challenge refuses the key. Any other response, even a 401 for a missing role, accepts it.
+        // A final challenge rejects the key. Any other response, even a 401 for a missing role, accepts it.
         if challenge(&response).is_none() {
             self.idle.lock().push(session);
         }
@@ -122,7 +122,7 @@ impl DigestAuthCredentials for &DiqwestAdapter<'_> {
         self.cache.store_context(host, www_authenticate)
     }
 
-    /// The server refused the nonce, and diqwest retries without one.
+    /// The server rejected the nonce, and diqwest retries without one.
     fn clear_context(&self, host: &str) -> DiqwestResult<()> {
         self.in_flight.challenged();
         *self.challenge.lock() = None;

@@ -14,7 +14,7 @@ const EXTRA_AFTER_ROTATION: usize = 2;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// At most a hundred tokens may be live. Each lives an hour, and replicas share the limit. Normally two per hour are
+/// At most a hundred tokens may be valid. Each is valid for an hour, and replicas share the limit. Normally two per hour are
 /// minted.
 const TOKENS_PER_HOUR: usize = 30;
 
@@ -23,10 +23,10 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// The delay after the first failure. Each further delay is twice as long, up to the interval.
 const FIRST_MINT_DELAY: Duration = Duration::from_secs(2);
 
-/// How many of [`TOKENS_PER_HOUR`] may replace a token that Atlas refused before it expired. The rest is for renewal.
+/// How many of [`TOKENS_PER_HOUR`] may replace a token that Atlas rejected before it expired. The rest is for renewal.
 const REPLACEMENTS_PER_HOUR: usize = 20;
 
-/// A refused token is replaced only once within this time for the same group: if the new one is refused too, the token
+/// A rejected token is replaced only once within this time for the same group: if the new one is rejected too, the token
 /// is not the cause.
 const REPLACEMENT_INTERVAL: Duration = Duration::from_secs(300);
 
@@ -41,12 +41,12 @@ pub(crate) struct MintLimiter {
     backoff: Backoff,
     /// The last failure, and until when the next attempt must wait.
     failure: Option<(Instant, Arc<ErrorKind>)>,
-    /// When a token was replaced because Atlas refused it for this group.
+    /// When a token was replaced because Atlas rejected it for this group.
     replacements: Vec<(Instant, Option<GroupId>)>,
 }
 
 impl MintLimiter {
-    /// `interval` is the delay after a refused secret, and the longest after other failures.
+    /// `interval` is the delay after a rejected secret, and the longest after other failures.
     pub(crate) fn new(interval: Duration) -> Self {
         Self {
             interval,
@@ -103,7 +103,7 @@ impl MintLimiter {
         error
     }
 
-    /// Whether a token that Atlas refused for the group before it expired may be replaced.
+    /// Whether a token that Atlas rejected for the group before it expired may be replaced.
     pub(crate) fn may_replace(&mut self, group: Option<&GroupId>) -> bool {
         self.replacements.retain(|(replaced, _)| replaced.elapsed() < REPLACEMENT_INTERVAL);
         let wait = time_to_wait(&mut self.minted, REPLACEMENTS_PER_HOUR, HOUR, Instant::now());

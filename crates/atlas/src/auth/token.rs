@@ -110,14 +110,14 @@ impl TokenSource {
         self.limiter.lock().reset();
     }
 
-    /// Sends the request with a token and reads the body of the response. Replaces a refused token once.
+    /// Sends the request with a token and reads the body of the response. Replaces a rejected token once.
     pub(crate) async fn send(self: &Arc<Self>, request: &GetRequest<'_>) -> Result<Vec<u8>, ErrorKind> {
         let token = self.token().await?;
         match self.send_with(&token, request).await {
             Err(error) if error.reason() == Reason::Unauthorized => {
                 match self.replace(&token, request.resource.group()).await {
                     Ok(Some(fresh)) => self.send_with(&fresh, request).await,
-                    // A failed mint has been reported; the result of this request is the refusal.
+                    // A failed mint has been reported; the result of this request is the rejection.
                     Ok(None) | Err(_) => Err(error),
                 }
             }
@@ -125,7 +125,7 @@ impl TokenSource {
         }
     }
 
-    /// Stops minting and revokes the token, so that it does not count against the limit of live tokens. Waits for a
+    /// Stops minting and revokes the token, so that it does not count against the limit of valid tokens. Waits for a
     /// mint in progress.
     pub(crate) async fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
@@ -172,13 +172,13 @@ impl TokenSource {
             return Ok(token);
         }
         match (self.mint(guard).await, self.current()) {
-            // The current token may have expired by our clock only. If Atlas agrees, it refuses the request.
+            // The current token may have expired by our clock only. If Atlas agrees, it rejects the request.
             (Ok(token), _) | (Err(_), Some(token)) => Ok(token),
             (Err(cause), None) => Err(ErrorKind::Token(cause)),
         }
     }
 
-    /// Replaces the token that Atlas refused for the group, or returns `None` if the group is the cause.
+    /// Replaces the token that Atlas rejected for the group, or returns `None` if the group is the cause.
     async fn replace(
         self: &Arc<Self>,
         refused: &Arc<Token>,

@@ -7,7 +7,7 @@ use super::wire::{HasId, first_non_empty};
 /// A longer region or CIDR block is not real, and must not become a label.
 const MAX_CONTAINER_FIELD: usize = 128;
 
-/// A network of Atlas that peerings connect to. A field that Atlas left out is empty.
+/// A network of Atlas that peerings connect to. A field that Atlas omitted is empty.
 ///
 /// `vpcId`, `vnetName` and `networkName` mean Atlas's network here but the user's in a peering, so they are not read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

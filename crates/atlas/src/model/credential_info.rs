@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// More roles than any real credential has; the rest is left out.
+/// More roles than any real credential has; the rest is omitted.
 const MAX_ROLES: usize = 20;
 
 /// Longer role names are truncated.

@@ -12,13 +12,13 @@ use super::{
 /// A longer name or tag is not real, and must not become a label.
 const MAX_GROUP_FIELD: usize = 1024;
 
-/// More tags than Atlas allows on any resource; the rest is left out.
+/// More tags than Atlas allows on any resource; the rest is omitted.
 const MAX_TAGS: usize = 100;
 
 /// A group, which the Atlas UI calls a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// The id.
+    /// The ID.
     pub id: GroupId,
     /// The name. It may change, and may contain any character.
     pub name: String,
@@ -28,7 +28,7 @@ pub struct Group {
     pub tags: BTreeMap<String, String>,
 }
 
-/// Every field except the id may be missing or null.
+/// Every field except the ID may be missing or null.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WireGroup {

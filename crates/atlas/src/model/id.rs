@@ -1,10 +1,10 @@
-//! The ids of groups and organizations.
+//! The IDs of groups and organizations.
 
 use std::{fmt, str::FromStr};
 
-/// The text is not an Atlas id.
+/// The text is not an Atlas ID.
 #[derive(Debug, thiserror::Error)]
-#[error("an id is 24 hexadecimal digits, as in the URL of the page in Atlas")]
+#[error("an ID is 24 hexadecimal digits, as in the URL of the page in Atlas")]
 pub struct InvalidId;
 
 macro_rules! id {
@@ -14,7 +14,7 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// The id as text.
+            /// The ID as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -39,11 +39,11 @@ macro_rules! id {
 }
 
 id! {
-    /// The id of a group, which the Atlas UI calls a project: 24 hexadecimal digits in lower case.
+    /// The ID of a group, which the Atlas UI calls a project: 24 hexadecimal digits in lower case.
     GroupId
 }
 
 id! {
-    /// The id of an organization: 24 hexadecimal digits in lower case.
+    /// The ID of an organization: 24 hexadecimal digits in lower case.
     OrgId
 }

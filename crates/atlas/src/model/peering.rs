@@ -9,7 +9,7 @@ use super::{
     wire::{HasId, InvalidContent, first_non_empty},
 };
 
-/// A longer name, id or status is not real, and must not become a label.
+/// A longer name, ID or status is not real, and must not become a label.
 const MAX_PEERING_FIELD: usize = 1024;
 
 /// Free text is cut after this many characters: it is logged.
@@ -18,16 +18,16 @@ const MAX_PEERING_ERROR: usize = 1024;
 /// All peerings of one group and provider at one time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// In Atlas's order, each id once.
+    /// In Atlas's order, each ID once.
     pub peerings: Vec<Peering>,
     /// How many times Atlas sent a peering that it had already sent.
     pub duplicates: u64,
 }
 
-/// A network peering between Atlas and a user's network. A field that Atlas left out is empty.
+/// A network peering between Atlas and a user's network. A field that Atlas omitted is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Peering {
-    /// The id, a MongoDB `ObjectId`.
+    /// The ID, a MongoDB `ObjectId`.
     pub id: String,
     /// The user's network: AWS `vpcId`, Azure `vnetName`, GCP `networkName`. Not unique.
     pub vpc_id: String,
@@ -35,15 +35,15 @@ pub struct Peering {
     pub status: String,
     /// AWS `errorStateName`, Azure `errorState` or any `errorMessage`: a code or free text.
     pub error: Option<String>,
-    /// The Atlas side: the id of the network container.
+    /// The Atlas side: the ID of the network container.
     pub container_id: String,
-    /// The id that AWS assigns, `pcx-…`; empty until then.
+    /// The ID that AWS assigns, `pcx-…`; empty until then.
     pub connection_id: String,
     /// The account of the user's network: AWS `awsAccountId`, Azure `azureSubscriptionId`, GCP `gcpProjectId`.
     pub cloud_account: String,
     /// Azure `resourceGroupName`.
     pub resource_group: String,
-    /// AWS `accepterRegionName`; Atlas leaves it out if both sides are in one region.
+    /// AWS `accepterRegionName`; Atlas omits it if both sides are in one region.
     pub accepter_region: String,
     /// AWS `routeTableCidrBlock`: the addresses of the user's network.
     pub cidr_block: String,
@@ -134,7 +134,7 @@ impl WirePeering {
         })
     }
 
-    /// The provider, if it can be recognized. v1.0 leaves `providerName` out, but each provider has its own field for
+    /// The provider, if it can be recognized. v1.0 omits `providerName`, but each provider has its own field for
     /// the network.
     fn provider(&self) -> Option<Provider> {
         let named = self.provider_name.as_deref().and_then(|name| name.parse().ok());

@@ -11,8 +11,8 @@ pub enum InvalidContent {
     /// This field is longer than this limit, in bytes.
     #[error("a `{0}` is longer than {1} bytes")]
     TooLong(&'static str, usize),
-    /// A group has no valid id.
-    #[error("a project's id is not 24 hexadecimal digits")]
+    /// A group has no valid ID.
+    #[error("a project's ID is not 24 hexadecimal digits")]
     GroupId,
     /// An access token cannot be sent in a header.
     #[error("the access token contains characters that are not allowed in a header")]
@@ -21,7 +21,7 @@ pub enum InvalidContent {
 
 /// An item of a listing.
 pub(crate) trait HasId {
-    /// The id, which is unique in the listing.
+    /// The ID, which is unique in the listing.
     fn id(&mut self) -> &mut Option<String>;
 }
 

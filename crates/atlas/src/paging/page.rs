@@ -7,7 +7,7 @@ use serde::{
     de::{Error, SeqAccess, Visitor},
 };
 
-/// Twice the largest page. A body with more items is refused while it is parsed, to bound memory.
+/// Twice the largest page. A body with more items is rejected while it is parsed, to bound memory.
 const MAX_ITEMS: usize = 1000;
 
 /// One page. An error with status 200 has no `results`, and must not count as an empty listing.

@@ -29,7 +29,7 @@ const MAX_RETRY_DELAY: Duration = Duration::from_secs(60);
 /// The results of every page.
 #[derive(Debug)]
 pub(crate) struct Items<T> {
-    /// In Atlas's order, each id once.
+    /// In Atlas's order, each ID once.
     pub(crate) results: Vec<T>,
     /// How many times Atlas sent a result that it had already sent.
     pub(crate) duplicates: u64,
@@ -123,7 +123,7 @@ impl<T> Paginator<T> {
         for mut wire in page.into_results() {
             let id = wire.id().get_or_insert_default();
             if id.is_empty() {
-                // Two items without an id must not become one.
+                // Two items without an ID must not become one.
                 self.without_id += 1;
                 *id = format!("unidentified-{}", self.without_id);
             }

@@ -93,7 +93,7 @@ impl ClientVerifier {
 }
 
 /// A client certificate that is itself in the list of client CAs, as in setups without a CA, is trusted while it is
-/// valid and if it is for clients. rustls alone refuses it, because it is not the certificate of a CA.
+/// valid and if it is for clients. rustls alone rejects it, because it is not the certificate of a CA.
 fn verify_listed(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
     let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
     let now = i64::try_from(now.as_secs()).ok().and_then(|now| ASN1Time::from_timestamp(now).ok());

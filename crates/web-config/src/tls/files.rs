@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::go_yaml;
 use yaml_reader::{ConfigFault, Section};
 
-/// A larger file is refused. A chain of certificates has a few kilobytes.
+/// A larger file is rejected. A chain of certificates has a few kilobytes.
 const MAX_PEM_SIZE: u64 = 1 << 20;
 
 /// Where a text in PEM format comes from.

@@ -33,7 +33,7 @@ pub(crate) fn certified_key(
     let private = keys.load_private_key(private).map_err(|_| {
         key.fault("contains a private key that rustls does not support; use RSA from 2048 bits, ECDSA or Ed25519")
     })?;
-    // Not by `CertifiedKey`, which refuses certificates of X.509 version 1.
+    // Not by `CertifiedKey`, which rejects certificates of X.509 version 1.
     if private.public_key().is_some_and(|public| public.as_ref() != parsed.public_key().raw) {
         return Err(key.fault("does not belong to the certificate"));
     }

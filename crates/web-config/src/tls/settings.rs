@@ -102,7 +102,7 @@ fn warn_of_sans(section: &Section<'_>, sans: &[String], client_auth: ClientAuth)
         ClientAuth::Request | ClientAuth::RequireAny => {
             "proves nothing: `client_auth_type` accepts self-signed client certificates"
         }
-        _ if sans.is_empty() => "is empty, so every client is refused, as in the toolkit",
+        _ if sans.is_empty() => "is empty, so every client is rejected, as in the toolkit",
         _ => return,
     };
     section.warn("client_allowed_sans", message);
@@ -153,9 +153,9 @@ impl TlsSettings {
             return;
         }
         if cas.roots.is_empty() {
-            section.warn(key, "no CA certificate was found, so every client certificate is refused");
+            section.warn(key, "no CA certificate was found, so every client certificate is rejected");
         } else if self.sources.client_cas.is_none() {
-            section.warn(key, "without a client CA, every client with a certificate from a public CA is let in");
+            section.warn(key, "without a client CA, every client with a certificate from a public CA is accepted");
         }
     }
 }

@@ -163,7 +163,7 @@ impl Client {
     /// Reads one page, numbered from 1.
     async fn get_page<T: DeserializeOwned>(&self, resource: &Resource, number: u32) -> Result<T, ErrorKind> {
         let mut url = self.url(resource);
-        if let Some(provider) = resource.provider() {
+        if let Resource::Peers(_, provider) = resource {
             url.query_pairs_mut().append_pair("providerName", provider.as_str());
         }
         url.query_pairs_mut()
@@ -198,8 +198,9 @@ fn http_client(settings: &ClientSettings) -> Result<reqwest::Client, reqwest::Er
         None if is_loopback(&settings.base_url) => builder.no_proxy(),
         None => builder,
     };
-    if !settings.authorities.certificates.is_empty() {
-        builder = builder.tls_certs_only(settings.authorities.certificates.clone());
+    let authorities = settings.authorities.certificates()?;
+    if !authorities.is_empty() {
+        builder = builder.tls_certs_only(authorities);
     }
     builder.build()
 }

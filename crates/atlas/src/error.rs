@@ -26,9 +26,16 @@ pub struct ListError {
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ErrorKind {
-    /// One HTTP request exceeded its timeout.
-    #[error("no complete response within the timeout")]
-    Timeout(#[source] reqwest::Error),
+    /// An HTTP request failed: `timeout`, `dns`, `connect`, `tls`, or `decode` if the body cannot be decompressed.
+    #[error("{message}")]
+    Http {
+        /// The reason that the failure is counted under.
+        reason: Reason,
+        /// The reason in words.
+        message: &'static str,
+        /// The error of the HTTP library, without the URL.
+        source: reqwest::Error,
+    },
     /// The whole listing exceeded its deadline.
     #[error("not complete within {}{}", format_duration(*deadline), last_failure(last.as_deref()))]
     Deadline {
@@ -37,15 +44,6 @@ pub enum ErrorKind {
         /// The failure that the last retry was for.
         last: Option<Box<ErrorKind>>,
     },
-    /// The host name has no address.
-    #[error("the host name cannot be resolved")]
-    Dns(#[source] reqwest::Error),
-    /// No connection, or a broken one.
-    #[error("the connection failed")]
-    Connect(#[source] reqwest::Error),
-    /// The TLS handshake failed, for example because the certificate is not trusted.
-    #[error("the TLS handshake failed")]
-    Tls(#[source] reqwest::Error),
     /// The server requires authentication, but not with a digest challenge that is supported.
     #[error("the server's authentication challenge is missing or not supported")]
     Challenge(#[source] Box<dyn Error + Send + Sync>),
@@ -84,9 +82,6 @@ pub enum ErrorKind {
     /// A status other than 200.
     #[error("Atlas returned {0}")]
     ErrorResponse(ErrorResponse),
-    /// A compressed body cannot be decompressed.
-    #[error("the body cannot be decompressed")]
-    Decompress(#[source] reqwest::Error),
     /// The body is not the expected JSON.
     #[error("the body is not valid: {0}")]
     Json(JsonPosition),
@@ -110,18 +105,18 @@ pub enum ErrorKind {
 impl ErrorKind {
     /// Classifies an error of the HTTP library. It omits the URL, which is in the fields of the log line.
     pub(crate) fn http(error: reqwest::Error) -> Self {
-        let error = error.without_url();
-        if error.is_timeout() {
-            Self::Timeout(error)
+        let (reason, message) = if error.is_timeout() {
+            (Reason::Timeout, "no complete response within the timeout")
         } else if causes(&error).any(<dyn Error>::is::<rustls::Error>) {
-            Self::Tls(error)
+            (Reason::Tls, "the TLS handshake failed")
         } else if causes(&error).any(|cause| cause.to_string() == "dns error") {
-            Self::Dns(error)
+            (Reason::Dns, "the host name cannot be resolved")
         } else if error.is_decode() && !causes(&error).any(<dyn Error>::is::<hyper::Error>) {
-            Self::Decompress(error)
+            (Reason::Decode, "the body cannot be decompressed")
         } else {
-            Self::Connect(error)
-        }
+            (Reason::Connect, "the connection failed")
+        };
+        Self::Http { reason, message, source: error.without_url() }
     }
 
     pub(crate) fn json(error: &serde_json::Error) -> Self {
@@ -136,7 +131,7 @@ impl ErrorKind {
     /// Adds the peer to an error of the connection.
     pub(crate) fn with_peer(self, peer: &Arc<str>) -> Self {
         match self {
-            Self::Dns(_) | Self::Connect(_) | Self::Tls(_) => {
+            Self::Http { reason: Reason::Dns | Reason::Connect | Reason::Tls, .. } => {
                 Self::Unreachable { peer: peer.clone(), kind: Box::new(self) }
             }
             other => other,
@@ -147,17 +142,15 @@ impl ErrorKind {
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Timeout(_) | Self::Deadline { last: None, .. } => Reason::Timeout,
+            Self::Http { reason, .. } => *reason,
+            Self::Deadline { last: None, .. } => Reason::Timeout,
             Self::Deadline { last: Some(last), .. } => last.reason(),
-            Self::Dns(_) => Reason::Dns,
-            Self::Connect(_) => Reason::Connect,
-            Self::Tls(_) => Reason::Tls,
             Self::Unreachable { kind, .. } => kind.reason(),
             Self::Challenge(_) | Self::Refused { .. } => Reason::Unauthorized,
             Self::Token(cause) => cause.reason(),
             Self::MintLimit { last, .. } => last.as_ref().map_or(Reason::RateLimited, |last| last.reason()),
             Self::ErrorResponse(response) => response.reason(),
-            Self::Decompress(_) | Self::Json(_) | Self::Content(_) => Reason::Decode,
+            Self::Json(_) | Self::Content(_) => Reason::Decode,
             Self::TooLarge(_) | Self::TooManyResults(_) => Reason::TooLarge,
             Self::TooManyPages(_) | Self::NoProgress => Reason::Pagination,
         }
@@ -167,7 +160,7 @@ impl ErrorKind {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Timeout(_) | Self::Dns(_) | Self::Connect(_) => true,
+            Self::Http { reason, .. } => matches!(reason, Reason::Timeout | Reason::Dns | Reason::Connect),
             Self::ErrorResponse(response) => response.reason() == Reason::Server,
             Self::Token(cause) => cause.is_transient(),
             Self::Unreachable { kind, .. } => kind.is_transient(),
@@ -215,7 +208,7 @@ impl ErrorKind {
     /// Whether time ran out, so that the next attempt may take as long.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::Timeout(_) | Self::Deadline { .. })
+        matches!(self, Self::Http { reason: Reason::Timeout, .. } | Self::Deadline { .. })
     }
 
     /// How long to wait before the same request according to `Retry-After`, if Atlas sent it.

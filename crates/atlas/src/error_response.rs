@@ -1,6 +1,6 @@
 //! A response that is not 200.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,7 +22,12 @@ const ADDRESS_NOT_ALLOWED: [&str; 4] = [
 ];
 
 /// An HTTP status other than 200, with what its body says if that can be parsed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "status {status}{}{}",
+    code.as_ref().map_or_else(String::new, |code| format!(" `{code}`")),
+    detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"))
+)]
 pub struct ErrorResponse {
     /// The HTTP status.
     pub status: u16,
@@ -96,19 +101,6 @@ impl ErrorResponse {
             (500..=599, _) => Reason::Server,
             _ => Reason::UnexpectedStatus,
         }
-    }
-}
-
-impl fmt::Display for ErrorResponse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "status {}", self.status)?;
-        if let Some(code) = &self.code {
-            write!(f, " `{code}`")?;
-        }
-        if let Some(detail) = &self.detail {
-            write!(f, ": {detail}")?;
-        }
-        Ok(())
     }
 }
 

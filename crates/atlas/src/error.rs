@@ -42,13 +42,13 @@ pub enum ErrorKind {
         /// The limit for the whole listing, every page and retry included.
         deadline: Duration,
         /// The failure that the last retry was for.
-        last: Option<Box<ErrorKind>>,
+        last: Option<Arc<ErrorKind>>,
     },
     /// The server requires authentication, but not with a digest challenge that is supported.
     #[error("the server's authentication challenge is missing or not supported")]
     Challenge(#[source] Box<dyn Error + Send + Sync>),
     /// Atlas refused the credential, and it is too early for another attempt.
-    #[error("the credential was refused, next attempt in {}: {message}", format_duration(whole_seconds(*remaining)))]
+    #[error("the credential was refused, {}: {message}", next_attempt(*remaining))]
     Refused {
         /// Until the next attempt.
         remaining: Duration,
@@ -62,17 +62,13 @@ pub enum ErrorKind {
         peer: Arc<str>,
         /// Why.
         #[source]
-        kind: Box<ErrorKind>,
+        kind: Arc<ErrorKind>,
     },
     /// The service account has no access token, so no request could be sent.
     #[error("no access token")]
     Token(#[source] Arc<ErrorKind>),
     /// No access token is minted because of too many recent attempts.
-    #[error(
-        "too many attempts to mint a token, next attempt in {}{}",
-        format_duration(whole_seconds(*remaining)),
-        last_failure(last.as_deref())
-    )]
+    #[error("too many attempts to mint a token, {}{}", next_attempt(*remaining), last_failure(last.as_deref()))]
     MintLimit {
         /// Until the next attempt.
         remaining: Duration,
@@ -82,9 +78,17 @@ pub enum ErrorKind {
     /// A status other than 200.
     #[error("Atlas returned {0}")]
     ErrorResponse(ErrorResponse),
-    /// The body is not the expected JSON.
-    #[error("the body is not valid: {0}")]
-    Json(JsonPosition),
+    /// The body is not the expected JSON. The message of the library is not used: it quotes the body, which may contain
+    /// anything.
+    #[error("the body is not valid: unexpected {category} at line {line} column {column}")]
+    Json {
+        /// `syntax`, `data` or `end` of the body.
+        category: &'static str,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
     /// The content is not what it claims to be.
     #[error(transparent)]
     Content(#[from] InvalidContent),
@@ -125,14 +129,14 @@ impl ErrorKind {
             Category::Eof => "end",
             Category::Io | Category::Syntax => "syntax",
         };
-        Self::Json(JsonPosition { category, line: error.line(), column: error.column() })
+        Self::Json { category, line: error.line(), column: error.column() }
     }
 
     /// Adds the peer to an error of the connection.
     pub(crate) fn with_peer(self, peer: &Arc<str>) -> Self {
         match self {
             Self::Http { reason: Reason::Dns | Reason::Connect | Reason::Tls, .. } => {
-                Self::Unreachable { peer: peer.clone(), kind: Box::new(self) }
+                Self::Unreachable { peer: peer.clone(), kind: Arc::new(self) }
             }
             other => other,
         }
@@ -143,14 +147,12 @@ impl ErrorKind {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Http { reason, .. } => *reason,
-            Self::Deadline { last: None, .. } => Reason::Timeout,
-            Self::Deadline { last: Some(last), .. } => last.reason(),
-            Self::Unreachable { kind, .. } => kind.reason(),
-            Self::Challenge(_) | Self::Refused { .. } => Reason::Unauthorized,
-            Self::Token(cause) => cause.reason(),
+            Self::Deadline { last, .. } => last.as_ref().map_or(Reason::Timeout, |last| last.reason()),
             Self::MintLimit { last, .. } => last.as_ref().map_or(Reason::RateLimited, |last| last.reason()),
+            Self::Token(cause) | Self::Unreachable { kind: cause, .. } => cause.reason(),
+            Self::Challenge(_) | Self::Refused { .. } => Reason::Unauthorized,
             Self::ErrorResponse(response) => response.reason(),
-            Self::Json(_) | Self::Content(_) => Reason::Decode,
+            Self::Json { .. } | Self::Content(_) => Reason::Decode,
             Self::TooLarge(_) | Self::TooManyResults(_) => Reason::TooLarge,
             Self::TooManyPages(_) | Self::NoProgress => Reason::Pagination,
         }
@@ -162,8 +164,7 @@ impl ErrorKind {
         match self {
             Self::Http { reason, .. } => matches!(reason, Reason::Timeout | Reason::Dns | Reason::Connect),
             Self::ErrorResponse(response) => response.reason() == Reason::Server,
-            Self::Token(cause) => cause.is_transient(),
-            Self::Unreachable { kind, .. } => kind.is_transient(),
+            Self::Token(cause) | Self::Unreachable { kind: cause, .. } => cause.is_transient(),
             _ => false,
         }
     }
@@ -179,8 +180,9 @@ impl ErrorKind {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::ErrorResponse(response) => response.code.as_deref(),
-            Self::Token(cause) | Self::MintLimit { last: Some(cause), .. } => cause.code(),
-            Self::Deadline { last: Some(last), .. } => last.code(),
+            Self::Token(cause)
+            | Self::MintLimit { last: Some(cause), .. }
+            | Self::Deadline { last: Some(cause), .. } => cause.code(),
             _ => None,
         }
     }
@@ -191,10 +193,10 @@ impl ErrorKind {
         match self {
             Self::ErrorResponse(response) => response.advice(),
             Self::Token(cause) => token_advice(cause),
-            Self::Deadline { last: Some(last), .. } => last.advice(),
-            Self::MintLimit { last: Some(last), .. } => last.advice(),
+            Self::Deadline { last: Some(cause), .. }
+            | Self::MintLimit { last: Some(cause), .. }
+            | Self::Unreachable { kind: cause, .. } => cause.advice(),
             Self::MintLimit { last: None, .. } => "find out why Atlas refuses access tokens that it has just issued",
-            Self::Unreachable { kind, .. } => kind.advice(),
             other => other.reason().advice(),
         }
     }
@@ -229,27 +231,15 @@ impl ListError {
     }
 }
 
-/// Where JSON is not valid. The message of the library is not used: it quotes the body, which may contain anything.
-#[derive(Debug, thiserror::Error)]
-#[error("unexpected {category} at line {line} column {column}")]
-pub struct JsonPosition {
-    /// `syntax`, `data` or `end` of the body.
-    pub category: &'static str,
-    /// From 1.
-    pub line: usize,
-    /// From 1.
-    pub column: usize,
-}
-
 fn error_chain(error: &(dyn Error + 'static)) -> String {
     let chain = iter::successors(Some(error), |error| (**error).source());
     let message = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_MESSAGE).collect()
 }
 
-/// Without fractions, and at least one second.
-fn whole_seconds(remaining: Duration) -> Duration {
-    Duration::from_secs(remaining.as_secs().max(1))
+/// In whole seconds, at least one.
+fn next_attempt(remaining: Duration) -> String {
+    format!("next attempt in {}", format_duration(Duration::from_secs(remaining.as_secs().max(1))))
 }
 
 fn last_failure(last: Option<&ErrorKind>) -> String {

@@ -31,7 +31,7 @@ pub use auth::secret::{Secret, SecretError};
 pub use backoff::Backoff;
 pub use client::{Client, ClientSettings};
 pub use endpoint::{ApiVersion, Endpoint, Resource};
-pub use error::{ErrorKind, JsonPosition, ListError};
+pub use error::{ErrorKind, ListError};
 pub use error_response::ErrorResponse;
 pub use header::{RateLimit, VersionEnds};
 pub use model::container::Container;

@@ -16,41 +16,29 @@ use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate};
 
 use super::pem::ClientCas;
 
-/// `client_auth_type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// `client_auth_type`, by its names in Go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString)]
 pub(crate) enum ClientAuth {
     /// No certificate is requested.
-    Off,
+    NoClientCert,
     /// A certificate is requested, but neither required nor checked.
-    Request,
-    /// A certificate is required, signed by anyone.
-    RequireAny,
+    RequestClientCert,
+    /// A certificate is required, signed by anyone. The second is its former name.
+    #[strum(serialize = "RequireAnyClientCert", serialize = "RequireClientCert")]
+    RequireAnyClientCert,
     /// A certificate is optional, but must be signed by a CA.
-    VerifyIfGiven,
+    VerifyClientCertIfGiven,
     /// A certificate is required, signed by a CA.
-    RequireAndVerify,
+    RequireAndVerifyClientCert,
 }
 
 impl ClientAuth {
-    /// `None` for an unknown name.
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        match name {
-            "" | "NoClientCert" => Some(Self::Off),
-            "RequestClientCert" => Some(Self::Request),
-            // The second is its former name.
-            "RequireAnyClientCert" | "RequireClientCert" => Some(Self::RequireAny),
-            "VerifyClientCertIfGiven" => Some(Self::VerifyIfGiven),
-            "RequireAndVerifyClientCert" => Some(Self::RequireAndVerify),
-            _ => None,
-        }
-    }
-
     pub(crate) fn verifies(self) -> bool {
-        matches!(self, Self::VerifyIfGiven | Self::RequireAndVerify)
+        matches!(self, Self::VerifyClientCertIfGiven | Self::RequireAndVerifyClientCert)
     }
 
     fn requires(self) -> bool {
-        matches!(self, Self::RequireAny | Self::RequireAndVerify)
+        matches!(self, Self::RequireAnyClientCert | Self::RequireAndVerifyClientCert)
     }
 }
 

@@ -1,4 +1,4 @@
-//! HTTP digest authentication (RFC 7616) with diqwest: answers the challenge once, then reuses its nonce.
+//! HTTP digest authentication (RFC 7616) with diqwest: responds to the challenge once, then reuses its nonce.
 //!
 //! diqwest's own session does not keep the algorithm. Two requests that share one can also arrive with `nc` in the
 //! wrong order, which a strict server rejects as a replay. So a session here keeps the whole challenge and serves one
@@ -81,7 +81,7 @@ fn challenge(response: &Response) -> Option<WwwAuthenticateHeader> {
 /// A nonce and how often it has been used.
 struct Session {
     challenge: Mutex<Option<WwwAuthenticateHeader>>,
-    /// diqwest asks it whether there is a nonce; its own credentials are not used.
+    /// Whether there is a nonce; its credentials are not used.
     cache: DigestAuthSession,
 }
 
@@ -112,7 +112,7 @@ impl DigestAuthCredentials for &DiqwestAdapter<'_> {
         self.cache.cached_context(host)
     }
 
-    /// The server sent a challenge, and diqwest answers it with `nc=00000001`.
+    /// The server sent a challenge, and diqwest responds with `nc=00000001`.
     fn store_context(&self, host: &str, www_authenticate: &str) -> DiqwestResult<()> {
         if let Ok(mut challenge) = digest_auth::parse(www_authenticate) {
             self.in_flight.challenged();

@@ -196,13 +196,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_token_is_replaced_once_in_five_minutes_for_each_group() {
         let mut limiter = MintLimiter::new(MINUTE);
-        let [odd, other] = ["5e57d85c854180642f784401", "5e57d85c854180642f784402"].map(|id| id.parse().unwrap());
-        assert!(limiter.may_replace(Some(&odd)));
-        limiter.replaced(Some(&odd));
+        let [refusing, other] = ["5e57d85c854180642f784401", "5e57d85c854180642f784402"].map(|id| id.parse().unwrap());
+        assert!(limiter.may_replace(Some(&refusing)));
+        limiter.replaced(Some(&refusing));
         advance(Duration::from_secs(299)).await;
-        assert!(!limiter.may_replace(Some(&odd)) && limiter.may_replace(Some(&other)) && limiter.may_replace(None));
+        assert!(
+            !limiter.may_replace(Some(&refusing)) && limiter.may_replace(Some(&other)) && limiter.may_replace(None)
+        );
         advance(Duration::from_secs(1)).await;
-        assert!(limiter.may_replace(Some(&odd)));
+        assert!(limiter.may_replace(Some(&refusing)));
     }
 
     #[tokio::test(start_paused = true)]

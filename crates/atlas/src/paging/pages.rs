@@ -26,25 +26,17 @@ const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
 
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(60);
 
-/// The results of every page.
-#[derive(Debug)]
-pub(crate) struct Items<T> {
-    /// In Atlas's order, each id once.
-    pub(crate) results: Vec<T>,
-    /// How many times Atlas sent a result that it had already sent.
-    pub(crate) duplicates: u64,
-}
-
 /// Reads a whole listing; one missing page fails it. `fetch` requests the page of a number, from 1, and is retried up
-/// to `retries` times per page after transient failures. Never takes longer than `deadline`, retries included. An error
-/// comes with the number of the page that failed.
+/// to `retries` times per page after transient failures. Never takes longer than `deadline`, retries included. Returns
+/// the results in Atlas's order, each id once, and how many times Atlas sent a result that it had already sent; or an
+/// error with the number of the page that failed.
 pub(crate) async fn read_all<W: HasId, T, F: Future<Output = Result<Page<W>, ErrorKind>>>(
     items_per_page: u16,
     deadline: Duration,
     retries: usize,
     fetch: impl Fn(u32) -> F,
     parse: impl Fn(W) -> Result<T, InvalidContent>,
-) -> Result<Items<T>, (u32, ErrorKind)> {
+) -> Result<(Vec<T>, u64), (u32, ErrorKind)> {
     let mut paginator = Paginator::new(items_per_page);
     let read = async {
         while paginator.page < MAX_PAGES {
@@ -57,7 +49,7 @@ pub(crate) async fn read_all<W: HasId, T, F: Future<Output = Result<Page<W>, Err
         Err(ErrorKind::TooManyPages(MAX_PAGES))
     };
     let kind = match timeout(deadline, read).await {
-        Ok(Ok(())) => return Ok(paginator.items),
+        Ok(Ok(())) => return Ok((paginator.results, paginator.duplicates)),
         Ok(Err(kind)) => kind,
         Err(_) => ErrorKind::Deadline { deadline, last: paginator.last_failure },
     };
@@ -66,7 +58,8 @@ pub(crate) async fn read_all<W: HasId, T, F: Future<Output = Result<Page<W>, Err
 
 /// A listing while it is read.
 struct Paginator<T> {
-    items: Items<T>,
+    results: Vec<T>,
+    duplicates: u64,
     items_per_page: u16,
     /// The number of the current page, from 1.
     page: u32,
@@ -78,8 +71,8 @@ struct Paginator<T> {
 
 impl<T> Paginator<T> {
     fn new(items_per_page: u16) -> Self {
-        let items = Items { results: Vec::new(), duplicates: 0 };
-        Self { items, items_per_page, page: 0, seen: HashSet::new(), without_id: 0, last_failure: None }
+        let (results, seen) = (Vec::new(), HashSet::new());
+        Self { results, duplicates: 0, items_per_page, page: 0, seen, without_id: 0, last_failure: None }
     }
 
     async fn fetch_page<W, F: Future<Output = Result<Page<W>, ErrorKind>>>(
@@ -87,13 +80,11 @@ impl<T> Paginator<T> {
         mut retries: usize,
         fetch: impl Fn(u32) -> F,
     ) -> Result<Page<W>, ErrorKind> {
+        self.last_failure = None;
         let mut backoff = Backoff::new(FIRST_RETRY_DELAY, MAX_RETRY_DELAY);
         loop {
             let error = match fetch(self.page).await {
-                Ok(page) => {
-                    self.last_failure = None;
-                    return Ok(page);
-                }
+                Ok(page) => return Ok(page),
                 Err(error) => error,
             };
             let retry_after = error.retry_after().unwrap_or_default();
@@ -113,7 +104,7 @@ impl<T> Paginator<T> {
         parse: impl Fn(W) -> Result<T, InvalidContent>,
     ) -> Result<bool, ErrorKind> {
         let is_last = page.is_last(self.items_per_page);
-        let before = self.items.results.len();
+        let before = self.results.len();
         for mut wire in page.into_results() {
             let id = wire.id().get_or_insert_default();
             if id.is_empty() {
@@ -122,15 +113,15 @@ impl<T> Paginator<T> {
                 *id = format!("unidentified-{}", self.without_id);
             }
             if self.seen.insert(id.clone()) {
-                self.items.results.push(parse(wire)?);
+                self.results.push(parse(wire)?);
             } else {
-                self.items.duplicates += 1;
+                self.duplicates += 1;
             }
         }
-        if self.items.results.len() > MAX_RESULTS {
+        if self.results.len() > MAX_RESULTS {
             return Err(ErrorKind::TooManyResults(MAX_RESULTS));
         }
-        if !is_last && self.items.results.len() == before {
+        if !is_last && self.results.len() == before {
             return Err(ErrorKind::NoProgress);
         }
         Ok(is_last)
@@ -163,11 +154,11 @@ mod tests {
         serde_json::from_value(json!({ "results": results, "links": links })).unwrap()
     }
 
-    fn read(pages: Vec<Page<WirePeering>>) -> Result<Items<Peering>, ErrorKind> {
+    fn read(pages: Vec<Page<WirePeering>>) -> Result<(Vec<Peering>, u64), ErrorKind> {
         let mut paginator = Paginator::new(2);
         for page in pages {
             if paginator.add_page(page, parse)? {
-                return Ok(paginator.items);
+                return Ok((paginator.results, paginator.duplicates));
             }
         }
         panic!("no page is the last");
@@ -190,20 +181,20 @@ mod tests {
         let thousand = |n: u32| page(&(0..1000).map(|m| peering(n * 1000 + m)).collect::<Vec<_>>(), true);
         let error = (0..20).map(|n| paginator.add_page(thousand(n), parse)).find_map(Result::err);
         assert!(matches!(error, Some(ErrorKind::TooManyResults(_))));
-        assert!(paginator.items.results.len() <= MAX_RESULTS + 1000);
+        assert!(paginator.results.len() <= MAX_RESULTS + 1000);
     }
 
     #[test]
     fn without_links_a_full_page_has_a_successor() {
         let without_links = |results: &[Value]| serde_json::from_value(json!({ "results": results })).unwrap();
         let pages = vec![without_links(&[peering(1), peering(2)]), without_links(&[peering(3)])];
-        assert_eq!(read(pages).unwrap().results.len(), 3);
+        assert_eq!(read(pages).unwrap().0.len(), 3);
     }
 
     #[test]
     fn peerings_without_an_id_stay_separate() {
-        let listing = read(vec![page(&[json!({"vpcId": "a"}), json!({"vpcId": "a"})], false)]).unwrap();
-        let ids: Vec<&str> = listing.results.iter().map(|peering| peering.id.as_str()).collect();
+        let (peerings, _) = read(vec![page(&[json!({"vpcId": "a"}), json!({"vpcId": "a"})], false)]).unwrap();
+        let ids: Vec<&str> = peerings.iter().map(|peering| peering.id.as_str()).collect();
         assert_eq!(ids, ["unidentified-1", "unidentified-2"]);
     }
 
@@ -257,8 +248,7 @@ mod tests {
                 rest = tail;
             }
             let whole = page(&ids.iter().map(|id| peering(*id)).collect::<Vec<_>>(), false);
-            let (paged, whole) = (read(pages).unwrap(), read(vec![whole]).unwrap());
-            prop_assert_eq!((paged.results, paged.duplicates), (whole.results, whole.duplicates));
+            prop_assert_eq!(read(pages).unwrap(), read(vec![whole]).unwrap());
         }
 
         #[test]
@@ -276,7 +266,7 @@ mod tests {
                 let Ok(page) = serde_json::from_slice::<Page<WirePeering>>(&body) else { continue };
                 let mut paginator = Paginator::new(500);
                 let _ = paginator.add_page(page, |wire: WirePeering| wire.into_peering(Provider::Gcp));
-                for peering in &paginator.items.results {
+                for peering in &paginator.results {
                     let _ = (peering.created(), peering.error_code());
                 }
             }

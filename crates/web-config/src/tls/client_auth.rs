@@ -65,19 +65,6 @@ impl ClientVerifier {
         let chain_verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).build().ok();
         Self { client_auth, allowed_sans, provider, chain_verifier, listed }
     }
-
-    fn verify_chain(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<(), Error> {
-        let Some(verifier) = &self.chain_verifier else { return Err(CertificateError::UnknownIssuer.into()) };
-        match verifier.verify_client_cert(end_entity, intermediates, now) {
-            Err(_) if self.listed.contains(end_entity) => verify_listed(end_entity, now),
-            verified => verified.map(drop),
-        }
-    }
 }
 
 /// A client certificate that is itself in the list of client CAs, as in setups without a CA, is trusted while it is
@@ -134,7 +121,12 @@ impl ClientCertVerifier for ClientVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         if self.client_auth.verifies() {
-            self.verify_chain(end_entity, intermediates, now)?;
+            let verifier = self.chain_verifier.as_ref().ok_or(CertificateError::UnknownIssuer)?;
+            match verifier.verify_client_cert(end_entity, intermediates, now) {
+                Ok(_) => {}
+                Err(_) if self.listed.contains(end_entity) => verify_listed(end_entity, now)?,
+                Err(error) => return Err(error),
+            }
         }
         if self.allowed_sans.as_ref().is_some_and(|sans| !has_one(end_entity, sans)) {
             return Err(CertificateError::ApplicationVerificationFailure.into());

@@ -8,7 +8,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use atlas::{Endpoint, GroupId, Outcome, RequestRecord};
+use atlas::{Backoff, Endpoint, GroupId, Outcome, RequestRecord};
 
 /// The shortest back-off, and its random extra at most: Atlas may send `Retry-After: 0` or no such header.
 const MIN_BACKOFF: Duration = Duration::from_secs(1);
@@ -31,7 +31,7 @@ pub(super) enum Bucket {
 impl RateLimitBackoffs {
     /// No back-off yet. Back-offs of a length that Atlas does not set grow to `max_growth` at most.
     pub(super) fn new(max_growth: Duration) -> Self {
-        let groups = (Bucket::Groups, RateLimitBackoff::default());
+        let groups = (Bucket::Groups, RateLimitBackoff::new(max_growth));
         Self { max_growth, by_bucket: Mutex::new(HashMap::from([groups])) }
     }
 
@@ -43,7 +43,8 @@ impl RateLimitBackoffs {
             Bucket::Groups => true,
         });
         for group in groups {
-            by_bucket.entry(Bucket::Group(GroupId::clone(group))).or_default();
+            let bucket = Bucket::Group(GroupId::clone(group));
+            by_bucket.entry(bucket).or_insert_with(|| RateLimitBackoff::new(self.max_growth));
         }
     }
 
@@ -57,7 +58,7 @@ impl RateLimitBackoffs {
         let mut by_bucket = self.by_bucket.lock();
         let Some(backoff) = by_bucket.get_mut(&bucket) else { return };
         match request.outcome {
-            Outcome::Status(429) => backoff.grow(request.retry_after, self.max_growth),
+            Outcome::Status(429) => backoff.grow(request.retry_after),
             Outcome::Status(503) => backoff.extend(request.retry_after.unwrap_or_default()),
             // The bucket is empty: Atlas would reject the next request.
             _ if request.rate_limit.is_some_and(|limit| limit.remaining == 0) => backoff.extend(MIN_BACKOFF),
@@ -73,27 +74,29 @@ impl RateLimitBackoffs {
 }
 
 /// The back-off of one bucket.
-#[derive(Default)]
 struct RateLimitBackoff {
     until: Option<Instant>,
-    times_in_a_row: u32,
+    growth: Backoff,
 }
 
 impl RateLimitBackoff {
+    fn new(max_growth: Duration) -> Self {
+        Self { until: None, growth: Backoff::new(MIN_BACKOFF, max_growth) }
+    }
+
     fn remaining(&self) -> Option<Duration> {
         let remaining = self.until?.saturating_duration_since(Instant::now());
         (!remaining.is_zero()).then_some(remaining)
     }
 
-    /// Backs off after a 429: at least as long as Atlas requests, and twice as long as the time before, up to
-    /// `max_growth`. A 429 to a request from before the current back-off only extends it.
-    fn grow(&mut self, retry_after: Option<Duration>, max_growth: Duration) {
+    /// Backs off after a 429: at least as long as Atlas requests, and twice as long as the time before, up to the
+    /// maximum. A 429 to a request from before the current back-off only extends it.
+    fn grow(&mut self, retry_after: Option<Duration>) {
         let retry_after = retry_after.unwrap_or_default();
         if self.remaining().is_some() {
             return self.extend(retry_after);
         }
-        let growing = MIN_BACKOFF.saturating_mul(1 << self.times_in_a_row.min(16)).min(max_growth.max(MIN_BACKOFF));
-        self.times_in_a_row += 1;
+        let growing = self.growth.next_delay();
         self.extend(retry_after.max(growing));
     }
 
@@ -108,7 +111,7 @@ impl RateLimitBackoff {
     /// Ends the growth after a success. A response that arrives during the back-off changes nothing.
     fn reset(&mut self) {
         if self.remaining().is_none() {
-            self.times_in_a_row = 0;
+            self.growth.reset();
         }
     }
 }
@@ -121,7 +124,7 @@ mod tests {
     const MAX_GROWTH: Duration = Duration::from_secs(60);
 
     fn seconds(backoff: &mut RateLimitBackoff, retry_after: Option<u64>) -> f64 {
-        backoff.grow(retry_after.map(Duration::from_secs), MAX_GROWTH);
+        backoff.grow(retry_after.map(Duration::from_secs));
         backoff.remaining().unwrap_or_default().as_secs_f64()
     }
 
@@ -150,14 +153,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn backs_off_as_long_as_atlas_asks_and_at_least_a_second() {
         for (retry_after, shortest) in [(None, 1.0), (Some(0), 1.0), (Some(30), 30.0), (Some(600), 600.0)] {
-            let delay = seconds(&mut RateLimitBackoff::default(), retry_after);
+            let delay = seconds(&mut RateLimitBackoff::new(MAX_GROWTH), retry_after);
             assert!((shortest..=shortest + 1.0).contains(&delay), "{retry_after:?}: {delay}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn consecutive_rate_limits_double_the_back_off_up_to_the_interval() {
-        let mut backoff = RateLimitBackoff::default();
+        let mut backoff = RateLimitBackoff::new(MAX_GROWTH);
         let mut delays = Vec::new();
         for _ in 0..9 {
             delays.push(seconds(&mut backoff, Some(0)).floor());
@@ -169,7 +172,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_success_after_the_back_off_resets_it() {
-        let mut backoff = RateLimitBackoff::default();
+        let mut backoff = RateLimitBackoff::new(MAX_GROWTH);
         seconds(&mut backoff, Some(10));
         assert!(backoff.remaining().is_some());
         tokio::time::sleep(Duration::from_secs(12)).await;

@@ -92,7 +92,7 @@ async fn every_reason_has_its_cause() {
         assert!(!text.contains("itemsPerPage"), "no query in a message: {text}");
     }
     let covered: BTreeSet<Reason> = cases.iter().map(|(reason, _)| *reason).collect();
-    assert_eq!(covered, BTreeSet::from(Reason::ALL));
+    assert_eq!(covered, Reason::ALL.iter().copied().collect());
 }
 
 #[tokio::test]

@@ -18,14 +18,14 @@ use crate::{
     error::{ErrorKind, ListError},
     model::{
         container::{Container, WireContainer},
-        credential_info::{CredentialInfo, WireRoot},
+        credential_info::CredentialInfo,
         group::{Group, WireGroup},
         id::{GroupId, OrgId},
         peering::{Listing, WirePeering},
         provider::Provider,
         wire::{HasId, InvalidContent},
     },
-    paging::pages::{Items, read_all},
+    paging::pages::read_all,
     request::{ClientEvent, EventHandler, GetRequest},
     trust::{Authorities, ProxyUrl},
 };
@@ -115,14 +115,15 @@ impl Client {
     ) -> Result<Listing, ListError> {
         let resource = Resource::Peers(group.clone(), provider);
         let parse = |wire: WirePeering| wire.into_peering(provider);
-        let Items { results, duplicates } = self.list(resource, deadline, retries, parse).await?;
-        Ok(Listing { peerings: results, duplicates })
+        let (peerings, duplicates) = self.list(resource, deadline, retries, parse).await?;
+        Ok(Listing { peerings, duplicates })
     }
 
     /// Lists the network containers of a group, of every provider, without retries.
     pub async fn list_containers(&self, group: &GroupId, deadline: Duration) -> Result<Vec<Container>, ListError> {
         let resource = Resource::Containers(group.clone());
-        Ok(self.list(resource, deadline, 0, |wire: WireContainer| Ok(wire.into())).await?.results)
+        let (containers, _) = self.list(resource, deadline, 0, |wire: WireContainer| Ok(wire.into())).await?;
+        Ok(containers)
     }
 
     /// Lists every group that the credential can see, or those of one organization. Retries like
@@ -134,13 +135,13 @@ impl Client {
         retries: usize,
     ) -> Result<Vec<Group>, ListError> {
         let resource = org.cloned().map_or(Resource::Groups, Resource::OrgGroups);
-        Ok(self.list(resource, deadline, retries, WireGroup::try_into).await?.results)
+        let (groups, _) = self.list(resource, deadline, retries, WireGroup::try_into).await?;
+        Ok(groups)
     }
 
     /// Reads the description of the credential: the cheapest way to learn whether Atlas accepts it.
     pub async fn credential_info(&self) -> Result<CredentialInfo, ErrorKind> {
-        let wire: WireRoot = self.get(self.url(&Resource::Root), &Resource::Root).await?;
-        Ok(wire.into())
+        self.get(self.url(&Resource::Root), &Resource::Root).await
     }
 
     /// Revokes the access token of a service account. Takes a few seconds at most.
@@ -148,13 +149,14 @@ impl Client {
         self.authenticator.close().await;
     }
 
+    /// The results and the number of duplicates.
     async fn list<W: DeserializeOwned + HasId, T>(
         &self,
         resource: Resource,
         deadline: Duration,
         retries: usize,
         parse: impl Fn(W) -> Result<T, InvalidContent>,
-    ) -> Result<Items<T>, ListError> {
+    ) -> Result<(Vec<T>, u64), ListError> {
         let fetch = |number| self.get_page(&resource, number);
         let listed = read_all(self.items_per_page, deadline, retries, fetch, parse).await;
         listed.map_err(|(page, kind)| ListError { resource, page, kind })
@@ -163,7 +165,7 @@ impl Client {
     /// Reads one page, numbered from 1.
     async fn get_page<T: DeserializeOwned>(&self, resource: &Resource, number: u32) -> Result<T, ErrorKind> {
         let mut url = self.url(resource);
-        if let Some(provider) = resource.provider() {
+        if let Resource::Peers(_, provider) = resource {
             url.query_pairs_mut().append_pair("providerName", provider.as_str());
         }
         url.query_pairs_mut()
@@ -198,8 +200,9 @@ fn http_client(settings: &ClientSettings) -> Result<reqwest::Client, reqwest::Er
         None if is_loopback(&settings.base_url) => builder.no_proxy(),
         None => builder,
     };
-    if !settings.authorities.certificates.is_empty() {
-        builder = builder.tls_certs_only(settings.authorities.certificates.clone());
+    let authorities = settings.authorities.certificates()?;
+    if !authorities.is_empty() {
+        builder = builder.tls_certs_only(authorities);
     }
     builder.build()
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use strum::IntoStaticStr;
+
 use crate::model::{
     id::{GroupId, OrgId},
     provider::Provider,
@@ -33,17 +35,11 @@ impl ApiVersion {
             Self::V2 => "application/vnd.atlas.2023-01-01+json",
         }
     }
-
-    fn path_segment(self) -> &'static str {
-        match self {
-            Self::V1 => "v1.0",
-            Self::V2 => "v2",
-        }
-    }
 }
 
 /// An endpoint of Atlas, ordered by label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Endpoint {
     /// The network containers of a group.
     Containers,
@@ -65,15 +61,7 @@ impl Endpoint {
     /// The value of the label `endpoint`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Containers => "containers",
-            Self::Groups => "groups",
-            Self::OrgGroups => "org_groups",
-            Self::Peers => "peers",
-            Self::Revoke => "revoke",
-            Self::Root => "root",
-            Self::Token => "token",
-        }
+        self.into()
     }
 }
 
@@ -116,6 +104,10 @@ impl Resource {
 
     /// The path below the base URL.
     pub(crate) fn path(&self, version: ApiVersion) -> String {
+        let version = match version {
+            ApiVersion::V1 => "v1.0",
+            ApiVersion::V2 => "v2",
+        };
         let rest = match self {
             Self::Peers(group, _) => format!("/groups/{group}/peers"),
             Self::Containers(group) => format!("/groups/{group}/containers/all"),
@@ -123,14 +115,7 @@ impl Resource {
             Self::OrgGroups(org) => format!("/orgs/{org}/groups"),
             Self::Root => String::new(),
         };
-        format!("/api/atlas/{}{rest}", version.path_segment())
-    }
-
-    pub(crate) fn provider(&self) -> Option<Provider> {
-        match self {
-            Self::Peers(_, provider) => Some(*provider),
-            _ => None,
-        }
+        format!("/api/atlas/{version}{rest}")
     }
 }
 

@@ -26,31 +26,29 @@ pub struct ListError {
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ErrorKind {
-    /// One HTTP request exceeded its timeout.
-    #[error("no complete response within the timeout")]
-    Timeout(#[source] reqwest::Error),
+    /// An HTTP request failed: `timeout`, `dns`, `connect`, `tls`, or `decode` if the body cannot be decompressed.
+    #[error("{message}")]
+    Http {
+        /// The reason that the failure is counted under.
+        reason: Reason,
+        /// The reason in words.
+        message: &'static str,
+        /// The error of the HTTP library, without the URL.
+        source: reqwest::Error,
+    },
     /// The whole listing exceeded its deadline.
     #[error("not complete within {}{}", format_duration(*deadline), last_failure(last.as_deref()))]
     Deadline {
         /// The limit for the whole listing, every page and retry included.
         deadline: Duration,
         /// The failure that the last retry was for.
-        last: Option<Box<ErrorKind>>,
+        last: Option<Arc<ErrorKind>>,
     },
-    /// The host name has no address.
-    #[error("the host name cannot be resolved")]
-    Dns(#[source] reqwest::Error),
-    /// No connection, or a broken one.
-    #[error("the connection failed")]
-    Connect(#[source] reqwest::Error),
-    /// The TLS handshake failed, for example because the certificate is not trusted.
-    #[error("the TLS handshake failed")]
-    Tls(#[source] reqwest::Error),
     /// The server requires authentication, but not with a digest challenge that is supported.
     #[error("the server's authentication challenge is missing or not supported")]
     Challenge(#[source] Box<dyn Error + Send + Sync>),
     /// Atlas rejected the credential, and it is too early for another attempt.
-    #[error("the credential was rejected, next attempt in {}: {message}", format_duration(whole_seconds(*remaining)))]
+    #[error("the credential was rejected, {}: {message}", next_attempt(*remaining))]
     Refused {
         /// Until the next attempt.
         remaining: Duration,
@@ -64,17 +62,13 @@ pub enum ErrorKind {
         peer: Arc<str>,
         /// Why.
         #[source]
-        kind: Box<ErrorKind>,
+        kind: Arc<ErrorKind>,
     },
     /// The service account has no access token, so no request could be sent.
     #[error("no access token")]
     Token(#[source] Arc<ErrorKind>),
     /// No access token is minted because of too many recent attempts.
-    #[error(
-        "too many attempts to mint a token, next attempt in {}{}",
-        format_duration(whole_seconds(*remaining)),
-        last_failure(last.as_deref())
-    )]
+    #[error("too many attempts to mint a token, {}{}", next_attempt(*remaining), last_failure(last.as_deref()))]
     MintLimit {
         /// Until the next attempt.
         remaining: Duration,
@@ -84,12 +78,17 @@ pub enum ErrorKind {
     /// A status other than 200.
     #[error("Atlas returned {0}")]
     ErrorResponse(ErrorResponse),
-    /// A compressed body cannot be decompressed.
-    #[error("the body cannot be decompressed")]
-    Decompress(#[source] reqwest::Error),
-    /// The body is not the expected JSON.
-    #[error("the body is not valid: {0}")]
-    Json(JsonPosition),
+    /// The body is not the expected JSON. The message of the library is not used: it quotes the body, which may contain
+    /// anything.
+    #[error("the body is not valid: unexpected {category} at line {line} column {column}")]
+    Json {
+        /// `syntax`, `data` or `end` of the body.
+        category: &'static str,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
     /// The content is not what it claims to be.
     #[error(transparent)]
     Content(#[from] InvalidContent),
@@ -110,18 +109,18 @@ pub enum ErrorKind {
 impl ErrorKind {
     /// Classifies an error of the HTTP library. It omits the URL, which is in the fields of the log line.
     pub(crate) fn http(error: reqwest::Error) -> Self {
-        let error = error.without_url();
-        if error.is_timeout() {
-            Self::Timeout(error)
+        let (reason, message) = if error.is_timeout() {
+            (Reason::Timeout, "no complete response within the timeout")
         } else if causes(&error).any(<dyn Error>::is::<rustls::Error>) {
-            Self::Tls(error)
+            (Reason::Tls, "the TLS handshake failed")
         } else if causes(&error).any(|cause| cause.to_string() == "dns error") {
-            Self::Dns(error)
+            (Reason::Dns, "the host name cannot be resolved")
         } else if error.is_decode() && !causes(&error).any(<dyn Error>::is::<hyper::Error>) {
-            Self::Decompress(error)
+            (Reason::Decode, "the body cannot be decompressed")
         } else {
-            Self::Connect(error)
-        }
+            (Reason::Connect, "the connection failed")
+        };
+        Self::Http { reason, message, source: error.without_url() }
     }
 
     pub(crate) fn json(error: &serde_json::Error) -> Self {
@@ -130,14 +129,14 @@ impl ErrorKind {
             Category::Eof => "end",
             Category::Io | Category::Syntax => "syntax",
         };
-        Self::Json(JsonPosition { category, line: error.line(), column: error.column() })
+        Self::Json { category, line: error.line(), column: error.column() }
     }
 
     /// Adds the peer to an error of the connection.
     pub(crate) fn with_peer(self, peer: &Arc<str>) -> Self {
         match self {
-            Self::Dns(_) | Self::Connect(_) | Self::Tls(_) => {
-                Self::Unreachable { peer: peer.clone(), kind: Box::new(self) }
+            Self::Http { reason: Reason::Dns | Reason::Connect | Reason::Tls, .. } => {
+                Self::Unreachable { peer: peer.clone(), kind: Arc::new(self) }
             }
             other => other,
         }
@@ -147,17 +146,13 @@ impl ErrorKind {
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Timeout(_) | Self::Deadline { last: None, .. } => Reason::Timeout,
-            Self::Deadline { last: Some(last), .. } => last.reason(),
-            Self::Dns(_) => Reason::Dns,
-            Self::Connect(_) => Reason::Connect,
-            Self::Tls(_) => Reason::Tls,
-            Self::Unreachable { kind, .. } => kind.reason(),
-            Self::Challenge(_) | Self::Refused { .. } => Reason::Unauthorized,
-            Self::Token(cause) => cause.reason(),
+            Self::Http { reason, .. } => *reason,
+            Self::Deadline { last, .. } => last.as_ref().map_or(Reason::Timeout, |last| last.reason()),
             Self::MintLimit { last, .. } => last.as_ref().map_or(Reason::RateLimited, |last| last.reason()),
+            Self::Token(cause) | Self::Unreachable { kind: cause, .. } => cause.reason(),
+            Self::Challenge(_) | Self::Refused { .. } => Reason::Unauthorized,
             Self::ErrorResponse(response) => response.reason(),
-            Self::Decompress(_) | Self::Json(_) | Self::Content(_) => Reason::Decode,
+            Self::Json { .. } | Self::Content(_) => Reason::Decode,
             Self::TooLarge(_) | Self::TooManyResults(_) => Reason::TooLarge,
             Self::TooManyPages(_) | Self::NoProgress => Reason::Pagination,
         }
@@ -167,10 +162,9 @@ impl ErrorKind {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Timeout(_) | Self::Dns(_) | Self::Connect(_) => true,
+            Self::Http { reason, .. } => matches!(reason, Reason::Timeout | Reason::Dns | Reason::Connect),
             Self::ErrorResponse(response) => response.reason() == Reason::Server,
-            Self::Token(cause) => cause.is_transient(),
-            Self::Unreachable { kind, .. } => kind.is_transient(),
+            Self::Token(cause) | Self::Unreachable { kind: cause, .. } => cause.is_transient(),
             _ => false,
         }
     }
@@ -186,8 +180,9 @@ impl ErrorKind {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::ErrorResponse(response) => response.code.as_deref(),
-            Self::Token(cause) | Self::MintLimit { last: Some(cause), .. } => cause.code(),
-            Self::Deadline { last: Some(last), .. } => last.code(),
+            Self::Token(cause)
+            | Self::MintLimit { last: Some(cause), .. }
+            | Self::Deadline { last: Some(cause), .. } => cause.code(),
             _ => None,
         }
     }
@@ -198,10 +193,10 @@ impl ErrorKind {
         match self {
             Self::ErrorResponse(response) => response.advice(),
             Self::Token(cause) => token_advice(cause),
-            Self::Deadline { last: Some(last), .. } => last.advice(),
-            Self::MintLimit { last: Some(last), .. } => last.advice(),
+            Self::Deadline { last: Some(cause), .. }
+            | Self::MintLimit { last: Some(cause), .. }
+            | Self::Unreachable { kind: cause, .. } => cause.advice(),
             Self::MintLimit { last: None, .. } => "find out why Atlas rejects access tokens that it has just issued",
-            Self::Unreachable { kind, .. } => kind.advice(),
             other => other.reason().advice(),
         }
     }
@@ -215,7 +210,7 @@ impl ErrorKind {
     /// Whether time ran out, so that the next attempt may take as long.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::Timeout(_) | Self::Deadline { .. })
+        matches!(self, Self::Http { reason: Reason::Timeout, .. } | Self::Deadline { .. })
     }
 
     /// How long to wait before the same request according to `Retry-After`, if Atlas sent it.
@@ -236,27 +231,15 @@ impl ListError {
     }
 }
 
-/// Where JSON is not valid. The message of the library is not used: it quotes the body, which may contain anything.
-#[derive(Debug, thiserror::Error)]
-#[error("unexpected {category} at line {line} column {column}")]
-pub struct JsonPosition {
-    /// `syntax`, `data` or `end` of the body.
-    pub category: &'static str,
-    /// From 1.
-    pub line: usize,
-    /// From 1.
-    pub column: usize,
-}
-
 fn error_chain(error: &(dyn Error + 'static)) -> String {
     let chain = iter::successors(Some(error), |error| (**error).source());
     let message = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_MESSAGE).collect()
 }
 
-/// Without fractions, and at least one second.
-fn whole_seconds(remaining: Duration) -> Duration {
-    Duration::from_secs(remaining.as_secs().max(1))
+/// In whole seconds, at least one.
+fn next_attempt(remaining: Duration) -> String {
+    format!("next attempt in {}", format_duration(Duration::from_secs(remaining.as_secs().max(1))))
 }
 
 fn last_failure(last: Option<&ErrorKind>) -> String {

@@ -5,7 +5,7 @@
 //!   read_all           paging/           every page of a listing, or an error
 //!   Authenticator      auth/             sends a request with a credential that may change
 //!     CredentialBreaker  breaker.rs        limits attempts with a rejected credential
-//!     DigestAuth         digest.rs         API key: answers the challenge, reuses the nonce
+//!     DigestAuth         digest.rs         API key: responds to the challenge, reuses the nonce
 //!     TokenSource        token.rs          service account: mints, renews and revokes the access token
 //!       MintLimiter        mint_limiter.rs   limits how often tokens are minted
 //!   InFlight           request.rs        reports each HTTP request once, as a `ClientEvent`
@@ -31,7 +31,7 @@ pub use auth::secret::{Secret, SecretError};
 pub use backoff::Backoff;
 pub use client::{Client, ClientSettings};
 pub use endpoint::{ApiVersion, Endpoint, Resource};
-pub use error::{ErrorKind, JsonPosition, ListError};
+pub use error::{ErrorKind, ListError};
 pub use error_response::ErrorResponse;
 pub use header::{RateLimit, VersionEnds};
 pub use model::container::Container;

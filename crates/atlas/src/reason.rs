@@ -1,7 +1,10 @@
 //! Why a request or a listing failed, and what to do about it.
 
+use strum::{IntoStaticStr, VariantArray};
+
 /// Why something failed: the label `reason`, a closed set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Reason {
     /// No complete response in time.
     Timeout,
@@ -35,42 +38,12 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
-        Self::Timeout,
-        Self::Dns,
-        Self::Connect,
-        Self::Tls,
-        Self::Unauthorized,
-        Self::Forbidden,
-        Self::IpAccessList,
-        Self::NotFound,
-        Self::RateLimited,
-        Self::Server,
-        Self::UnexpectedStatus,
-        Self::Decode,
-        Self::TooLarge,
-        Self::Pagination,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The value of the label.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Timeout => "timeout",
-            Self::Dns => "dns",
-            Self::Connect => "connect",
-            Self::Tls => "tls",
-            Self::Unauthorized => "unauthorized",
-            Self::Forbidden => "forbidden",
-            Self::IpAccessList => "ip_access_list",
-            Self::NotFound => "not_found",
-            Self::RateLimited => "rate_limited",
-            Self::Server => "server",
-            Self::UnexpectedStatus => "unexpected_status",
-            Self::Decode => "decode",
-            Self::TooLarge => "too_large",
-            Self::Pagination => "pagination",
-        }
+        self.into()
     }
 
     /// What to do about it, for an on-call engineer.

@@ -127,7 +127,7 @@ impl<'a> InFlight<'a> {
         Self { endpoint, group, events, started: Mutex::new(Some(Instant::now())) }
     }
 
-    /// Atlas responded with a challenge, and another request takes its place.
+    /// Atlas responded with a challenge, and another request follows.
     pub(crate) fn challenged(&self) {
         self.report(Outcome::Status(401), None);
         *self.started.lock() = Some(Instant::now());
@@ -137,7 +137,7 @@ impl<'a> InFlight<'a> {
     pub(crate) async fn finish(self, result: Result<Response, ErrorKind>) -> Result<Vec<u8>, ErrorKind> {
         match &result {
             Ok(response) => self.report(Outcome::Status(response.status().as_u16()), Some(response)),
-            // There was a response, a challenge that cannot be answered.
+            // There was a response, a challenge that is not supported.
             Err(ErrorKind::Challenge(_)) => self.report(Outcome::Status(401), None),
             Err(error) => self.report(Outcome::Failed(error.reason()), None),
         }

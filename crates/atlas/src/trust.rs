@@ -6,16 +6,9 @@ use reqwest::Certificate;
 use url::Url;
 
 /// Certificates of certificate authorities. Without any, the authorities of the system are trusted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Authorities {
-    pub(crate) certificates: Vec<Certificate>,
     pem: String,
-}
-
-impl PartialEq for Authorities {
-    fn eq(&self, other: &Self) -> bool {
-        self.pem == other.pem
-    }
 }
 
 /// The text has no certificates, or one that is not usable.
@@ -28,11 +21,15 @@ impl Authorities {
     pub fn parse(pem: &str) -> Result<Self, InvalidAuthorities> {
         let certificates = Certificate::from_pem_bundle(pem.as_bytes()).map_err(|_| InvalidAuthorities)?;
         // Only building a client parses the content of the certificates.
-        let client = reqwest::Client::builder().tls_certs_only(certificates.clone()).build();
-        if certificates.is_empty() || client.is_err() {
+        let is_empty = certificates.is_empty();
+        if is_empty || reqwest::Client::builder().tls_certs_only(certificates).build().is_err() {
             return Err(InvalidAuthorities);
         }
-        Ok(Self { certificates, pem: pem.to_owned() })
+        Ok(Self { pem: pem.to_owned() })
+    }
+
+    pub(crate) fn certificates(&self) -> Result<Vec<Certificate>, reqwest::Error> {
+        Certificate::from_pem_bundle(self.pem.as_bytes())
     }
 }
 

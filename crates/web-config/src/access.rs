@@ -1,4 +1,4 @@
-//! Which requests are let in, and the headers of every response.
+//! Which requests are authorized, and the headers of every response.
 
 use std::time::Instant;
 

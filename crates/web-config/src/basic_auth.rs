@@ -138,11 +138,8 @@ mod tests {
 
     fn users(list: &[(&str, &str, u32)]) -> Users {
         let lines = list.iter().map(|(user, password, cost)| format!("'{user}': '{}'", hashed(password, *cost)));
-        let text = format!("basic_auth_users: {{{}}}", lines.collect::<Vec<_>>().join(", "));
-        let faults = yaml_reader::ConfigFaults::default();
-        let value = serde_yaml::from_str(&text).unwrap();
-        let mut top = Section::new(&value, String::new(), &faults);
-        Users::parse(&mut top).unwrap()
+        let value = serde_yaml::from_str(&format!("basic_auth_users: {{{}}}", lines.collect::<Vec<_>>().join(", ")));
+        Users::parse(&mut Section::new(&value.unwrap(), String::new(), &yaml_reader::ConfigFaults::default())).unwrap()
     }
 
     fn header(user: &str, password: &str) -> Vec<u8> {

@@ -26,7 +26,7 @@ pub(crate) fn boolean(section: &mut Section<'_>, key: &'static str, default: boo
     default
 }
 
-/// A whole number; zero if there is no value. A fraction is cut off.
+/// A whole number; zero if there is no value. A fraction is truncated.
 pub(crate) fn number(section: &mut Section<'_>, key: &'static str) -> i64 {
     let Some(value) = section.take(key) else { return 0 };
     integer(value).unwrap_or_else(|| {
@@ -84,7 +84,7 @@ fn string(section: &Section<'_>, key: &str, value: &Value) -> Option<String> {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "the toolkit cuts off the fraction, too")]
+#[allow(clippy::cast_possible_truncation, reason = "the toolkit truncates the fraction too")]
 fn integer(value: &Value) -> Option<i64> {
     /// One more than the largest `i64`; an `f64` holds it exactly.
     const END: f64 = 9_223_372_036_854_775_808.0;

@@ -129,11 +129,7 @@ mod tests {
         let text = hash();
         for (odd, error) in [
             (String::new(), HashError::Length),
-            ("secret".to_owned(), HashError::Length),
-            (text.replace("$2b$", "$3b$"), HashError::Version),
             (text.replace("$2b$", "x2b$"), HashError::Version),
-            (text.replace("$04$", "$03$"), HashError::Cost),
-            (text.replace("$04$", "$32$"), HashError::Cost),
             (text.replace("$04$", "$xx$"), HashError::Cost),
             ("é".repeat(40), HashError::Version),
             (format!("$2é{text}"), HashError::Cost),

@@ -67,7 +67,7 @@ impl WebConfig {
         self.tls.is_some()
     }
 
-    /// The TLS settings for a new connection, if connections are encrypted. Looks for changes of the files at most once
+    /// The TLS settings for a new connection, if connections are encrypted. Checks the files for changes at most once
     /// a second, off the async threads and for at most a second.
     pub async fn server_config(&self) -> Option<Arc<ServerConfig>> {
         match &self.tls {

@@ -1,4 +1,3 @@
-use http::HeaderMap;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use rcgen::{CertificateParams, KeyPair};
@@ -156,18 +155,20 @@ fn a_plain_web_config_has_no_warnings() {
 }
 
 #[test]
-fn a_setting_that_rustls_does_not_support_is_a_fault() {
+fn unsupported_settings_and_unusable_files_are_faults() {
     let folder = folder();
+    fs::write(folder.path().join("empty"), "").unwrap();
     let outcomes = [
-        "max_version: TLS11",
-        "min_version: TLS13, max_version: TLS12",
-        "curve_preferences: [CurveP521]",
-        "cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA]",
-        "cipher_suites: [TLS_AES_128_GCM_SHA256], max_version: TLS12",
+        "{TLS, max_version: TLS11}",
+        "{TLS, min_version: TLS13, max_version: TLS12}",
+        "{TLS, curve_preferences: [CurveP521]}",
+        "{TLS, cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA]}",
+        "{TLS, cipher_suites: [TLS_AES_128_GCM_SHA256], max_version: TLS12}",
+        "{cert_file: server.crt, key_file: other.key}",
+        "{cert_file: server.crt, key_file: empty}",
+        "{cert_file: empty, key_file: server.key}",
     ]
-    .map(|text| {
-        outcome(&format!("{{tls_server_config: {{TLS, {text}}}, http_server_config: {{http2: false}}}}"), &folder)
-    });
+    .map(|tls| outcome(&format!("{{tls_server_config: {tls}, http_server_config: {{http2: false}}}}"), &folder));
     assert_snapshot!(outcomes.join("\n"), @"
     refused:
     tls_server_config.max_version: must be `TLS12` or `TLS13`; older versions are not supported
@@ -179,40 +180,13 @@ fn a_setting_that_rustls_does_not_support_is_a_fault() {
     tls_server_config.cipher_suites: rustls supports none of TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA in the enabled versions of TLS
     refused:
     tls_server_config.cipher_suites: rustls supports none of TLS_AES_128_GCM_SHA256 in the enabled versions of TLS
-    ");
-}
-
-#[test]
-fn a_key_that_does_not_belong_to_the_certificate_is_a_fault() {
-    let folder = folder();
-    let outcomes = ["other.key", "server.crt", "empty"].map(|key| {
-        fs::write(folder.path().join("empty"), "").unwrap();
-        let pair = |certificate: &str| {
-            outcome(&format!("tls_server_config: {{cert_file: {certificate}, key_file: {key}}}"), &folder)
-        };
-        format!("{}\n{}", pair("server.crt"), pair("empty"))
-    });
-    assert_snapshot!(outcomes.join("\n"), @"
     refused:
     tls_server_config.key_file: does not belong to the certificate
     refused:
-    tls_server_config.cert_file: contains no certificate
-    refused:
-    tls_server_config.key_file: contains no private key
-    refused:
-    tls_server_config.cert_file: contains no certificate
-    refused:
     tls_server_config.key_file: contains no private key
     refused:
     tls_server_config.cert_file: contains no certificate
     ");
-}
-
-#[tokio::test]
-async fn the_default_has_no_tls_and_lets_everyone_in() {
-    let web = WebConfig::default();
-    assert!(!web.has_tls() && web.server_config().await.is_none());
-    assert!(web.access().authorize(&HeaderMap::new()).await.is_ok());
 }
 
 #[tokio::test]

@@ -254,22 +254,3 @@ pub fn kind(value: &Value) -> &'static str {
         Value::Tagged(_) => "a tagged value",
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_empty_key_that_is_declared_is_neither_set_nor_unknown() {
-        let value = serde_yaml::from_str("{empty: , set: 1, other: }").unwrap();
-        let faults = ConfigFaults::default();
-        let mut top = Section::new(&value, String::new(), &faults);
-        top.declare(&["empty", "set"]);
-        assert_eq!(top.take("set").and_then(Value::as_u64), Some(1));
-        let presence = ["empty", "set", "absent"].map(|key| top.presence(key));
-        assert_eq!(presence, [Presence::Empty, Presence::Set, Presence::Absent]);
-        top.finish();
-        let error = faults.into_result().unwrap_err();
-        assert_eq!(error.to_string(), "other: unknown key; known here: empty, set");
-    }
-}

@@ -81,7 +81,7 @@ fn challenge(response: &Response) -> Option<WwwAuthenticateHeader> {
 /// A nonce and how often it has been used.
 struct Session {
     challenge: Mutex<Option<WwwAuthenticateHeader>>,
-    /// diqwest asks it whether there is a nonce; its own credentials are not used.
+    /// Whether there is a nonce; its credentials are not used.
     cache: DigestAuthSession,
 }
 
@@ -112,7 +112,7 @@ impl DigestAuthCredentials for &DiqwestAdapter<'_> {
         self.cache.cached_context(host)
     }
 
-    /// The server sent a challenge, and diqwest answers it with `nc=00000001`.
+    /// The server sent a challenge, and diqwest responds with `nc=00000001`.
     fn store_context(&self, host: &str, www_authenticate: &str) -> DiqwestResult<()> {
         if let Ok(mut challenge) = digest_auth::parse(www_authenticate) {
             self.in_flight.challenged();

@@ -28,12 +28,9 @@ impl PartialEq for Secret {
 /// mistake.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// The file does not exist, cannot be read or is not UTF-8.
+    /// The file does not exist, cannot be read, is larger than 4096 bytes or is not UTF-8.
     #[error("the file cannot be read: {0}")]
-    Unreadable(io::Error),
-    /// The file is too large.
-    #[error("the file cannot be read: it is larger than {MAX_SECRET} bytes")]
-    TooLarge,
+    Unreadable(#[from] io::Error),
     /// The text is empty.
     #[error("is empty")]
     Empty,
@@ -51,10 +48,9 @@ impl Secret {
     /// The text of a file of at most 4096 bytes, without trailing line breaks.
     pub fn from_file(path: &Path) -> Result<Self, SecretError> {
         let mut text = String::new();
-        let file = File::open(path).map_err(SecretError::Unreadable)?;
-        file.take(MAX_SECRET + 1).read_to_string(&mut text).map_err(SecretError::Unreadable)?;
+        File::open(path)?.take(MAX_SECRET + 1).read_to_string(&mut text)?;
         if text.len() as u64 > MAX_SECRET {
-            return Err(SecretError::TooLarge);
+            return Err(io::Error::other(format!("it is larger than {MAX_SECRET} bytes")).into());
         }
         Ok(Self { text: validate(&text)?, file: Some(path.to_owned()) })
     }

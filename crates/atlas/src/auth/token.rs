@@ -131,21 +131,17 @@ impl TokenSource {
         self.is_closed.store(true, Ordering::Relaxed);
         let revoke = async {
             let _guard = self.mint_lock.lock().await;
-            self.revoke().await;
+            let Some(token) = self.current.lock().take() else { return };
+            let body = form_urlencoded::Serializer::new(String::new())
+                .append_pair("token", token.text.expose_secret())
+                .append_pair("token_type_hint", "access_token")
+                .finish();
+            if self.post(Endpoint::Revoke, body).await.is_ok() {
+                (self.events)(ClientEvent::Revoked);
+            }
         };
         // If it takes too long, the token expires later.
         let _ = timeout(REVOKE_TIMEOUT, revoke).await;
-    }
-
-    async fn revoke(&self) {
-        let Some(token) = self.current.lock().take() else { return };
-        let body = form_urlencoded::Serializer::new(String::new())
-            .append_pair("token", token.text.expose_secret())
-            .append_pair("token_type_hint", "access_token")
-            .finish();
-        if self.post(Endpoint::Revoke, body).await.is_ok() {
-            (self.events)(ClientEvent::Revoked);
-        }
     }
 
     async fn send_with(&self, token: &Token, request: &GetRequest<'_>) -> Result<Vec<u8>, ErrorKind> {
@@ -194,7 +190,7 @@ impl TokenSource {
         Ok(Some(fresh))
     }
 
-    /// Mints in a task of its own, which outlives the request: a token that Atlas has issued must not be lost.
+    /// Mints in a separate task, which outlives the request: a token that Atlas has issued must not be lost.
     async fn mint(self: &Arc<Self>, guard: MintGuard) -> Result<Arc<Token>, Arc<ErrorKind>> {
         if self.is_closed.load(Ordering::Relaxed) {
             drop(guard);

@@ -9,7 +9,8 @@ const MAX_ROLES: usize = 20;
 const MAX_ROLE: usize = 100;
 
 /// What Atlas reports about a credential that it accepts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "WireRoot")]
 pub struct CredentialInfo {
     /// The roles of an API key, such as `ORG_READ_ONLY`, each once. Atlas reports none for a service account.
     pub roles: Vec<String>,
@@ -17,7 +18,7 @@ pub struct CredentialInfo {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct WireRoot {
+struct WireRoot {
     api_key: Option<WireApiKey>,
 }
 

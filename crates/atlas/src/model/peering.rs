@@ -167,40 +167,33 @@ mod tests {
     #[test]
     fn an_aws_peering_is_parsed() {
         let json = r#"{"accepterRegionName":"eu-west-1","awsAccountId":"123456789012","connectionId":"pcx-0a1b","containerId":"64c0ffee0000000000000001","errorStateName":null,"id":"64c0ffee00000000000000a1","providerName":"AWS","routeTableCidrBlock":"10.1.0.0/16","statusName":"AVAILABLE","vpcId":"vpc-0123"}"#;
-        let peering = peering(Provider::Aws, json).unwrap();
-        assert_eq!(
-            peering,
-            Peering {
-                id: "64c0ffee00000000000000a1".into(),
-                vpc_id: "vpc-0123".into(),
-                status: "AVAILABLE".into(),
-                error: None,
-                container_id: "64c0ffee0000000000000001".into(),
-                connection_id: "pcx-0a1b".into(),
-                cloud_account: "123456789012".into(),
-                resource_group: String::new(),
-                accepter_region: "eu-west-1".into(),
-                cidr_block: "10.1.0.0/16".into(),
-            }
-        );
-        assert!(peering.is_available());
+        let expected = Peering {
+            id: "64c0ffee00000000000000a1".into(),
+            vpc_id: "vpc-0123".into(),
+            status: "AVAILABLE".into(),
+            error: None,
+            container_id: "64c0ffee0000000000000001".into(),
+            connection_id: "pcx-0a1b".into(),
+            cloud_account: "123456789012".into(),
+            resource_group: String::new(),
+            accepter_region: "eu-west-1".into(),
+            cidr_block: "10.1.0.0/16".into(),
+        };
+        assert_eq!(peering(Provider::Aws, json).unwrap(), expected);
     }
 
     #[test]
-    fn an_azure_peering_is_parsed() {
-        let json = r#"{"azureDirectoryId":"d","azureSubscriptionId":"s","containerId":"c","errorState":"RETRYABLE","id":"i","resourceGroupName":"rg","status":"FAILED","vnetName":"hub"}"#;
-        let peering = peering(Provider::Azure, json).unwrap();
-        assert_eq!((peering.vpc_id.as_str(), peering.status.as_str()), ("hub", "FAILED"));
-        assert_eq!((peering.cloud_account.as_str(), peering.resource_group.as_str()), ("s", "rg"));
-        assert_eq!(peering.error_code(), Some("RETRYABLE"));
-    }
-
-    #[test]
-    fn a_gcp_peering_is_parsed() {
-        let json = r#"{"containerId":"c","errorMessage":"no such network","gcpProjectId":"p","id":"i","networkName":"default","status":"WAITING_FOR_USER"}"#;
-        let peering = peering(Provider::Gcp, json).unwrap();
-        assert_eq!((peering.vpc_id.as_str(), peering.status.as_str()), ("default", "WAITING_FOR_USER"));
-        assert_eq!((peering.cloud_account.as_str(), peering.error_code()), ("p", Some("OTHER")));
+    fn azure_and_gcp_have_their_own_fields() {
+        let azure = r#"{"azureDirectoryId":"d","azureSubscriptionId":"s","containerId":"c","errorState":"RETRYABLE","id":"i","resourceGroupName":"rg","status":"FAILED","vnetName":"hub"}"#;
+        let gcp = r#"{"containerId":"c","errorMessage":"no such network","gcpProjectId":"p","id":"i","networkName":"default","status":"WAITING_FOR_USER"}"#;
+        for (provider, json, expected) in [
+            (Provider::Azure, azure, ["hub", "FAILED", "s", "rg", "RETRYABLE"]),
+            (Provider::Gcp, gcp, ["default", "WAITING_FOR_USER", "p", "", "OTHER"]),
+        ] {
+            let Peering { vpc_id, status, cloud_account, resource_group, .. } = &peering(provider, json).unwrap();
+            let code = peering(provider, json).unwrap().error_code().unwrap();
+            assert_eq!([vpc_id, status, cloud_account, resource_group, code], expected);
+        }
     }
 
     #[test]
@@ -213,21 +206,9 @@ mod tests {
 
     #[test]
     fn an_empty_field_counts_as_missing() {
-        let json = r#"{"statusName":"","errorStateName":"","errorMessage":"EXPIRED"}"#;
+        let json = r#"{"statusName":"","errorStateName":"","errorMessage":"REJECTED: vpc peering connection request was rejected"}"#;
         let peering = peering(Provider::Aws, json).unwrap();
-        assert_eq!((peering.status.as_str(), peering.error.as_deref()), ("UNKNOWN", Some("EXPIRED")));
-    }
-
-    #[test]
-    fn unknown_fields_and_statuses_are_accepted() {
-        let peering = peering(Provider::Aws, r#"{"statusName":"HIBERNATING","novelty":{"a":[1]}}"#).unwrap();
-        assert_eq!(peering.status, "HIBERNATING");
-    }
-
-    #[test]
-    fn an_aws_error_message_keeps_its_code() {
-        let json = r#"{"errorMessage":"REJECTED: vpc peering connection request was rejected"}"#;
-        assert_eq!(peering(Provider::Aws, json).unwrap().error_code(), Some("REJECTED"));
+        assert_eq!((peering.status.as_str(), peering.error_code()), ("UNKNOWN", Some("REJECTED")));
     }
 
     #[test]
@@ -249,8 +230,8 @@ mod tests {
         let created = |id: &str| Peering { id: id.into(), ..Peering::default() }.created();
         let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
         assert_eq!(created("5f3a556351db42631e16f33a"), at(0x5f3a_5563));
-        assert_eq!(created("5f3a5563"), None);
-        assert_eq!(created("+f3a556351db42631e16f33a"), None);
-        assert_eq!(created("ééééééééabcd"), None);
+        for id in ["5f3a5563", "+f3a556351db42631e16f33a", "ééééééééabcd"] {
+            assert_eq!(created(id), None, "{id}");
+        }
     }
 }

@@ -16,41 +16,29 @@ use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate};
 
 use super::pem::ClientCas;
 
-/// `client_auth_type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// `client_auth_type`, by its names in Go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString)]
 pub(crate) enum ClientAuth {
     /// No certificate is requested.
-    Off,
+    NoClientCert,
     /// A certificate is requested, but neither required nor checked.
-    Request,
-    /// A certificate is required, signed by anyone.
-    RequireAny,
+    RequestClientCert,
+    /// A certificate is required, signed by anyone. The second is its former name.
+    #[strum(serialize = "RequireAnyClientCert", serialize = "RequireClientCert")]
+    RequireAnyClientCert,
     /// A certificate is optional, but must be signed by a CA.
-    VerifyIfGiven,
+    VerifyClientCertIfGiven,
     /// A certificate is required, signed by a CA.
-    RequireAndVerify,
+    RequireAndVerifyClientCert,
 }
 
 impl ClientAuth {
-    /// `None` for an unknown name.
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        match name {
-            "" | "NoClientCert" => Some(Self::Off),
-            "RequestClientCert" => Some(Self::Request),
-            // The second is its former name.
-            "RequireAnyClientCert" | "RequireClientCert" => Some(Self::RequireAny),
-            "VerifyClientCertIfGiven" => Some(Self::VerifyIfGiven),
-            "RequireAndVerifyClientCert" => Some(Self::RequireAndVerify),
-            _ => None,
-        }
-    }
-
     pub(crate) fn verifies(self) -> bool {
-        matches!(self, Self::VerifyIfGiven | Self::RequireAndVerify)
+        matches!(self, Self::VerifyClientCertIfGiven | Self::RequireAndVerifyClientCert)
     }
 
     fn requires(self) -> bool {
-        matches!(self, Self::RequireAny | Self::RequireAndVerify)
+        matches!(self, Self::RequireAnyClientCert | Self::RequireAndVerifyClientCert)
     }
 }
 
@@ -76,19 +64,6 @@ impl ClientVerifier {
         // It fails only without a CA.
         let chain_verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).build().ok();
         Self { client_auth, allowed_sans, provider, chain_verifier, listed }
-    }
-
-    fn verify_chain(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<(), Error> {
-        let Some(verifier) = &self.chain_verifier else { return Err(CertificateError::UnknownIssuer.into()) };
-        match verifier.verify_client_cert(end_entity, intermediates, now) {
-            Err(_) if self.listed.contains(end_entity) => verify_listed(end_entity, now),
-            verified => verified.map(drop),
-        }
     }
 }
 
@@ -146,7 +121,12 @@ impl ClientCertVerifier for ClientVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         if self.client_auth.verifies() {
-            self.verify_chain(end_entity, intermediates, now)?;
+            let verifier = self.chain_verifier.as_ref().ok_or(CertificateError::UnknownIssuer)?;
+            match verifier.verify_client_cert(end_entity, intermediates, now) {
+                Ok(_) => {}
+                Err(_) if self.listed.contains(end_entity) => verify_listed(end_entity, now)?,
+                Err(error) => return Err(error),
+            }
         }
         if self.allowed_sans.as_ref().is_some_and(|sans| !has_one(end_entity, sans)) {
             return Err(CertificateError::ApplicationVerificationFailure.into());

@@ -27,88 +27,46 @@ pub(crate) struct TlsSettings {
     alpn_protocols: Vec<Vec<u8>>,
 }
 
-/// The keys of the section, before they are checked against each other.
-pub(crate) struct RawTls {
-    certificate: Option<PemSource>,
-    key: Option<PemSource>,
-    client_cas: Option<PemSource>,
-    client_auth_type: Option<String>,
-    names: TlsNames,
-    prefer_server_ciphers: bool,
-    allowed_sans: Option<Vec<String>>,
-}
-
-impl RawTls {
-    pub(crate) fn take(section: &mut Section<'_>, folder: &Path) -> Self {
-        Self {
-            certificate: PemSource::take(section, ["cert_file", "cert"], folder),
-            key: PemSource::take(section, ["key_file", "key"], folder),
-            client_cas: PemSource::take(section, ["client_ca_file", "client_ca"], folder),
-            client_auth_type: go_yaml::text(section, "client_auth_type"),
-            names: TlsNames::take(section),
-            prefer_server_ciphers: go_yaml::boolean(section, "prefer_server_cipher_suites", true),
-            allowed_sans: go_yaml::list(section, "client_allowed_sans"),
+impl TlsSettings {
+    /// Parses the section. `None` means that TLS is off, or that there are faults.
+    pub(crate) fn parse(section: &mut Section<'_>, folder: &Path, http2: bool) -> Option<Self> {
+        let certificate = PemSource::take(section, ["cert_file", "cert"], folder);
+        let key = PemSource::take(section, ["key_file", "key"], folder);
+        let client_cas = PemSource::take(section, ["client_ca_file", "client_ca"], folder);
+        let client_auth_type = go_yaml::text(section, "client_auth_type");
+        let names = TlsNames::take(section);
+        let prefer_server_ciphers = go_yaml::boolean(section, "prefer_server_cipher_suites", true);
+        let allowed_sans = go_yaml::list(section, "client_allowed_sans");
+        section.finish();
+        let missing = [certificate.is_none(), key.is_none()];
+        // Any of these keys turns TLS on in the toolkit; the others alone have no effect.
+        if missing == [true, true] && client_cas.is_none() && client_auth_type.is_none() {
+            if !section.is_empty() {
+                section.warn_here("has no effect: TLS is off without a certificate and a key, as in the toolkit");
+            }
+            return None;
         }
-    }
-
-    /// Any of these keys turns TLS on in the toolkit; the others alone have no effect.
-    pub(crate) fn enables_tls(&self) -> bool {
-        let sources = [&self.certificate, &self.key, &self.client_cas];
-        sources.iter().any(|source| source.is_some()) || self.client_auth_type.is_some()
-    }
-
-    pub(crate) fn resolve(self, section: &Section<'_>, http2: bool) -> Option<TlsSettings> {
-        let client_auth = self.client_auth(section);
-        if let Some(sans) = &self.allowed_sans {
+        let client_auth = client_auth(section, client_auth_type.as_deref(), client_cas.is_some());
+        if let Some(sans) = &allowed_sans {
             warn_of_sans(section, sans, client_auth);
         }
-        let parameters = self.names.parameters(section, http2);
-        for (source, keys) in [(&self.certificate, "cert_file or cert"), (&self.key, "key_file or key")] {
-            if source.is_none() {
-                section.fault_here(format!("{keys} is required"));
-            }
+        let parameters = names.parameters(section, http2);
+        for (_, keys) in
+            missing.into_iter().zip(["cert_file or cert", "key_file or key"]).filter(|(missing, _)| *missing)
+        {
+            section.fault_here(format!("{keys} is required"));
         }
         let protocols: &[&str] = if http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
-        Some(TlsSettings {
-            sources: PemSources { certificate: self.certificate?, key: self.key?, client_cas: self.client_cas },
+        Some(Self {
+            sources: PemSources { certificate: certificate?, key: key?, client_cas },
             parameters,
-            prefer_server_ciphers: self.prefer_server_ciphers,
+            prefer_server_ciphers,
             client_auth,
-            allowed_sans: self.allowed_sans,
+            allowed_sans,
             alpn_protocols: protocols.iter().map(|name| name.as_bytes().to_vec()).collect(),
         })
     }
 
-    fn client_auth(&self, section: &Section<'_>) -> ClientAuth {
-        let parsed = ClientAuth::parse(self.client_auth_type.as_deref().unwrap_or_default());
-        match parsed {
-            None => section.fault(
-                "client_auth_type",
-                "must be `NoClientCert`, `RequestClientCert`, `RequireAnyClientCert`, `VerifyClientCertIfGiven` or \
-                 `RequireAndVerifyClientCert`",
-            ),
-            Some(ClientAuth::Off) if self.client_cas.is_some() => {
-                section.fault("client_auth_type", "must request a client certificate if there is a client CA");
-            }
-            Some(_) => {}
-        }
-        parsed.unwrap_or(ClientAuth::Off)
-    }
-}
-
-fn warn_of_sans(section: &Section<'_>, sans: &[String], client_auth: ClientAuth) {
-    let message = match client_auth {
-        ClientAuth::Off => "has no effect: `client_auth_type` requests no client certificate",
-        ClientAuth::Request | ClientAuth::RequireAny => {
-            "proves nothing: `client_auth_type` accepts self-signed client certificates"
-        }
-        _ if sans.is_empty() => "is empty, so every client is rejected, as in the toolkit",
-        _ => return,
-    };
-    section.warn("client_allowed_sans", message);
-}
-
-impl TlsSettings {
     /// The rustls config with the contents of the files.
     pub(crate) fn server_config(&self, files: &TlsFiles) -> Result<ServerConfig, ConfigFault> {
         let certified_key = pem::certified_key(&self.sources, files, self.parameters.provider.key_provider)?;
@@ -116,8 +74,11 @@ impl TlsSettings {
         let builder = builder.with_protocol_versions(&self.parameters.versions);
         let builder = builder.map_err(|error| self.sources.certificate.fault(error.to_string()))?;
         let verifier = match self.client_auth {
-            ClientAuth::Off => WebPkiClientVerifier::no_client_auth(),
-            _ => Arc::new(self.verifier(files)),
+            ClientAuth::NoClientCert => WebPkiClientVerifier::no_client_auth(),
+            _ => {
+                let (sans, provider) = (self.allowed_sans.clone(), self.parameters.provider.clone());
+                Arc::new(ClientVerifier::new(self.client_auth, sans, self.client_cas(files).0, provider))
+            }
         };
         let builder = builder.with_client_cert_verifier(verifier);
         let mut server = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified_key)));
@@ -127,11 +88,6 @@ impl TlsSettings {
         server.session_storage = Arc::new(NoServerSessionStorage {});
         server.send_tls13_tickets = 0;
         Ok(server)
-    }
-
-    fn verifier(&self, files: &TlsFiles) -> ClientVerifier {
-        let (cas, _) = self.client_cas(files);
-        ClientVerifier::new(self.client_auth, self.allowed_sans.clone(), cas, self.parameters.provider.clone())
     }
 
     fn client_cas(&self, files: &TlsFiles) -> (ClientCas, usize) {
@@ -158,4 +114,32 @@ impl TlsSettings {
             section.warn(key, "without a client CA, every client with a certificate from a public CA is accepted");
         }
     }
+}
+
+fn client_auth(section: &Section<'_>, name: Option<&str>, has_client_cas: bool) -> ClientAuth {
+    let parsed = name.map_or(Ok(ClientAuth::NoClientCert), str::parse);
+    match parsed {
+        Err(_) => section.fault(
+            "client_auth_type",
+            "must be `NoClientCert`, `RequestClientCert`, `RequireAnyClientCert`, `VerifyClientCertIfGiven` or \
+             `RequireAndVerifyClientCert`",
+        ),
+        Ok(ClientAuth::NoClientCert) if has_client_cas => {
+            section.fault("client_auth_type", "must request a client certificate if there is a client CA");
+        }
+        Ok(_) => {}
+    }
+    parsed.unwrap_or(ClientAuth::NoClientCert)
+}
+
+fn warn_of_sans(section: &Section<'_>, sans: &[String], client_auth: ClientAuth) {
+    let message = match client_auth {
+        ClientAuth::NoClientCert => "has no effect: `client_auth_type` requests no client certificate",
+        ClientAuth::RequestClientCert | ClientAuth::RequireAnyClientCert => {
+            "proves nothing: `client_auth_type` accepts self-signed client certificates"
+        }
+        _ if sans.is_empty() => "is empty, so every client is refused, as in the toolkit",
+        _ => return,
+    };
+    section.warn("client_allowed_sans", message);
 }

@@ -18,7 +18,7 @@ use crate::{
     reload::{Reloads, read_configs, reload},
     shard::Shard,
     state::{SharedState, State},
-    systemd,
+    systemd::{self, NotifyState},
 };
 
 /// Polls and serves until `shutdown`. `reloads` brings other configs meanwhile.
@@ -55,7 +55,7 @@ pub async fn run(
     let listings = state.read().listings.len();
     info!(listings, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
     tokio::spawn(log_when_ready(state.subscribe()));
-    systemd::notify_ready();
+    systemd::notify(NotifyState::Ready);
     let mut serving = pin!(http::serve(listeners, app, Limits::default(), shutdown));
     // Part of this loop, so that the watchdog notices when the loop stops.
     let mut watchdog = pin!(feed_watchdog(status));
@@ -94,7 +94,7 @@ async fn feed_watchdog(status: Arc<Status>) {
     let Some(interval) = systemd::watchdog_interval() else { return pending().await };
     loop {
         if status.stall_reason().is_none() {
-            systemd::notify_watchdog();
+            systemd::notify(NotifyState::Watchdog);
         }
         sleep(interval).await;
     }

@@ -3,7 +3,8 @@
 use std::{io, time::Duration};
 
 use listenfd::ListenFd;
-use sd_notify::{NotifyState, notify, watchdog_enabled};
+pub use sd_notify::NotifyState;
+use sd_notify::watchdog_enabled;
 use tokio::net::TcpListener;
 use tracing::warn;
 
@@ -34,37 +35,18 @@ pub fn listeners() -> Result<Vec<TcpListener>, SocketError> {
     if listeners.is_empty() { Err(SocketError::None) } else { Ok(listeners) }
 }
 
-/// The exporter listens and polls; this also ends [`notify_reloading`].
-pub fn notify_ready() {
-    send(&[NotifyState::Ready]);
-}
-
-/// A reload has started.
-pub fn notify_reloading() {
-    match NotifyState::monotonic_usec_now() {
-        Ok(now) => send(&[NotifyState::Reloading, now]),
-        Err(_) => send(&[NotifyState::Reloading]),
+/// Notifies systemd of a state. [`NotifyState::Ready`] also ends [`NotifyState::Reloading`].
+pub fn notify(state: NotifyState<'_>) {
+    // systemd requires the time of a reload.
+    let time = if matches!(state, NotifyState::Reloading) { NotifyState::monotonic_usec_now().ok() } else { None };
+    let states: Vec<_> = [state].into_iter().chain(time).collect();
+    if let Err(error) = sd_notify::notify(&states) {
+        warn!("cannot notify systemd: {error}");
     }
 }
 
-/// The shutdown has started.
-pub fn notify_stopping() {
-    send(&[NotifyState::Stopping]);
-}
-
-/// How often to call [`notify_watchdog`]: half of systemd's timeout. None if the watchdog is off.
+/// How often to send [`NotifyState::Watchdog`]: half of systemd's timeout. None if the watchdog is off.
 #[must_use]
 pub fn watchdog_interval() -> Option<Duration> {
     watchdog_enabled().map(|timeout| timeout / 2)
-}
-
-/// The exporter does its work.
-pub fn notify_watchdog() {
-    send(&[NotifyState::Watchdog]);
-}
-
-fn send(state: &[NotifyState<'_>]) {
-    if let Err(error) = notify(state) {
-        warn!("cannot notify systemd: {error}");
-    }
 }

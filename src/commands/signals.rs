@@ -8,7 +8,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{reload::ReloadRequest, systemd};
+use crate::{
+    reload::ReloadRequest,
+    systemd::{self, NotifyState},
+};
 
 /// The exit code after a second signal: 128 and the number of SIGINT, as shells have it.
 const EXIT_INTERRUPTED: i32 = 130;
@@ -34,7 +37,7 @@ pub(super) fn listen(reload_tx: Option<mpsc::Sender<ReloadRequest>>) -> anyhow::
             }
         };
         info!("stopping on {name}; a second signal exits immediately");
-        systemd::notify_stopping();
+        systemd::notify(NotifyState::Stopping);
         token.cancel();
         tokio::select! {
             _ = terminate.recv() => {}

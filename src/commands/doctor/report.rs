@@ -5,8 +5,10 @@ use std::{
     fmt::Write as _,
 };
 
-use atlas::{ErrorKind, GroupId, Provider};
+use atlas::{ErrorKind, Provider};
 use comfy_table::{Table, presets::NOTHING};
+
+use crate::config::GroupConfig;
 
 /// How many of the places of a problem are named; the others are counted.
 const MAX_EXAMPLES: usize = 3;
@@ -48,18 +50,18 @@ pub(super) struct Problem {
     code: String,
     message: String,
     /// How to fix it.
-    advice: String,
+    advice: &'static str,
 }
 
 impl Problem {
     pub(super) fn of(error: &ErrorKind) -> Self {
         let code = error.code().unwrap_or(error.reason().as_str());
-        Self { code: code.to_owned(), message: error.error_chain(), advice: error.advice().to_owned() }
+        Self { code: code.to_owned(), message: error.error_chain(), advice: error.advice() }
     }
 
     /// The root of the API does not exist.
     pub(super) fn not_atlas(error: &ErrorKind) -> Self {
-        let advice = "check the account's `base_url`: the server at that address is not Atlas".to_owned();
+        let advice = "check the account's `base_url`: the server at that address is not Atlas";
         Self { advice, ..Self::of(error) }
     }
 
@@ -70,7 +72,7 @@ impl Problem {
             _ => "check `include` and `exclude` under `discover`",
         };
         let message = format!("the credential sees {visible} projects, and none of them is selected");
-        Self { code: "no_group".to_owned(), message, advice: advice.to_owned() }
+        Self { code: "no_group".to_owned(), message, advice }
     }
 
     /// This many groups are visible to another account too.
@@ -80,13 +82,14 @@ impl Problem {
              monitors it"
         );
         let advice = "select each project in one account only, with `include` and `exclude` under `discover`";
-        Self { code: "overlap".to_owned(), message, advice: advice.to_owned() }
+        Self { code: "overlap".to_owned(), message, advice }
     }
 }
 
 impl GroupReport {
-    pub(super) fn new(id: &GroupId, name: &str) -> Self {
-        Self { id: id.to_string(), name: printable(name), peerings: BTreeMap::new(), requests_left: "-".to_owned() }
+    pub(super) fn new(group: &GroupConfig) -> Self {
+        let (id, name) = (group.id.to_string(), printable(&group.name));
+        Self { id, name, peerings: BTreeMap::new(), requests_left: "-".to_owned() }
     }
 
     /// The first problem of each code, with its place.
@@ -189,38 +192,33 @@ impl Diagnosis {
 }
 
 fn check_table(checks: &[Check]) -> String {
-    let mut table = table(["CHECK", "RESULT", "DETAILS"]);
-    for Check { subject, result } in checks {
-        table.add_row(match result {
-            Some(Ok(message)) => [*subject, "ok", message],
-            Some(Err(problem)) => [*subject, &problem.code, &problem.message],
-            None => [*subject, "not checked", ""],
-        });
-    }
-    trimmed(&table)
+    let row = |Check { subject, result }: &Check| {
+        let (result, details) = match result {
+            Some(Ok(message)) => ("ok", message.as_str()),
+            Some(Err(problem)) => (problem.code.as_str(), problem.message.as_str()),
+            None => ("not checked", ""),
+        };
+        [subject, result, details].map(str::to_owned)
+    };
+    table(["CHECK", "RESULT", "DETAILS"], checks.iter().map(row))
 }
 
 fn group_table(groups: &[GroupReport]) -> String {
-    let mut table = table(["PROJECT ID", "NAME", "AWS", "AZURE", "GCP", "REQUESTS LEFT", "RESULT"]);
-    for group in groups {
+    let row = |group: &GroupReport| {
         let [aws, azure, gcp] = Provider::ALL.map(|provider| match group.peerings.get(&provider) {
             Some(Ok(count)) => count.to_string(),
             Some(Err(_)) => "?".to_owned(),
             None => "-".to_owned(),
         });
-        table.add_row([&group.id, &group.name, &aws, &azure, &gcp, &group.requests_left, &group.result()]);
-    }
-    trimmed(&table)
+        [group.id.clone(), group.name.clone(), aws, azure, gcp, group.requests_left.clone(), group.result()]
+    };
+    table(["PROJECT ID", "NAME", "AWS", "AZURE", "GCP", "REQUESTS LEFT", "RESULT"], groups.iter().map(row))
 }
 
-fn table<const N: usize>(header: [&str; N]) -> Table {
+/// A table without spaces at the ends of its lines.
+fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
-    table.load_style(NOTHING).set_header(header);
-    table
-}
-
-/// The table without spaces at the ends of its lines.
-fn trimmed(table: &Table) -> String {
+    table.load_style(NOTHING).set_header(header).add_rows(rows);
     table.lines().flat_map(|line| [line.trim().to_owned(), "\n".to_owned()]).collect()
 }
 

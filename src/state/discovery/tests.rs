@@ -77,6 +77,8 @@ fn a_found_group_is_polled_with_its_name_and_organization() {
     assert!(listings.contains(&ListingKey { group: id(1), provider: Provider::Gcp }));
     assert_eq!(fixture.find([1, 2]), []);
     assert_eq!(fixture.discovery().last_success, Some(at(2)));
+    fixture.discover("a", Ok(vec![atlas::Group { name: "renamed".to_owned(), ..found(1) }]));
+    assert_eq!(fixture.state.groups[&id(1)].name, "renamed");
 }
 
 #[test]
@@ -159,14 +161,6 @@ fn a_configured_group_stays_and_keeps_its_name() {
         fixture.find([1]);
     }
     assert_eq!(fixture.polled(), [0, 1]);
-}
-
-#[test]
-fn a_renamed_group_gets_its_new_name() {
-    let mut fixture = Fixture::new();
-    fixture.find([1]);
-    fixture.discover("a", Ok(vec![atlas::Group { name: "renamed".to_owned(), ..found(1) }]));
-    assert_eq!(fixture.state.groups[&id(1)].name, "renamed");
 }
 
 #[test]

@@ -35,14 +35,9 @@ pub enum InvalidShard {
     /// Not from 1 to the maximum.
     #[error("--shard.count must be from 1 to {MAX_SHARDS}")]
     Count,
-    /// The index is too large.
-    #[error("--shard.index is {index}, but must be below --shard.count, which is {count}")]
-    OutOfRange {
-        /// The index of this shard.
-        index: u32,
-        /// The number of shards.
-        count: u32,
-    },
+    /// The index is too large for the number of shards.
+    #[error("--shard.index is {0}, but must be below --shard.count, which is {1}")]
+    OutOfRange(u32, u32),
     /// The hostname does not end with a hyphen and a number.
     #[error("the hostname `{0}` does not end with a number, as in `exporter-0`")]
     HostName(String),
@@ -64,7 +59,7 @@ impl Shard {
             ShardIndex::Number(number) => number,
             ShardIndex::HostName => ordinal(host_name).ok_or_else(|| InvalidShard::HostName(host_name.to_owned()))?,
         };
-        if index < count { Ok(Self { index, count }) } else { Err(InvalidShard::OutOfRange { index, count }) }
+        if index < count { Ok(Self { index, count }) } else { Err(InvalidShard::OutOfRange(index, count)) }
     }
 
     /// Whether this shard owns the group (rendezvous hashing: the shard with the highest hash owns it). Adding a shard

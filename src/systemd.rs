@@ -8,31 +8,20 @@ use sd_notify::watchdog_enabled;
 use tokio::net::TcpListener;
 use tracing::warn;
 
-/// No usable socket came from systemd.
-#[derive(Debug, thiserror::Error)]
-pub enum SocketError {
-    /// systemd passed none.
-    #[error("systemd passed no socket: is the exporter started by a socket unit?")]
-    None,
-    /// systemd passed something other than a TCP socket.
-    #[error("cannot use a socket passed by systemd")]
-    Unusable(#[source] io::Error),
-}
-
-/// The sockets that systemd listens on for us.
+/// The sockets that systemd passes; none without systemd.
 ///
 /// # Errors
-/// There is none, or one is not a TCP socket.
-pub fn listeners() -> Result<Vec<TcpListener>, SocketError> {
+/// One is not a TCP socket.
+pub fn listeners() -> io::Result<Vec<TcpListener>> {
     let mut sockets = ListenFd::from_env();
     let mut listeners = Vec::new();
     for number in 0..sockets.len() {
-        if let Some(socket) = sockets.take_tcp_listener(number).map_err(SocketError::Unusable)? {
-            socket.set_nonblocking(true).map_err(SocketError::Unusable)?;
-            listeners.push(TcpListener::from_std(socket).map_err(SocketError::Unusable)?);
+        if let Some(socket) = sockets.take_tcp_listener(number)? {
+            socket.set_nonblocking(true)?;
+            listeners.push(TcpListener::from_std(socket)?);
         }
     }
-    if listeners.is_empty() { Err(SocketError::None) } else { Ok(listeners) }
+    Ok(listeners)
 }
 
 /// Notifies systemd of a state. [`NotifyState::Ready`] also ends [`NotifyState::Reloading`].

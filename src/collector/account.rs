@@ -104,7 +104,7 @@ impl AccountTask {
         }
     }
 
-    /// The listings of the account. Forgets what is kept for other groups.
+    /// The listings of the account. Drops the back-offs and container schedules of other groups.
     fn sync_listings(&mut self) -> BTreeSet<ListingKey> {
         let AccountContext { account, backoffs, state, .. } = &*self.context;
         let listings: BTreeSet<ListingKey> = state.read().listings_of(&account.name).cloned().collect();

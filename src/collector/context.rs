@@ -26,9 +26,9 @@ pub(super) struct AccountContext {
     pub(super) slots: PollSlots,
     pub(super) outage: OutageDetector,
     pub(super) log_limiter: LogLimiter,
-    /// Asks for a discovery before the next one is due.
+    /// Requests a discovery before the next one is due.
     pub(super) rediscover: Notify,
-    /// Says that a discovery may have changed the listings.
+    /// Signals that a discovery may have changed the listings.
     pub(super) discovered: Notify,
     pub(super) state: SharedState,
 }

@@ -9,7 +9,7 @@ use super::{
     rate_limit::RateLimitBackoffs,
 };
 use crate::state::{DiscoveryEvent, DropCause, ListingEvent, ListingKey, SharedState, State};
-use atlas::{ClientEvent, Endpoint, GroupId, Peering, Reason, RequestRecord, VersionEnds};
+use atlas::{ClientEvent, GroupId, Peering, Reason, RequestRecord};
 
 /// If a discovery adds more projects than this, one line covers all.
 const MAX_PROJECT_LINES: usize = 10;
@@ -73,15 +73,9 @@ fn record_request(account: &str, state: &SharedState, request: RequestRecord) {
     let (endpoint, group) = (request.endpoint, request.group.as_ref().map(GroupId::as_str));
     debug!(account, group, endpoint = endpoint.as_str(), code = %request.outcome, took = ?request.duration, "request to Atlas");
     // The poll that sent the request publishes the state.
-    if let Some(ends) = state.update_quietly(|state| state.record_request(account, request)) {
-        log_version_ends(account, endpoint, ends);
-    }
-}
-
-fn log_version_ends(account: &str, endpoint: Endpoint, VersionEnds { deprecation, sunset }: VersionEnds) {
+    let Some(ends) = state.update_quietly(|state| state.record_request(account, request)) else { return };
     let endpoint = endpoint.as_str();
-    let date = |date: Option<SystemTime>| date.map(|date| time(date).to_string());
-    let (deprecation, sunset) = (date(deprecation), date(sunset));
+    let [deprecation, sunset] = [ends.deprecation, ends.sunset].map(|date| date.map(|date| time(date).to_string()));
     if deprecation.is_none() && sunset.is_none() {
         info!(account, endpoint, "API version no longer deprecated");
     } else {

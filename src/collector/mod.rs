@@ -6,8 +6,8 @@
 //!     run             discovery.rs   finds the groups of the account
 //!     Poller          poller.rs      polls one listing each interval
 //! ```
-//! Each listing has a task of its own, which waits only for a concurrency permit of its account. What the tasks learn
-//! goes to the state, and what changes to the log (`events`).
+//! Each listing has a task of its own, which waits only for a concurrency permit of its account. The tasks record
+//! results in the state, and `events` logs the changes.
 
 mod account;
 mod containers;

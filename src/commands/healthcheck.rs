@@ -1,6 +1,6 @@
 //! `healthcheck`: checks whether a running exporter is healthy or ready, in containers without a shell or curl.
 //!
-//! It has no password and no certificate. Status 401 is a success, because an unhealthy exporter answers 503 instead. An
+//! It has no password and no certificate. Status 401 is a success, because an unhealthy exporter responds with 503. An
 //! exporter that requires a client certificate can only be checked for being there. Nothing secret is sent, so the
 //! certificate of the exporter is not verified.
 

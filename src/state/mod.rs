@@ -26,6 +26,7 @@ pub use self::{
     poll::{DropCause, Failure, ListingEvent, PollResult},
     shared::SharedState,
 };
+use crate::shard::Shard;
 use atlas::{Container, Endpoint, GroupId, Provider, RateLimit, RequestRecord, VersionEnds};
 
 /// A listing: the peerings of one group with one provider.
@@ -53,10 +54,8 @@ pub struct State {
     pub config_read: SystemTime,
     /// Whether the last reload succeeded.
     pub last_reload_ok: bool,
-    /// The index of this shard, from 0.
-    pub shard_index: u32,
-    /// The number of shards.
-    pub shard_count: u32,
+    /// The part of the groups that this exporter polls.
+    pub shard: Shard,
     /// The accounts in the config, by name.
     pub accounts: BTreeMap<String, AccountState>,
     /// The groups that are polled.
@@ -90,8 +89,7 @@ impl State {
             max_staleness,
             config_read,
             last_reload_ok: true,
-            shard_index: 0,
-            shard_count: 1,
+            shard: Shard::WHOLE,
             accounts,
             groups,
             listings,
@@ -113,7 +111,7 @@ impl State {
     #[must_use]
     pub fn all_succeeded(&self) -> bool {
         let mut discoveries = self.accounts.values().filter_map(|account| account.discovery.as_ref());
-        (self.shard_count > 1 || self.accounts.keys().all(|account| self.has_groups(account)))
+        (self.shard.count > 1 || self.accounts.keys().all(|account| self.has_groups(account)))
             && discoveries.all(DiscoveryState::succeeded)
             && self.listings.values().all(ListingState::succeeded)
     }

@@ -7,8 +7,8 @@ use std::{
 
 use anyhow::Context;
 use atlas::{
-    Client, ClientEvent, CredentialKind, Endpoint, ErrorKind, GroupId, Provider, RateLimit, Reason, RequestRecord,
-    Resource,
+    Client, ClientEvent, CredentialKind, Endpoint, ErrorKind, GroupId, ListError, Listing, Provider, RateLimit, Reason,
+    RequestRecord, Resource,
 };
 use futures_util::{StreamExt, future::join_all, stream};
 use parking_lot::Mutex;
@@ -58,7 +58,7 @@ impl<'a> AccountCheck<'a> {
             let checks = groups.into_values().map(|group| self.check_group(group));
             stream::iter(checks).buffered(self.poll.concurrency).collect().await
         } else {
-            groups.into_values().map(|group| GroupReport::new(&group)).collect()
+            groups.into_values().map(GroupReport::new).collect()
         };
         self.client.close().await;
         AccountReport { name: self.account.name.clone(), base_url: self.account.base_url.to_string(), checks, groups }
@@ -113,13 +113,12 @@ impl<'a> AccountCheck<'a> {
     async fn check_group(&self, group: GroupConfig) -> GroupReport {
         let list = |provider| self.client.list_peerings(&group.id, provider, self.poll.deadline, RETRIES);
         let results = join_all(group.providers.iter().copied().map(list)).await;
-        let mut report = GroupReport::new(&group);
-        for (provider, result) in group.providers.iter().zip(results) {
-            let peerings = result.map(|listing| listing.peerings.len()).map_err(|error| Problem::of(&error.kind));
-            report.peerings.insert(*provider, peerings);
-        }
-        report.requests_left = self.requests_left(&Resource::Peers(group.id, Provider::Aws));
-        report
+        let count = |result: Result<Listing, ListError>| {
+            result.map(|listing| listing.peerings.len()).map_err(|error| Problem::of(&error.kind))
+        };
+        let peerings = group.providers.iter().copied().zip(results.into_iter().map(count)).collect();
+        let requests_left = self.requests_left(&Resource::Peers(group.id.clone(), Provider::Aws));
+        GroupReport { group, peerings, requests_left }
     }
 
     fn requests_left(&self, resource: &Resource) -> String {

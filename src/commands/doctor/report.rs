@@ -5,12 +5,12 @@ use std::{
     fmt::Write as _,
 };
 
-use atlas::{ErrorKind, Provider};
+use atlas::{ErrorKind, GroupId, Provider};
 use comfy_table::{Table, presets::NOTHING};
 
 use crate::config::GroupConfig;
 
-/// How many of the places of a problem are named; the others are counted.
+/// The number of occurrences of a problem that are named; the others are counted.
 const MAX_EXAMPLES: usize = 3;
 
 /// The reports of all accounts.
@@ -37,8 +37,7 @@ pub(super) struct Check {
 
 #[derive(Debug)]
 pub(super) struct GroupReport {
-    id: String,
-    name: String,
+    pub(super) group: GroupConfig,
     /// How many each provider has; empty if the group was not checked.
     pub(super) peerings: BTreeMap<Provider, Result<usize, Problem>>,
     pub(super) requests_left: String,
@@ -87,12 +86,11 @@ impl Problem {
 }
 
 impl GroupReport {
-    pub(super) fn new(group: &GroupConfig) -> Self {
-        let (id, name) = (group.id.to_string(), printable(&group.name));
-        Self { id, name, peerings: BTreeMap::new(), requests_left: "-".to_owned() }
+    pub(super) fn new(group: GroupConfig) -> Self {
+        Self { group, peerings: BTreeMap::new(), requests_left: "-".to_owned() }
     }
 
-    /// The first problem of each code, with its place.
+    /// The first problem of each code, and where it occurs.
     fn problems(&self) -> Vec<(String, &Problem)> {
         let mut kinds: Vec<(Vec<&str>, &Problem)> = Vec::new();
         for (provider, peerings) in &self.peerings {
@@ -102,8 +100,8 @@ impl GroupReport {
                 None => kinds.push((vec![provider.as_str()], problem)),
             }
         }
-        let place = |providers: Vec<&str>| format!("project {} ({})", self.id, providers.join(", "));
-        kinds.into_iter().map(|(providers, problem)| (place(providers), problem)).collect()
+        let occurrence = |providers: Vec<&str>| format!("project {} ({})", self.group.id, providers.join(", "));
+        kinds.into_iter().map(|(providers, problem)| (occurrence(providers), problem)).collect()
     }
 
     fn result(&self) -> String {
@@ -117,18 +115,18 @@ impl GroupReport {
 }
 
 impl AccountReport {
-    /// Every problem with its places. Problems with the same code and advice are one.
+    /// Every problem and where it occurs. Problems with the same code and advice are one.
     fn problems(&self) -> Vec<(&Problem, Vec<String>)> {
         let checks = self.checks.iter().filter_map(|check| match &check.result {
             Some(Err(problem)) => Some((check.subject.to_owned(), problem)),
             _ => None,
         });
         let mut problems: Vec<(&Problem, Vec<String>)> = Vec::new();
-        for (place, problem) in checks.chain(self.groups.iter().flat_map(GroupReport::problems)) {
+        for (occurrence, problem) in checks.chain(self.groups.iter().flat_map(GroupReport::problems)) {
             let is_same = |known: &Problem| (&known.code, &known.advice) == (&problem.code, &problem.advice);
             match problems.iter_mut().find(|(known, _)| is_same(known)) {
-                Some((_, places)) => places.push(place),
-                None => problems.push((problem, vec![place])),
+                Some((_, occurrences)) => occurrences.push(occurrence),
+                None => problems.push((problem, vec![occurrence])),
             }
         }
         problems
@@ -138,27 +136,24 @@ impl AccountReport {
 impl Diagnosis {
     /// Puts the reports together and finds groups that two accounts discover.
     pub(super) fn new(mut accounts: Vec<AccountReport>) -> Self {
-        let mut seen: HashMap<String, String> = HashMap::new();
+        let mut seen: HashMap<GroupId, String> = HashMap::new();
         for account in &mut accounts {
-            let shared: Vec<String> = account.groups.iter().filter_map(|group| seen.get(&group.id)).cloned().collect();
+            let shared: Vec<String> =
+                account.groups.iter().filter_map(|report| seen.get(&report.group.id)).cloned().collect();
             if let Some(other) = shared.first() {
                 let problem = Problem::overlap(shared.len(), other);
                 account.checks.push(Check { subject: "overlap", result: Some(Err(problem)) });
             }
-            for group in &account.groups {
-                seen.entry(group.id.clone()).or_insert_with(|| account.name.clone());
+            for report in &account.groups {
+                seen.entry(report.group.id.clone()).or_insert_with(|| account.name.clone());
             }
         }
         Self { accounts }
     }
 
-    /// Whether there is no problem.
+    /// The number of problems. One that occurs several times counts once for each account.
     #[must_use]
-    pub fn is_ok(&self) -> bool {
-        self.problem_count() == 0
-    }
-
-    fn problem_count(&self) -> usize {
+    pub fn problem_count(&self) -> usize {
         self.accounts.iter().map(|account| account.problems().len()).sum()
     }
 
@@ -175,9 +170,9 @@ impl Diagnosis {
                 text.push_str(&group_table(&account.groups));
             }
             text.push('\n');
-            for (Problem { code, message, advice }, places) in account.problems() {
-                let more = places.len().saturating_sub(MAX_EXAMPLES);
-                let named = places.iter().take(MAX_EXAMPLES).cloned().collect::<Vec<_>>().join(", ");
+            for (Problem { code, message, advice }, occurrences) in account.problems() {
+                let more = occurrences.len().saturating_sub(MAX_EXAMPLES);
+                let named = occurrences.iter().take(MAX_EXAMPLES).cloned().collect::<Vec<_>>().join(", ");
                 let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 let _ = writeln!(text, "{code}: {advice}\n  where: {named}{and_more}\n  error: {message}\n");
             }
@@ -204,13 +199,14 @@ fn check_table(checks: &[Check]) -> String {
 }
 
 fn group_table(groups: &[GroupReport]) -> String {
-    let row = |group: &GroupReport| {
-        let [aws, azure, gcp] = Provider::ALL.map(|provider| match group.peerings.get(&provider) {
+    let row = |report: &GroupReport| {
+        let [aws, azure, gcp] = Provider::ALL.map(|provider| match report.peerings.get(&provider) {
             Some(Ok(count)) => count.to_string(),
             Some(Err(_)) => "?".to_owned(),
             None => "-".to_owned(),
         });
-        [group.id.clone(), group.name.clone(), aws, azure, gcp, group.requests_left.clone(), group.result()]
+        let GroupConfig { id, name, .. } = &report.group;
+        [id.to_string(), printable(name), aws, azure, gcp, report.requests_left.clone(), report.result()]
     };
     table(["PROJECT ID", "NAME", "AWS", "AZURE", "GCP", "REQUESTS LEFT", "RESULT"], groups.iter().map(row))
 }

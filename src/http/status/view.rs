@@ -162,7 +162,7 @@ impl<'a> View<'a> {
             due: account.discovery.as_ref().and_then(|discovery| discovery.due).map(to_wall),
         });
         let accounts = accounts.collect();
-        let shard = (state.shard_index, state.shard_count);
+        let shard = (state.shard.index, state.shard.count);
         Self {
             rendered_at: Timestamp(wall),
             stall_reason,

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_stand_before_or_after_the_command() {
+    fn flags_may_precede_or_follow_the_command() {
         for line in ["x --config.file=a.yaml once", "x once --config.file a.yaml"] {
             let args = Args::try_parse_from(line.split(' ')).unwrap();
             assert_eq!((args.command(), args.config_file), (Command::Once, "a.yaml".into()));

@@ -41,7 +41,7 @@ impl ContainerSchedule {
             return false;
         }
         if is_old {
-            // Containers that no longer exist are forgotten.
+            // This drops containers that no longer exist.
             requested.ids.clear();
         }
         requested.ids.extend(ids.into_iter().map(str::to_owned));

@@ -12,7 +12,7 @@ use super::{
 use crate::{config::Discover, state::Failure};
 use atlas::Reason;
 
-/// Random part by which an interval is longer or shorter, so that exporters do not stay in step.
+/// Jitter of the interval, as a fraction in either direction, so that exporters do not synchronize.
 const JITTER: f64 = 0.1;
 
 /// Discovers each interval, and earlier when a group may be missing.

@@ -41,7 +41,10 @@ fn log_client_event(account: &str, state: &SharedState, event: ClientEvent) {
         ClientEvent::Minted { expires } => info!(account, "access token minted, valid until {}", time(expires)),
         ClientEvent::Revoked => info!(account, "access token revoked"),
         ClientEvent::MintFailed { reason, message } => {
-            let note = current_token_note(account, state);
+            let current = state.read().accounts.get(account).and_then(|account| account.token.as_ref()?.expires);
+            let current = current.filter(|expires| *expires > SystemTime::now());
+            let note = current.map(|expires| format!(", the current one is valid until {}", time(expires)));
+            let note = note.unwrap_or_default();
             error!(account, reason = reason.as_str(), "access token not minted{note}: {message}");
         }
         ClientEvent::Refused { message } => {
@@ -55,14 +58,6 @@ fn log_client_event(account: &str, state: &SharedState, event: ClientEvent) {
         }
         ClientEvent::SecretReadable => info!(account, "credential files readable again"),
     }
-}
-
-/// Until when the account can work without a new token.
-fn current_token_note(account: &str, state: &SharedState) -> String {
-    let state = state.read();
-    let expires = state.accounts.get(account).and_then(|account| account.token.as_ref()?.expires);
-    let expires = expires.filter(|expires| *expires > SystemTime::now());
-    expires.map_or_else(String::new, |expires| format!(", the current one is valid until {}", time(expires)))
 }
 
 fn time(time: SystemTime) -> humantime::Rfc3339Timestamp {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use atlas::{Backoff, Endpoint, GroupId, Outcome, RequestRecord};
 
-/// The shortest back-off, and its random extra at most: Atlas may send `Retry-After: 0` or no such header.
+/// The shortest back-off, and the upper bound of its jitter: Atlas may send `Retry-After: 0` or no such header.
 const MIN_BACKOFF: Duration = Duration::from_secs(1);
 
 /// The back-offs of one account, fed with every request.
@@ -98,8 +98,8 @@ impl RateLimitBackoff {
         self.extend(retry_after.max(growth));
     }
 
-    /// Backs off for `delay` from now and a little more, so that listings of one bucket do not return in the same
-    /// instant; or longer, if it does already.
+    /// Backs off for `delay` from now plus a jitter, so that the listings of one bucket do not resume in the same
+    /// instant. Never shortens the current back-off.
     fn extend(&mut self, delay: Duration) {
         if !delay.is_zero() {
             self.until = self.until.max(Some(Instant::now() + delay + MIN_BACKOFF.mul_f64(fastrand::f64())));

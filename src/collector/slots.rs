@@ -2,8 +2,8 @@
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// One slot in this many, and at least one, is open to listings whose last poll timed out. Such polls hold their slot
-/// for long; without this bound a few of them would hold every slot.
+/// One slot in this many, and at least one, is open to listings whose last poll timed out. Such polls hold a slot for
+/// a long time; without this bound, a few of them would hold every slot.
 const SLOW_SHARE: usize = 2;
 
 /// The slots of one account, granted in the order of arrival.

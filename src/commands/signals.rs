@@ -8,10 +8,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{
-    reload::ReloadRequest,
-    systemd::{self, NotifyState},
-};
+use crate::{reload::ReloadRequest, systemd};
 
 /// The exit code after a second signal: 128 and the number of SIGINT, as shells have it.
 const EXIT_INTERRUPTED: i32 = 130;
@@ -37,7 +34,7 @@ pub(super) fn listen(reload_tx: Option<mpsc::Sender<ReloadRequest>>) -> anyhow::
             }
         };
         info!("stopping on {name}; a second signal exits immediately");
-        systemd::notify(NotifyState::Stopping);
+        systemd::notify(systemd::NotifyState::Stopping);
         token.cancel();
         tokio::select! {
             _ = terminate.recv() => {}

@@ -145,7 +145,8 @@ impl State {
     /// When the next listing becomes stale.
     #[must_use]
     pub fn next_expiry(&self, now: Instant) -> Option<Instant> {
-        let expiries = self.listings.values().filter_map(|listing| Some(listing.read()? + self.max_staleness));
+        let read = self.listings.values().filter_map(|listing| Some(listing.complete.as_ref()?.1));
+        let expiries = read.map(|read| read + self.max_staleness);
         expiries.filter(|expiry| *expiry >= now).min()
     }
 
@@ -168,7 +169,10 @@ impl State {
         api.durations.observe(request.duration);
         let is_polled = request.group.as_ref().is_none_or(|group| self.groups.contains_key(group));
         if let Some(rate_limit) = request.rate_limit.filter(|_| is_polled) {
-            self.rate_limits.insert((account.to_owned(), bucket(request.endpoint), request.group), rate_limit);
+            // The endpoint names the token bucket: containers share that of peers.
+            let is_containers = request.endpoint == Endpoint::Containers;
+            let endpoint = if is_containers { Endpoint::Peers } else { request.endpoint };
+            self.rate_limits.insert((account.to_owned(), endpoint, request.group), rate_limit);
         }
         let ends = request.version_ends?;
         let before = if ends == VersionEnds::default() {
@@ -203,11 +207,6 @@ impl State {
     fn update_ready(&mut self) {
         self.ready = self.ready || self.pending() == (0, 0);
     }
-}
-
-/// The endpoint that names the token bucket: containers share that of peers.
-fn bucket(endpoint: Endpoint) -> Endpoint {
-    if endpoint == Endpoint::Containers { Endpoint::Peers } else { endpoint }
 }
 
 #[cfg(test)]

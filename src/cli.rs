@@ -1,7 +1,7 @@
 //! Commands and flags, named as in other Prometheus exporters.
 
 use std::{
-    convert::Infallible,
+    ffi::OsString,
     path::{Path, PathBuf},
 };
 
@@ -25,8 +25,8 @@ pub struct Args {
     pub listen_addresses: Vec<String>,
 
     /// Path of a web config file for TLS, basic auth and more, in the format of Prometheus exporters [default: none].
-    #[arg(long = "web.config.file", value_name = "FILE", global = true, value_parser = path_or_empty)]
-    web_config_file: Option<PathBuf>,
+    #[arg(long = "web.config.file", value_name = "FILE", global = true)]
+    web_config_file: Option<OsString>,
 
     /// Path under which to serve the metrics.
     #[arg(
@@ -82,7 +82,7 @@ impl Args {
     /// The web config file. As in other exporters, an empty path means none; units and charts rely on it.
     #[must_use]
     pub fn web_config_file(&self) -> Option<&Path> {
-        self.web_config_file.as_deref().filter(|file| !file.as_os_str().is_empty())
+        self.web_config_file.as_deref().filter(|file| !file.is_empty()).map(Path::new)
     }
 }
 
@@ -127,12 +127,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// Unlike clap's own parser for paths, accepts an empty value.
-#[allow(clippy::unnecessary_wraps, reason = "the shape of a parser")]
-fn path_or_empty(file: &str) -> Result<PathBuf, Infallible> {
-    Ok(file.into())
-}
-
 fn telemetry_path(path: &str) -> Result<String, String> {
     let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte));
     if !path.starts_with('/') || path == "/" || path.starts_with("/-/") || path.starts_with("/api/") || !is_plain {
@@ -153,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_stand_before_or_after_the_command() {
+    fn flags_may_precede_or_follow_the_command() {
         for line in ["x --config.file=a.yaml once", "x once --config.file a.yaml"] {
             let args = Args::try_parse_from(line.split(' ')).unwrap();
             assert_eq!((args.command(), args.config_file), (Command::Once, "a.yaml".into()));
@@ -170,9 +164,7 @@ mod tests {
 
     #[test]
     fn a_telemetry_path_cannot_hide_another_path() {
-        for path in ["/metrics", "/atlas/metrics"] {
-            assert!(telemetry_path(path).is_ok(), "{path}");
-        }
+        assert!(["/metrics", "/atlas/metrics"].iter().all(|path| telemetry_path(path).is_ok()));
         for path in ["", "metrics", "/", "/-/ready", "/api/v1/targets", "/a b", "/\"><script>"] {
             assert!(telemetry_path(path).is_err(), "{path}");
         }

@@ -18,7 +18,7 @@ use crate::{
     reload::{Reloads, read_configs, reload},
     shard::Shard,
     state::{SharedState, State},
-    systemd,
+    systemd::{self, NotifyState},
 };
 
 /// Polls and serves until `shutdown`. `reloads` brings other configs meanwhile.
@@ -48,7 +48,7 @@ pub async fn run(
     let listings = state.read().listings.len();
     info!(listings, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);
     tokio::spawn(log_when_ready(state.subscribe()));
-    systemd::notify_ready();
+    systemd::notify(NotifyState::Ready);
     let mut serving = pin!(http::serve(listeners, app, Limits::default(), shutdown));
     // Part of this loop, so that the watchdog notices when the loop stops.
     let mut watchdog = pin!(feed_watchdog(status));
@@ -87,7 +87,7 @@ async fn feed_watchdog(status: Arc<Status>) {
     let Some(interval) = systemd::watchdog_interval() else { return pending().await };
     loop {
         if status.stall_reason().is_none() {
-            systemd::notify_watchdog();
+            systemd::notify(NotifyState::Watchdog);
         }
         sleep(interval).await;
     }

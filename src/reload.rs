@@ -14,7 +14,7 @@ use crate::{
     collector::Collector,
     config::{Config, ConfigError},
     state::SharedState,
-    systemd,
+    systemd::{self, NotifyState},
 };
 
 /// The config of the exporter and that of its server.
@@ -69,7 +69,7 @@ pub(crate) async fn read_configs(
     configs_tx: mpsc::Sender<(Result<Configs, ReloadError>, ReloadRequest)>,
 ) {
     while let Some(request) = reload_rx.recv().await {
-        systemd::notify_reloading();
+        systemd::notify(NotifyState::Reloading);
         let read = read.clone();
         let configs = match timeout(READ_TIMEOUT, spawn_blocking(move || read())).await {
             Ok(Ok(configs)) => configs,
@@ -94,7 +94,7 @@ pub(crate) fn reload(
         web.send_replace(web_config);
         Ok(())
     });
-    systemd::notify_ready();
+    systemd::notify(NotifyState::Ready);
     state.update(|state| state.last_reload_ok = outcome.is_ok());
     match &outcome {
         Ok(()) => {

@@ -1,6 +1,6 @@
 //! Divides the groups of an organization among several exporters.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
@@ -35,14 +35,9 @@ pub enum InvalidShard {
     /// Not from 1 to the maximum.
     #[error("--shard.count must be from 1 to {MAX_SHARDS}")]
     Count,
-    /// The index is too large.
-    #[error("--shard.index is {index}, but must be below --shard.count, which is {count}")]
-    OutOfRange {
-        /// The index of this shard.
-        index: u32,
-        /// The number of shards.
-        count: u32,
-    },
+    /// The index is too large for the number of shards.
+    #[error("--shard.index is {0}, but must be below --shard.count, which is {1}")]
+    OutOfRange(u32, u32),
     /// The hostname does not end with a hyphen and a number.
     #[error("the hostname `{0}` does not end with a number, as in `exporter-0`")]
     HostName(String),
@@ -64,7 +59,7 @@ impl Shard {
             ShardIndex::Number(number) => number,
             ShardIndex::HostName => ordinal(host_name).ok_or_else(|| InvalidShard::HostName(host_name.to_owned()))?,
         };
-        if index < count { Ok(Self { index, count }) } else { Err(InvalidShard::OutOfRange { index, count }) }
+        if index < count { Ok(Self { index, count }) } else { Err(InvalidShard::OutOfRange(index, count)) }
     }
 
     /// Whether this shard owns the group (rendezvous hashing: the shard with the highest hash owns it). Adding a shard
@@ -88,15 +83,6 @@ impl FromStr for ShardIndex {
         match text {
             "hostname" => Ok(Self::HostName),
             number => number.parse().map(Self::Number).map_err(|_| InvalidShard::Index),
-        }
-    }
-}
-
-impl fmt::Display for ShardIndex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(number) => write!(f, "{number}"),
-            Self::HostName => f.write_str("hostname"),
         }
     }
 }
@@ -159,6 +145,6 @@ mod tests {
         assert_eq!(error(ShardIndex::Number(3), 3), "--shard.index is 3, but must be below --shard.count, which is 3");
         assert_eq!(error(ShardIndex::Number(0), 0), "--shard.count must be from 1 to 1000");
         assert!("first".parse::<ShardIndex>().is_err() && "-1".parse::<ShardIndex>().is_err());
-        assert_eq!("hostname".parse::<ShardIndex>().unwrap().to_string(), "hostname");
+        assert_eq!("hostname".parse::<ShardIndex>().unwrap(), ShardIndex::HostName);
     }
 }

@@ -12,7 +12,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{containers::ContainerSchedule, context::AccountContext, discovery::Discoverer, events, poller::Poller};
+use super::{containers::ContainerSchedule, context::AccountContext, discovery, events, poller::Poller};
 use crate::state::ListingKey;
 use atlas::GroupId;
 
@@ -35,8 +35,8 @@ impl AccountTask {
     /// A poll or a discovery panicked.
     pub(super) async fn run(mut self) -> Result<Infallible, JoinError> {
         let context = self.context.clone();
-        if let Some(discoverer) = Discoverer::new(&context) {
-            self.tasks.spawn(discoverer.run());
+        if let Some(discover) = context.account.discover.clone() {
+            self.tasks.spawn(discovery::run(context.clone(), discover));
         }
         self.sync_pollers();
         let mut heartbeat = interval(context.poll.interval);
@@ -57,8 +57,8 @@ impl AccountTask {
     /// # Errors
     /// A poll panicked.
     pub(super) async fn poll_once(mut self) -> Result<(), JoinError> {
-        if let Some(discoverer) = Discoverer::new(&self.context) {
-            discoverer.discover().await;
+        if let Some(discover) = &self.context.account.discover {
+            discovery::discover_once(&self.context, discover).await;
         }
         for key in self.sync_listings() {
             let poller = self.poller(key);
@@ -104,7 +104,7 @@ impl AccountTask {
         }
     }
 
-    /// The listings of the account. Forgets what is kept for other groups.
+    /// The listings of the account. Drops the back-offs and container schedules of other groups.
     fn sync_listings(&mut self) -> BTreeSet<ListingKey> {
         let AccountContext { account, backoffs, state, .. } = &*self.context;
         let listings: BTreeSet<ListingKey> = state.read().listings_of(&account.name).cloned().collect();

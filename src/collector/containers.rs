@@ -41,7 +41,7 @@ impl ContainerSchedule {
             return false;
         }
         if is_old {
-            // Containers that no longer exist are forgotten.
+            // This drops containers that no longer exist.
             requested.ids.clear();
         }
         requested.ids.extend(ids.into_iter().map(str::to_owned));
@@ -72,57 +72,46 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn listing(containers: &[&str]) -> Listing {
+    fn is_due(schedule: &ContainerSchedule, containers: &[&str]) -> bool {
         let peering = |id: &&str| Peering { container_id: (*id).to_owned(), ..Peering::default() };
-        Listing { peerings: containers.iter().map(peering).collect(), duplicates: 0 }
+        let peerings = containers.iter().map(peering).collect();
+        schedule.start_if_due(&Listing { peerings, duplicates: 0 }, MINUTE)
     }
 
     #[tokio::test(start_paused = true)]
     async fn known_containers_are_requested_once_an_hour() {
         let schedule = ContainerSchedule::default();
-        assert!(schedule.start_if_due(&listing(&["a", "b", "a"]), MINUTE));
+        assert!(is_due(&schedule, &["a", "b", "a"]));
         for _ in 0..59 {
             advance(MINUTE).await;
-            assert!(!schedule.start_if_due(&listing(&["b"]), MINUTE));
+            assert!(!is_due(&schedule, &["b"]));
         }
         advance(MINUTE).await;
-        assert!(schedule.start_if_due(&listing(&["b"]), MINUTE));
+        assert!(is_due(&schedule, &["b"]));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_unknown_container_is_requested_once_and_not_before_the_minimum_delay() {
         let schedule = ContainerSchedule::default();
-        assert!(schedule.start_if_due(&listing(&["a"]), MINUTE));
-        assert!(!schedule.start_if_due(&listing(&["b"]), MINUTE), "too soon");
+        assert!(!is_due(&schedule, &[]) && !is_due(&schedule, &[""]), "a group without peerings");
+        assert!(is_due(&schedule, &["a"]));
+        assert!(!is_due(&schedule, &["b"]), "too soon");
         advance(MINUTE).await;
-        assert!(schedule.start_if_due(&listing(&["b"]), MINUTE));
+        assert!(is_due(&schedule, &["b"]));
+        schedule.succeeded(&["c"].map(|id| Container { id: id.to_owned(), ..Container::default() }));
         advance(MINUTE).await;
-        assert!(!schedule.start_if_due(&listing(&["a", "b"]), MINUTE), "requested already, though not returned");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_response_covers_every_provider() {
-        let schedule = ContainerSchedule::default();
-        assert!(schedule.start_if_due(&listing(&["a"]), MINUTE));
-        schedule.succeeded(&["a", "b"].map(|id| Container { id: id.to_owned(), ..Container::default() }));
-        advance(MINUTE).await;
-        assert!(!schedule.start_if_due(&listing(&["b"]), MINUTE));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_containers_of_a_group_without_peerings_are_not_requested() {
-        assert!(!ContainerSchedule::default().start_if_due(&listing(&[]), MINUTE));
-        assert!(!ContainerSchedule::default().start_if_due(&listing(&[""]), MINUTE));
+        assert!(!is_due(&schedule, &["a", "b"]), "requested already, though not returned");
+        assert!(!is_due(&schedule, &["c"]), "returned for another provider");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_failed_request_is_retried_after_five_minutes() {
         let schedule = ContainerSchedule::default();
-        assert!(schedule.start_if_due(&listing(&["a"]), MINUTE));
+        assert!(is_due(&schedule, &["a"]));
         schedule.failed();
         advance(MINUTE * 4).await;
-        assert!(!schedule.start_if_due(&listing(&["a", "b"]), MINUTE));
+        assert!(!is_due(&schedule, &["a", "b"]));
         advance(MINUTE).await;
-        assert!(schedule.start_if_due(&listing(&["a"]), MINUTE));
+        assert!(is_due(&schedule, &["a"]));
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct AccountContext {
     pub(super) log_limiter: LogLimiter,
     /// Requests a discovery before the next one is due.
     pub(super) rediscover: Notify,
-    /// Notifies that a discovery may have changed the listings.
+    /// Signals that a discovery may have changed the listings.
     pub(super) discovered: Notify,
     pub(super) state: SharedState,
 }
@@ -51,7 +51,7 @@ impl AccountContext {
             account: account.clone(),
             poll: poll.clone(),
             shard,
-            client: client.context("create the HTTP client; are CA certificates installed?")?,
+            client: client.context("make the HTTP client; are CA certificates installed?")?,
             backoffs,
             slots: PollSlots::new(poll.concurrency),
             outage: OutageDetector::default(),

@@ -12,75 +12,61 @@ use super::{
 use crate::{config::Discover, state::Failure};
 use atlas::Reason;
 
-/// Random part by which an interval is longer or shorter, so that exporters do not stay in step.
+/// Jitter of the interval, as a fraction in either direction, so that exporters do not synchronize.
 const JITTER: f64 = 0.1;
 
-/// Discovers the groups of one account.
-pub(super) struct Discoverer {
-    discover: Discover,
-    context: Arc<AccountContext>,
-}
-
-impl Discoverer {
-    /// `None` if the account only has groups that the config lists.
-    pub(super) fn new(context: &Arc<AccountContext>) -> Option<Self> {
-        Some(Self { discover: context.account.discover.clone()?, context: context.clone() })
-    }
-
-    /// Discovers each interval, and earlier when a group may be missing.
-    pub(super) async fn run(self) {
-        let AccountContext { account, poll, backoffs, rediscover, discovered, state, .. } = &*self.context;
-        loop {
-            let started = Instant::now();
-            self.set_due(started);
-            let is_rate_limited = self.discover().await;
-            discovered.notify_one();
-            // At the pace of polls while there may be nothing to poll, or missing groups are unconfirmed.
-            let is_settled = state.read().is_settled(&account.name);
-            let interval = if is_settled { self.discover.interval } else { self.discover.interval.min(poll.interval) };
-            let due = started + interval.mul_f64(1.0 - JITTER + 2.0 * JITTER * fastrand::f64());
-            let remaining = backoffs.remaining(&Bucket::Groups).filter(|_| is_rate_limited);
-            let due = remaining.map_or(due, |remaining| due.min(Instant::now() + remaining));
-            self.set_due(due);
-            tokio::select! {
-                () = sleep_until(due) => {}
-                () = rediscover.notified() => sleep_until(due.min(started + poll.interval)).await,
-            }
+/// Discovers each interval, and earlier when a group may be missing.
+pub(super) async fn run(context: Arc<AccountContext>, discover: Discover) {
+    let AccountContext { account, poll, backoffs, rediscover, discovered, state, .. } = &*context;
+    loop {
+        let started = Instant::now();
+        set_due(&context, started);
+        let is_rate_limited = discover_once(&context, &discover).await;
+        discovered.notify_one();
+        // At the pace of polls while there may be nothing to poll, or missing groups are unconfirmed.
+        let is_settled = state.read().is_settled(&account.name);
+        let interval = if is_settled { discover.interval } else { discover.interval.min(poll.interval) };
+        let due = started + interval.mul_f64(1.0 - JITTER + 2.0 * JITTER * fastrand::f64());
+        let remaining = backoffs.remaining(&Bucket::Groups).filter(|_| is_rate_limited);
+        let due = remaining.map_or(due, |remaining| due.min(Instant::now() + remaining));
+        set_due(&context, due);
+        tokio::select! {
+            () = sleep_until(due) => {}
+            () = rediscover.notified() => sleep_until(due.min(started + poll.interval)).await,
         }
     }
+}
 
-    /// Lets the stall detection see a discovery that does not happen.
-    fn set_due(&self, due: Instant) {
-        self.context.state.update_quietly(|state| {
-            if let Some(discovery) = state.discovery_mut(&self.context.account.name) {
-                discovery.due = Some(due.into_std());
-            }
-        });
-    }
+/// Lets the stall detection see a discovery that does not happen.
+fn set_due(context: &AccountContext, due: Instant) {
+    context.state.update_quietly(|state| {
+        if let Some(discovery) = state.discovery_mut(&context.account.name) {
+            discovery.due = Some(due.into_std());
+        }
+    });
+}
 
-    /// Discovers once. Returns whether it is rate limited.
-    pub(super) async fn discover(&self) -> bool {
-        let AccountContext { account, poll, shard, client, backoffs, state, .. } = &*self.context;
-        let Discover { organization, providers, .. } = &self.discover;
-        let outcome = match backoffs.remaining(&Bucket::Groups) {
-            None => {
-                let found = client.list_groups(organization.as_ref(), poll.deadline, PAGE_RETRIES).await;
-                found.map_err(|error| Failure::from(&error))
-            }
-            Some(remaining) => {
-                let seconds = remaining.as_secs();
-                let message = format!("no request sent: the list of projects is rate limited for another {seconds} s");
-                Err(Failure::without_request(Reason::RateLimited, message))
-            }
-        };
-        let is_rate_limited = outcome.as_ref().is_err_and(|failure| failure.reason == Reason::RateLimited);
-        let selected = outcome.map(|mut groups| {
-            groups.retain(|group| shard.owns(group.id.as_str()) && self.discover.selects(group));
-            groups
-        });
-        let now = SystemTime::now();
-        let changes = state.update(|state| state.record_discovery(&account.name, selected, providers, now));
-        events::log_discovery(&account.name, changes);
-        is_rate_limited
-    }
+/// Discovers once. Returns whether it is rate limited.
+pub(super) async fn discover_once(context: &AccountContext, discover: &Discover) -> bool {
+    let AccountContext { account, poll, shard, client, backoffs, state, .. } = context;
+    let outcome = match backoffs.remaining(&Bucket::Groups) {
+        None => {
+            let found = client.list_groups(discover.organization.as_ref(), poll.deadline, PAGE_RETRIES).await;
+            found.map_err(|error| Failure::from(&error))
+        }
+        Some(remaining) => {
+            let seconds = remaining.as_secs();
+            let message = format!("no request sent: the list of projects is rate limited for another {seconds} s");
+            Err(Failure::without_request(Reason::RateLimited, message))
+        }
+    };
+    let is_rate_limited = outcome.as_ref().is_err_and(|failure| failure.reason == Reason::RateLimited);
+    let selected = outcome.map(|mut groups| {
+        groups.retain(|group| shard.owns(group.id.as_str()) && discover.selects(group));
+        groups
+    });
+    let now = SystemTime::now();
+    let changes = state.update(|state| state.record_discovery(&account.name, selected, &discover.providers, now));
+    events::log_discovery(&account.name, changes);
+    is_rate_limited
 }

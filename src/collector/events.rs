@@ -9,7 +9,7 @@ use super::{
     rate_limit::RateLimitBackoffs,
 };
 use crate::state::{DiscoveryEvent, DropCause, ListingEvent, ListingKey, SharedState, State};
-use atlas::{ClientEvent, Endpoint, GroupId, Peering, Reason, RequestRecord, VersionEnds};
+use atlas::{ClientEvent, GroupId, Peering, Reason, RequestRecord};
 
 /// If a discovery adds more projects than this, one line covers all.
 const MAX_PROJECT_LINES: usize = 10;
@@ -41,7 +41,10 @@ fn log_client_event(account: &str, state: &SharedState, event: ClientEvent) {
         ClientEvent::Minted { expires } => info!(account, "access token minted, valid until {}", time(expires)),
         ClientEvent::Revoked => info!(account, "access token revoked"),
         ClientEvent::MintFailed { reason, message } => {
-            let note = current_token_note(account, state);
+            let current = state.read().accounts.get(account).and_then(|account| account.token.as_ref()?.expires);
+            let current = current.filter(|expires| *expires > SystemTime::now());
+            let note = current.map(|expires| format!(", the current one is valid until {}", time(expires)));
+            let note = note.unwrap_or_default();
             error!(account, reason = reason.as_str(), "access token not minted{note}: {message}");
         }
         ClientEvent::Refused { message } => {
@@ -57,14 +60,6 @@ fn log_client_event(account: &str, state: &SharedState, event: ClientEvent) {
     }
 }
 
-/// Until when the account can work without a new token.
-fn current_token_note(account: &str, state: &SharedState) -> String {
-    let state = state.read();
-    let expires = state.accounts.get(account).and_then(|account| account.token.as_ref()?.expires);
-    let expires = expires.filter(|expires| *expires > SystemTime::now());
-    expires.map_or_else(String::new, |expires| format!(", the current one is valid until {}", time(expires)))
-}
-
 fn time(time: SystemTime) -> humantime::Rfc3339Timestamp {
     humantime::format_rfc3339_seconds(time)
 }
@@ -73,15 +68,9 @@ fn record_request(account: &str, state: &SharedState, request: RequestRecord) {
     let (endpoint, group) = (request.endpoint, request.group.as_ref().map(GroupId::as_str));
     debug!(account, group, endpoint = endpoint.as_str(), code = %request.outcome, took = ?request.duration, "request to Atlas");
     // The poll that sent the request publishes the state.
-    if let Some(ends) = state.update_quietly(|state| state.record_request(account, request)) {
-        log_version_ends(account, endpoint, ends);
-    }
-}
-
-fn log_version_ends(account: &str, endpoint: Endpoint, VersionEnds { deprecation, sunset }: VersionEnds) {
+    let Some(ends) = state.update_quietly(|state| state.record_request(account, request)) else { return };
     let endpoint = endpoint.as_str();
-    let date = |date: Option<SystemTime>| date.map(|date| time(date).to_string());
-    let (deprecation, sunset) = (date(deprecation), date(sunset));
+    let [deprecation, sunset] = [ends.deprecation, ends.sunset].map(|date| date.map(|date| time(date).to_string()));
     if deprecation.is_none() && sunset.is_none() {
         info!(account, endpoint, "API version no longer deprecated");
     } else {

@@ -24,7 +24,7 @@ pub fn initial_state(config: &Config, shard: Shard) -> State {
     let PollConfig { interval, max_staleness, .. } = config.poll;
     let mut state =
         State::new(interval, max_staleness, SystemTime::now(), accounts.collect(), groups.collect(), listings);
-    (state.shard_index, state.shard_count) = (shard.index, shard.count);
+    state.shard = shard;
     state
 }
 

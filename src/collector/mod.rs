@@ -3,11 +3,11 @@
 //! ```text
 //! Collector           mod.rs         the accounts in the config, and how a reload changes them
 //!   AccountTask       account.rs     one account: starts and stops the pollers of its listings
-//!     Discoverer      discovery.rs   finds the groups of the account
+//!     run             discovery.rs   finds the groups of the account
 //!     Poller          poller.rs      polls one listing each interval
 //! ```
-//! Each listing has a task of its own, which waits only for a concurrency permit of its account. What the tasks learn
-//! goes to the state, and what changes to the log (`events`).
+//! Each listing has a task of its own, which waits only for a concurrency permit of its account. The tasks record
+//! results in the state, and `events` logs the changes.
 
 mod account;
 mod containers;
@@ -29,11 +29,7 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 pub use self::initial_state::initial_state;
 use self::{account::AccountTask, context::AccountContext, initial_state::discovery_candidates};
-use crate::{
-    config::Config,
-    shard::Shard,
-    state::{SharedState, State},
-};
+use crate::{config::Config, shard::Shard, state::SharedState};
 use atlas::GroupId;
 
 /// Collects the peerings of the accounts in a config, each in a task of its own.
@@ -122,7 +118,7 @@ impl Collector {
 ///
 /// # Errors
 /// An HTTP client cannot be built, or a poll panicked.
-pub async fn once(config: &Config, shard: Shard) -> anyhow::Result<State> {
+pub async fn once(config: &Config, shard: Shard) -> anyhow::Result<SharedState> {
     let state = SharedState::new(initial_state(config, shard));
     let context = |account| AccountContext::new(account, &config.poll, shard, &state).map(Arc::new);
     let contexts = config.accounts.iter().map(context).collect::<anyhow::Result<Vec<_>>>()?;
@@ -131,5 +127,5 @@ pub async fn once(config: &Config, shard: Shard) -> anyhow::Result<State> {
         end.and_then(|end| end).context("a poll panicked")?;
     }
     join_all(contexts.iter().map(|context| context.client.close())).await;
-    Ok(state.replace(initial_state(config, shard)))
+    Ok(state)
 }

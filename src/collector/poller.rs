@@ -1,10 +1,6 @@
 //! Polls one listing.
 
-use std::{
-    pin::pin,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{pin::pin, sync::Arc, time::SystemTime};
 
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
@@ -65,7 +61,13 @@ impl Poller {
             due = match context.backoffs.remaining(&self.bucket) {
                 None => self.poll(permit, spread.take().unwrap_or(1.0)).await,
                 Some(remaining) if remaining <= interval => Instant::now() + remaining,
-                Some(remaining) => self.record_rate_limited(remaining),
+                Some(remaining) => {
+                    let (now, seconds) = (Instant::now(), remaining.as_secs());
+                    let message = format!("no request sent: the project is rate limited for another {seconds} s");
+                    let failure = Failure::without_request(Reason::RateLimited, message);
+                    self.record(now, now + interval, Err(failure));
+                    now + interval
+                }
             };
         }
     }
@@ -139,15 +141,6 @@ impl Poller {
                 debug!(account = account.name, group = group.as_str(), "containers not read: {error}");
             }
         }
-    }
-
-    /// Records a failure where the back-off is longer than the interval. Returns when to check again.
-    fn record_rate_limited(&self, remaining: Duration) -> Instant {
-        let now = Instant::now();
-        let message = format!("no request sent: the project is rate limited for another {} s", remaining.as_secs());
-        let due = now + self.context.poll.interval;
-        self.record(now, due, Err(Failure::without_request(Reason::RateLimited, message)));
-        due
     }
 
     fn record(&self, started: Instant, due: Instant, outcome: Result<Listing, Failure>) {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use atlas::{Backoff, Endpoint, GroupId, Outcome, RequestRecord};
 
-/// The shortest back-off, and its random extra at most: Atlas may send `Retry-After: 0` or no such header.
+/// The shortest back-off, and the upper bound of its jitter: Atlas may send `Retry-After: 0` or no such header.
 const MIN_BACKOFF: Duration = Duration::from_secs(1);
 
 /// The back-offs of one account, fed with every request.
@@ -43,8 +43,8 @@ impl RateLimitBackoffs {
             Bucket::Groups => true,
         });
         for group in groups {
-            let bucket = Bucket::Group(GroupId::clone(group));
-            by_bucket.entry(bucket).or_insert_with(|| RateLimitBackoff::new(self.max_growth));
+            let backoff = || RateLimitBackoff::new(self.max_growth);
+            by_bucket.entry(Bucket::Group(GroupId::clone(group))).or_insert_with(backoff);
         }
     }
 
@@ -57,17 +57,19 @@ impl RateLimitBackoffs {
         };
         let mut by_bucket = self.by_bucket.lock();
         let Some(backoff) = by_bucket.get_mut(&bucket) else { return };
+        let retry_after = request.retry_after.unwrap_or_default();
         match request.outcome {
-            Outcome::Status(429) => backoff.grow(request.retry_after),
-            Outcome::Status(503) => backoff.extend(request.retry_after.unwrap_or_default()),
+            Outcome::Status(429) => backoff.grow(retry_after),
+            Outcome::Status(503) => backoff.extend(retry_after),
             // The bucket is empty: Atlas would reject the next request.
             _ if request.rate_limit.is_some_and(|limit| limit.remaining == 0) => backoff.extend(MIN_BACKOFF),
-            Outcome::Status(200) => backoff.reset(),
+            // A response that arrives during the back-off changes nothing.
+            Outcome::Status(200) if backoff.remaining().is_none() => backoff.growth.reset(),
             _ => {}
         }
     }
 
-    /// How long requests that take from the bucket must wait; `None` if they may be sent.
+    /// How long to send nothing that takes from the bucket; `None` if requests may be sent.
     pub(super) fn remaining(&self, bucket: &Bucket) -> Option<Duration> {
         self.by_bucket.lock().get(bucket).and_then(RateLimitBackoff::remaining)
     }
@@ -91,27 +93,16 @@ impl RateLimitBackoff {
 
     /// Backs off after a 429: at least as long as Atlas requests, and twice as long as the time before, up to the
     /// maximum. A 429 to a request from before the current back-off only extends it.
-    fn grow(&mut self, retry_after: Option<Duration>) {
-        let retry_after = retry_after.unwrap_or_default();
-        if self.remaining().is_some() {
-            return self.extend(retry_after);
-        }
-        let growing = self.growth.next_delay();
-        self.extend(retry_after.max(growing));
+    fn grow(&mut self, retry_after: Duration) {
+        let growth = if self.remaining().is_some() { Duration::ZERO } else { self.growth.next_delay() };
+        self.extend(retry_after.max(growth));
     }
 
-    /// Backs off for `delay` from now and a little more, so that listings of one bucket do not return in the same
-    /// instant; or longer, if it does already.
+    /// Backs off for `delay` from now plus a jitter, so that the listings of one bucket do not resume in the same
+    /// instant. Never shortens the current back-off.
     fn extend(&mut self, delay: Duration) {
         if !delay.is_zero() {
             self.until = self.until.max(Some(Instant::now() + delay + MIN_BACKOFF.mul_f64(fastrand::f64())));
-        }
-    }
-
-    /// Ends the growth after a success. A response that arrives during the back-off changes nothing.
-    fn reset(&mut self) {
-        if self.remaining().is_none() {
-            self.growth.reset();
         }
     }
 }
@@ -121,117 +112,103 @@ mod tests {
     use super::*;
     use atlas::RateLimit;
 
-    const MAX_GROWTH: Duration = Duration::from_secs(60);
-
-    fn seconds(backoff: &mut RateLimitBackoff, retry_after: Option<u64>) -> f64 {
-        backoff.grow(retry_after.map(Duration::from_secs));
-        backoff.remaining().unwrap_or_default().as_secs_f64()
-    }
-
     fn group(n: u8) -> GroupId {
         format!("5e57d85c854180642f7844{n:02}").parse().unwrap()
     }
 
     fn backoffs() -> RateLimitBackoffs {
-        let backoffs = RateLimitBackoffs::new(MAX_GROWTH);
+        let backoffs = RateLimitBackoffs::new(Duration::from_secs(60));
         backoffs.set_groups(&BTreeSet::from([&group(1), &group(2)]));
         backoffs
     }
 
-    fn request(endpoint: Endpoint, group: Option<GroupId>, status: u16, remaining: u64) -> RequestRecord {
+    /// A request for the peerings of the first group.
+    fn request(status: u16, retry_after: Option<u64>) -> RequestRecord {
         RequestRecord {
-            endpoint,
-            group,
+            endpoint: Endpoint::Peers,
+            group: Some(group(1)),
             outcome: Outcome::Status(status),
             duration: Duration::ZERO,
-            rate_limit: Some(RateLimit { limit: 2000, remaining }),
-            retry_after: None,
+            rate_limit: None,
+            retry_after: retry_after.map(Duration::from_secs),
             version_ends: None,
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn backs_off_as_long_as_atlas_asks_and_at_least_a_second() {
+    async fn backs_off_as_long_as_atlas_requests_and_at_least_a_second() {
         for (retry_after, shortest) in [(None, 1.0), (Some(0), 1.0), (Some(30), 30.0), (Some(600), 600.0)] {
-            let delay = seconds(&mut RateLimitBackoff::new(MAX_GROWTH), retry_after);
+            let backoffs = backoffs();
+            backoffs.observe(&request(429, retry_after));
+            let delay = backoffs.remaining(&Bucket::Group(group(1))).unwrap().as_secs_f64();
             assert!((shortest..=shortest + 1.0).contains(&delay), "{retry_after:?}: {delay}");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn consecutive_rate_limits_double_the_back_off_up_to_the_interval() {
-        let mut backoff = RateLimitBackoff::new(MAX_GROWTH);
+    async fn consecutive_rate_limits_double_the_back_off_up_to_the_interval_until_a_success() {
+        let backoffs = backoffs();
+        let remaining = || backoffs.remaining(&Bucket::Group(group(1)));
         let mut delays = Vec::new();
         for _ in 0..9 {
-            delays.push(seconds(&mut backoff, Some(0)).floor());
-            tokio::time::sleep(backoff.remaining().unwrap()).await;
+            backoffs.observe(&request(429, Some(0)));
+            backoffs.observe(&request(200, None));
+            delays.push(remaining().unwrap().as_secs_f64().floor());
+            tokio::time::sleep(remaining().unwrap()).await;
         }
-        assert!(delays.is_sorted(), "{delays:?}");
-        assert!(delays[5] >= 32.0 && delays[8] <= 61.0, "{delays:?}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_success_after_the_back_off_resets_it() {
-        let mut backoff = RateLimitBackoff::new(MAX_GROWTH);
-        seconds(&mut backoff, Some(10));
-        assert!(backoff.remaining().is_some());
-        tokio::time::sleep(Duration::from_secs(12)).await;
-        assert_eq!(backoff.remaining(), None);
-        backoff.reset();
-        assert!(seconds(&mut backoff, None) <= 2.0);
+        assert!(delays.is_sorted() && delays[5] >= 32.0 && delays[8] <= 61.0, "{delays:?}");
+        assert_eq!(remaining(), None);
+        backoffs.observe(&request(200, None));
+        backoffs.observe(&request(429, None));
+        assert!(remaining() <= Some(Duration::from_secs(2)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn only_requests_of_the_same_bucket_back_off() {
         let backoffs = backoffs();
-        let remaining = |bucket| backoffs.remaining(&bucket);
-        backoffs.observe(&request(Endpoint::Containers, Some(group(1)), 429, 0));
-        assert!(remaining(Bucket::Group(group(1))).is_some(), "containers share the bucket of peers");
-        assert_eq!((remaining(Bucket::Group(group(2))), remaining(Bucket::Groups)), (None, None));
-        backoffs.observe(&request(Endpoint::OrgGroups, None, 429, 0));
-        assert!(remaining(Bucket::Groups).is_some());
-        assert_eq!(remaining(Bucket::Group(group(2))), None);
-        backoffs.observe(&request(Endpoint::Token, None, 429, 0));
-        backoffs.observe(&request(Endpoint::Root, None, 429, 0));
-        assert_eq!(remaining(Bucket::Group(group(2))), None);
+        let buckets = [Bucket::Group(group(1)), Bucket::Group(group(2)), Bucket::Groups];
+        for (endpoint, about, expected) in [
+            (Endpoint::Token, None, [false, false, false]),
+            (Endpoint::Root, None, [false, false, false]),
+            (Endpoint::Containers, Some(group(1)), [true, false, false]),
+            (Endpoint::OrgGroups, None, [true, false, true]),
+        ] {
+            backoffs.observe(&RequestRecord { endpoint, group: about, ..request(429, None) });
+            let back_off = buckets.each_ref().map(|bucket| backoffs.remaining(bucket).is_some());
+            assert_eq!(back_off, expected, "{endpoint:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_longer_retry_after_extends_the_back_off_and_a_shorter_one_does_not_cut_it() {
         let backoffs = backoffs();
-        let remaining = || backoffs.remaining(&Bucket::Group(group(1))).unwrap();
-        let retry_after = |status: u16, seconds| RequestRecord {
-            retry_after: Some(Duration::from_secs(seconds)),
-            ..request(Endpoint::Peers, Some(group(1)), status, 0)
-        };
-        backoffs.observe(&request(Endpoint::Peers, Some(group(1)), 200, 0));
-        backoffs.observe(&retry_after(429, 30));
-        assert!(remaining() >= Duration::from_secs(30));
-        backoffs.observe(&retry_after(503, 300));
-        assert!(remaining() >= Duration::from_secs(300));
-        backoffs.observe(&retry_after(429, 0));
-        assert!(remaining() >= Duration::from_secs(300));
+        for (status, retry_after, shortest) in [(429, 30, 30), (503, 300, 300), (429, 0, 300)] {
+            backoffs.observe(&request(status, Some(retry_after)));
+            let remaining = backoffs.remaining(&Bucket::Group(group(1)));
+            assert!(remaining >= Some(Duration::from_secs(shortest)), "{status}: {remaining:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_group_that_stays_keeps_its_back_off_and_a_removed_one_is_forgotten() {
         let backoffs = backoffs();
-        backoffs.observe(&request(Endpoint::Peers, Some(group(1)), 429, 0));
+        backoffs.observe(&request(429, None));
         backoffs.set_groups(&BTreeSet::from([&group(1)]));
         assert!(backoffs.remaining(&Bucket::Group(group(1))).is_some());
         backoffs.set_groups(&BTreeSet::new());
-        backoffs.observe(&request(Endpoint::Peers, Some(group(1)), 429, 0));
+        backoffs.observe(&request(429, None));
         assert_eq!(backoffs.remaining(&Bucket::Group(group(1))), None, "a late response changes nothing");
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_empty_bucket_backs_off_before_atlas_rejects_a_request() {
         let backoffs = backoffs();
-        let remaining = || backoffs.remaining(&Bucket::Group(group(1)));
-        assert_eq!(remaining(), None);
-        backoffs.observe(&request(Endpoint::Peers, Some(group(1)), 200, 1));
-        assert_eq!(remaining(), None);
-        backoffs.observe(&request(Endpoint::Peers, Some(group(1)), 200, 0));
-        assert!((MIN_BACKOFF..=MIN_BACKOFF * 2).contains(&remaining().unwrap()));
+        for (remaining, is_empty) in [(1, false), (0, true)] {
+            let rate_limit = Some(RateLimit { limit: 2000, remaining });
+            backoffs.observe(&RequestRecord { rate_limit, ..request(200, None) });
+            let backoff = backoffs.remaining(&Bucket::Group(group(1)));
+            assert_eq!(backoff.is_some_and(|backoff| backoff >= MIN_BACKOFF), is_empty);
+            assert!(backoff <= Some(MIN_BACKOFF * 2));
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// One slot in this many, and at least one, is open to listings whose last poll timed out. Such polls hold their slot
-/// for long; without this bound a few of them would hold every slot.
+/// One slot in this many, and at least one, is open to listings whose last poll timed out. Such polls hold a slot for
+/// a long time; without this bound, a few of them would hold every slot.
 const SLOW_SHARE: usize = 2;
 
 /// The slots of one account, granted in the order of arrival.
@@ -13,10 +13,7 @@ pub(super) struct PollSlots {
 }
 
 /// A slot, free again when dropped.
-pub(super) struct SlotPermit<'a> {
-    _all: Option<SemaphorePermit<'a>>,
-    _slow: Option<SemaphorePermit<'a>>,
-}
+pub(super) type SlotPermit<'a> = [Option<SemaphorePermit<'a>>; 2];
 
 impl PollSlots {
     pub(super) fn new(concurrency: usize) -> Self {
@@ -27,6 +24,6 @@ impl PollSlots {
     pub(super) async fn acquire(&self, is_slow: bool) -> SlotPermit<'_> {
         // The semaphores are never closed, so `acquire` does not fail.
         let slow = if is_slow { self.slow.acquire().await.ok() } else { None };
-        SlotPermit { _all: self.all.acquire().await.ok(), _slow: slow }
+        [self.all.acquire().await.ok(), slow]
     }
 }

@@ -11,7 +11,7 @@ use crate::{cli::Args, shard::ShardIndex};
 /// A usage error with every fault.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = read_config(args)?;
-    // The name of the host that checks says nothing about the name of the pod.
+    // The hostname of the machine that runs the check is not that of the pod.
     if args.shard_index != ShardIndex::HostName {
         shard(args)?;
     }

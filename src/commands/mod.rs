@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use tokio::{net::TcpListener, sync::watch};
 use tracing::{info, warn};
 use web_config::WebConfig;
@@ -26,7 +26,7 @@ use crate::{
     config::{Config, ConfigError},
     http,
     shard::Shard,
-    systemd::{self, SocketError},
+    systemd,
 };
 
 /// A mistake in the config, a scenario or a flag. Starting the program again cannot fix it.
@@ -78,13 +78,14 @@ fn shard(args: &Args) -> Result<Shard, UsageError> {
 /// The sockets for `/metrics`: systemd's or our own.
 async fn listen(args: &Args) -> anyhow::Result<Vec<TcpListener>> {
     let listeners = if args.systemd_socket {
-        systemd::listeners().map_err(|error| match error {
-            SocketError::None => UsageError::new(error).into(),
-            SocketError::Unusable(_) => anyhow::Error::new(error),
-        })?
+        systemd::listeners().context("cannot use a socket passed by systemd")?
     } else {
         bind(&args.listen_addresses).await?
     };
+    if listeners.is_empty() {
+        let problem = "systemd passed no socket: is the exporter started by a socket unit?";
+        return Err(UsageError::new(anyhow!(problem)).into());
+    }
     for listener in &listeners {
         info!("listening on {}", listener.local_addr()?);
     }

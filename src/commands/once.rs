@@ -12,6 +12,7 @@ use crate::{cli::Args, collector::once, metrics};
 pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = read_config(args)?;
     let state = once(&config, shard(args)?).await?;
+    let state = state.read();
     print(metrics::render(&state, Instant::now()))?;
     Ok(if state.all_succeeded() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -34,7 +34,7 @@ pub(super) fn listen(reload_tx: Option<mpsc::Sender<ReloadRequest>>) -> anyhow::
             }
         };
         info!("stopping on {name}; a second signal exits immediately");
-        systemd::notify_stopping();
+        systemd::notify(systemd::NotifyState::Stopping);
         token.cancel();
         tokio::select! {
             _ = terminate.recv() => {}

@@ -51,7 +51,7 @@ pub(super) fn proxy(section: &mut Section<'_>, sources: &SecretSources<'_>) -> O
         return Some(None);
     }
     let is_inline = section.is_set(KEYS[0]);
-    let text = secret(section, sources, &KEYS[1..], Some(KEYS[0]))?;
+    let text = secret(section, sources, &KEYS)?;
     let key = KEYS.into_iter().find(|key| section.is_set(key)).unwrap_or(KEYS[0]);
     match text.expose().parse::<ProxyUrl>() {
         Ok(proxy) if is_inline && proxy.has_password() => {

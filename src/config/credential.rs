@@ -38,42 +38,36 @@ pub(super) fn credential(section: &mut Section<'_>, sources: &SecretSources<'_>)
             return None;
         }
     };
-    let id = secret(section, sources, &[id[1], id[2]], Some(id[0]));
-    let secret = secret(section, sources, secrets, None);
+    let id = secret(section, sources, id);
+    let secret = secret(section, sources, secrets);
     Some(Credential { kind, pair: KeyPair { id: id?, secret: secret? } })
 }
 
-/// A value from exactly one source: a file, an environment variable or, with `inline_key`, the config itself.
-pub(super) fn secret(
-    section: &mut Section<'_>,
-    sources: &SecretSources<'_>,
-    outside: &[&'static str],
-    inline_key: Option<&'static str>,
-) -> Option<Secret> {
-    let &[file_key, env_key] = outside else { return None };
-    let mut keys: Vec<&str> = inline_key.into_iter().collect();
-    keys.extend([file_key, env_key]);
-    let inline = inline_key.and_then(|key| section.text(key));
+/// A value from exactly one source. The last two keys name a file and an environment variable; a key before them holds
+/// the value itself.
+pub(super) fn secret(section: &mut Section<'_>, sources: &SecretSources<'_>, keys: &[&'static str]) -> Option<Secret> {
+    let &[ref inline_key @ .., file_key, env_key] = keys else { return None };
+    let inline = inline_key.first().and_then(|key| section.text(key));
     let file = section.text(file_key);
     let env = section.text(env_key);
     // The messages never contain the path: it may be the secret itself, put there by mistake.
     let (key, secret) = match (inline, file, env) {
-        (Some(text), None, None) => (keys[0], Secret::from_text(&text).map_err(|error| error.to_string())),
-        (None, Some(path), None) => {
-            (file_key, Secret::from_file(&sources.folder.join(&path)).map_err(|error| error.to_string()))
+        (Some(text), None, None) => (keys[0], Secret::from_text(&text)),
+        (None, Some(path), None) => (file_key, Secret::from_file(&sources.folder.join(&path))),
+        (None, None, Some(name)) => {
+            let Some(text) = (sources.env)(&name) else {
+                let name = quote_if_identifier(&name);
+                section.fault(env_key, format!("the environment variable {name}is not set"));
+                return None;
+            };
+            (env_key, Secret::from_text(&text))
         }
-        (None, None, Some(name)) => (
-            env_key,
-            (sources.env)(&name)
-                .ok_or_else(|| format!("the environment variable {}is not set", quote_if_identifier(&name)))
-                .and_then(|text| Secret::from_text(&text).map_err(|error| error.to_string())),
-        ),
         _ => {
             section.fault_here(format!("exactly one of {} is required", keys.join(", ")));
             return None;
         }
     };
-    secret.map_err(|message| section.fault(key, message)).ok()
+    secret.map_err(|error| section.fault(key, error.to_string())).ok()
 }
 
 /// The name in backticks if it looks like the name of a variable; nothing if it may be a secret.

@@ -79,8 +79,8 @@ impl Discover {
 impl Selector {
     fn matches(&self, group: &atlas::Group) -> bool {
         self.id.as_ref().is_none_or(|id| *id == group.id)
-            && self.name.as_ref().is_none_or(|name| name.matches(&group.name))
-            && self.tags.iter().all(|(key, value)| group.tags.get(key).is_some_and(|tag| value.matches(tag)))
+            && self.name.as_ref().is_none_or(|name| name.0.is_match(&group.name))
+            && self.tags.iter().all(|(key, value)| group.tags.get(key).is_some_and(|tag| value.0.is_match(tag)))
     }
 }
 
@@ -91,22 +91,16 @@ impl PartialEq for Pattern {
 }
 
 impl Pattern {
-    fn matches(&self, text: &str) -> bool {
-        self.0.is_match(text)
-    }
-
     fn parse(text: &str) -> Result<Self, String> {
         let build = |pattern: &str| RegexBuilder::new(pattern).size_limit(MAX_PATTERN).build();
         // First on its own: `a)(b` is invalid, but would become valid inside the parentheses.
         let whole = build(text).and_then(|_| build(&format!("^(?s:{text})$")));
-        whole.map(Self).map_err(|error| last_line(&error.to_string()))
+        whole.map(Self).map_err(|error| {
+            // The library's messages have several lines; the last one describes the error.
+            let text = error.to_string();
+            text.lines().last().unwrap_or_default().trim_start_matches("error: ").trim_end_matches('.').to_owned()
+        })
     }
-}
-
-/// The library's messages have several lines; the last one says what is wrong.
-fn last_line(text: &str) -> String {
-    let line = text.lines().last().unwrap_or_default();
-    line.trim_start_matches("error: ").trim_end_matches('.').to_owned()
 }
 
 fn selectors(section: &mut Section<'_>, key: &'static str) -> Vec<Selector> {
@@ -142,53 +136,43 @@ fn pattern(section: &Section<'_>, key: &str, text: &str) -> Option<Pattern> {
 mod tests {
     use super::*;
 
-    fn group(name: &str, tags: &[(&str, &str)]) -> atlas::Group {
-        atlas::Group {
-            id: "5e57d85c854180642f784401".parse().unwrap(),
-            name: name.to_owned(),
-            org_id: String::new(),
-            tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+    #[test]
+    fn a_group_needs_a_matching_include_and_no_matching_exclude() {
+        let prod = "include: [{name: '.*-prod'}]";
+        let either = "include: [{name: a|b}]";
+        let odd = "include: [{name: 'shop.*', tags: {env: production}}, {id: 5E57D85C854180642F784401, name: odd}]";
+        let except = "{include: [{name: '.*'}], exclude: [{tags: {env: ignore|none}}, {name: sandbox-.*}]}";
+        for (yaml, name, tags, expected) in [
+            ("", "anything", "", true),
+            (prod, "payments-prod", "", true),
+            (prod, "payments-prod-old", "", false),
+            (either, "ab", "", false),
+            (either, "b", "", true),
+            ("include: [{name: a}]", "a\n", "", false),
+            (odd, "shop", "{env: production, team: x}", true),
+            (odd, "shop", "{env: test}", false),
+            (odd, "shop", "", false),
+            (odd, "odd", "", true),
+            (except, "shop", "", true),
+            (except, "shop", "{env: none}", false),
+            (except, "sandbox-1", "", false),
+        ] {
+            let faults = yaml_reader::ConfigFaults::default();
+            let value = serde_yaml::from_str(yaml).unwrap();
+            let discover = Discover::parse(Section::new(&value, String::new(), &faults));
+            assert_eq!(faults.into_result(), Ok(Vec::new()));
+            let group = atlas::Group {
+                id: "5e57d85c854180642f784401".parse().unwrap(),
+                name: name.to_owned(),
+                org_id: String::new(),
+                tags: serde_yaml::from_str::<Option<_>>(tags).unwrap().unwrap_or_default(),
+            };
+            assert_eq!(discover.selects(&group), expected, "{yaml} of {name:?} {tags}");
         }
     }
 
-    fn selects(yaml: &str, group: &atlas::Group) -> bool {
-        let faults = yaml_reader::ConfigFaults::default();
-        let value: serde_yaml::Value = serde_yaml::from_str(yaml).unwrap();
-        let discover = Discover::parse(Section::new(&value, String::new(), &faults));
-        assert_eq!(faults.into_result(), Ok(Vec::new()));
-        discover.selects(group)
-    }
-
     #[test]
-    fn without_selectors_every_group_is_selected() {
-        assert!(selects("", &group("anything", &[])));
-    }
-
-    #[test]
-    fn a_name_must_match_as_a_whole() {
-        let prod = "include: [{name: '.*-prod'}]";
-        assert!(selects(prod, &group("payments-prod", &[])));
-        assert!(!selects(prod, &group("payments-prod-old", &[])));
-        assert!(!selects("include: [{name: a|b}]", &group("ab", &[])));
-        assert!(!selects("include: [{name: a}]", &group("a\n", &[])));
+    fn a_pattern_must_be_valid_without_the_anchors() {
         assert!(Pattern::parse("a)(b").is_err());
-        assert!(selects("include: [{name: a|b}]", &group("b", &[])));
-    }
-
-    #[test]
-    fn one_matching_selector_is_enough_but_all_its_conditions_must_hold() {
-        let yaml = "include: [{name: 'shop.*', tags: {env: production}}, {id: 5E57D85C854180642F784401, name: odd}]";
-        assert!(selects(yaml, &group("shop", &[("env", "production"), ("team", "x")])));
-        assert!(!selects(yaml, &group("shop", &[("env", "test")])));
-        assert!(!selects(yaml, &group("shop", &[])), "a missing tag matches nothing");
-        assert!(selects(yaml, &group("odd", &[])));
-    }
-
-    #[test]
-    fn exclude_takes_precedence_over_include() {
-        let yaml = "{include: [{name: '.*'}], exclude: [{tags: {peering: ignore|none}}, {name: sandbox-.*}]}";
-        assert!(selects(yaml, &group("shop", &[])));
-        assert!(!selects(yaml, &group("shop", &[("peering", "none")])));
-        assert!(!selects(yaml, &group("sandbox-1", &[])));
     }
 }

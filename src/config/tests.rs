@@ -21,6 +21,11 @@ fn account(settings: &str) -> String {
     format!("accounts: [{{public_key: p, private_key_env: KEY, groups: [{{id: {GROUP}}}], {settings}}}]")
 }
 
+/// A config with a credential and these settings only.
+fn bare(settings: &str) -> String {
+    format!("accounts: [{{client_id: mdb_sa_id_1, client_secret_env: KEY, {settings}}}]")
+}
+
 const GROUP: &str = "5e57d85c854180642f784401";
 
 #[test]
@@ -32,6 +37,10 @@ fn a_minimal_config_gets_every_default() {
     assert_eq!(account.api_version, ApiVersion::V2);
     assert_eq!(account.groups[0].providers, Provider::ALL);
     assert_eq!(account.groups[0].name, "");
+    let account = &parse(&bare("")).unwrap().accounts[0];
+    assert_eq!(account.credential.kind, CredentialKind::ServiceAccount);
+    assert_eq!(account.credential.pair.id.expose(), "mdb_sa_id_1");
+    assert_eq!((account.discover.as_ref(), account.groups.len()), (Some(&Discover::default()), 0));
 }
 
 #[test]
@@ -45,7 +54,9 @@ accounts:
     api_version: v1.0
     public_key_env: KEY
     private_key_env: KEY
-    groups: [{id: 5E57D85C854180642F784401, name: 'a, \"b\"', providers: [Azure, gcp]}]",
+    groups: [{id: 5E57D85C854180642F784401, name: 'a, \"b\"', providers: [Azure, gcp]}]
+    discover: {organization: 5F0000000000000000000001, interval: 2h, providers: [gcp],
+        include: [{name: 'a.*'}, {id: 5e57d85c854180642f784401}], exclude: [{tags: {env: test|dev}}]}",
     )
     .unwrap();
     let poll = &config.poll;
@@ -57,6 +68,9 @@ accounts:
     assert_eq!(account.credential.pair.id.expose(), "hunter2", "a trailing line feed is removed");
     assert_eq!((account.groups[0].id.as_str(), account.groups[0].name.as_str()), (GROUP, "a, \"b\""));
     assert_eq!(account.groups[0].providers, [Provider::Azure, Provider::Gcp]);
+    let discover = account.discover.clone().unwrap();
+    assert_eq!(discover.organization.unwrap().as_str(), "5f0000000000000000000001");
+    assert_eq!((discover.interval.as_secs(), discover.providers), (7200, vec![Provider::Gcp]));
 }
 
 #[test]
@@ -76,7 +90,7 @@ accounts:
     base_url: http://localhost
     api_version: v3
     public_key: p
-    groups: []
+    groups: [{id: 5e57d85c854180642f784401}]
   - name: a
     public_key: p
     public_key_env: KEY
@@ -86,7 +100,6 @@ accounts:
       - {id: xyz, providers: [AWS, aws, IBM]}
       - {name: no id, providers: []}
       - {id: 5e57d85c854180642f784401, colour: red}
-      - {id: 5e57d85c854180642f784401}
       - 7
 surplus: 1"
     ), @"
@@ -98,38 +111,21 @@ surplus: 1"
     accounts[0].base_url: must start with `https://`; for a simulator, set `allow_http: true`
     accounts[0].api_version: must be `v2` or `v1.0`
     accounts[0]: exactly one of private_key_file, private_key_env is required
-    accounts[0].groups: at least one group is required; `discover: true` finds all that the credential can see
     accounts[1].name: another account has the name `a`
     accounts[1]: exactly one of public_key, public_key_file, public_key_env is required
     accounts[1].private_key_env: the environment variable `MISSING` is not set
-    accounts[1].groups[4]: must be a mapping of keys to values, not a number
+    accounts[1].groups[3]: must be a mapping of keys to values, not a number
     accounts[1].groups[0].id: `xyz`: an ID is 24 hexadecimal digits, as in the URL of the page in Atlas
     accounts[1].groups[0].providers: AWS is listed twice
     accounts[1].groups[0].providers: must be a list of `AWS`, `AZURE` and `GCP`
     accounts[1].groups[1].id: is required
     accounts[1].groups[1].providers: must have at least one entry; remove it for all three
+    accounts[1].groups[2].id: the group is already in the config; its series would collide
     accounts[1].groups[2].colour: unknown key; known here: id, name, providers
-    accounts[1].groups[3].id: the group is already in the config; its series would collide
-    accounts[1].groups[4].id: is required
+    accounts[1].groups[3].id: is required
     accounts[1].private_key: unknown key; known here: name, allow_http, base_url, api_version, public_key, public_key_file, public_key_env, private_key_file, private_key_env, client_id, client_id_file, client_id_env, client_secret_file, client_secret_env, credential_expires, proxy_url, proxy_url_file, proxy_url_env, ca_file, discover, groups
     surplus: unknown key; known here: poll, accounts
     ");
-}
-
-/// A config with a credential and these settings only.
-fn bare(settings: &str) -> String {
-    format!("accounts: [{{client_id: mdb_sa_id_1, client_secret_env: KEY, {settings}}}]")
-}
-
-#[test]
-fn an_account_with_only_a_credential_discovers_every_group() {
-    let config = parse(&bare("")).unwrap();
-    let account = &config.accounts[0];
-    assert_eq!(account.credential.kind, CredentialKind::ServiceAccount);
-    assert_eq!(account.credential.pair.id.expose(), "mdb_sa_id_1");
-    let discover = account.discover.as_ref().unwrap();
-    assert_eq!((discover.interval.as_secs(), discover.providers.len()), (600, 3));
-    assert!(discover.organization.is_none() && account.groups.is_empty());
 }
 
 #[test]
@@ -142,15 +138,6 @@ fn groups_can_be_listed_discovered_or_both() {
         assert!(discovers(&format!("discover: {switched_on}, {groups}")), "{switched_on}");
         assert!(discovers(&format!("discover: {switched_on}")), "{switched_on}");
     }
-}
-
-#[test]
-fn every_discovery_setting_is_parsed() {
-    let settings = "discover: {organization: 5F0000000000000000000001, interval: 2h, providers: [gcp],
-        include: [{name: 'a.*'}, {id: 5e57d85c854180642f784401}], exclude: [{tags: {env: test|dev}}]}";
-    let discover = parse(&bare(settings)).unwrap().accounts[0].discover.clone().unwrap();
-    assert_eq!(discover.organization.unwrap().as_str(), "5f0000000000000000000001");
-    assert_eq!((discover.interval.as_secs(), discover.providers), (7200, vec![Provider::Gcp]));
 }
 
 #[test]
@@ -267,7 +254,7 @@ fn certificate_authorities_come_from_a_file() {
 }
 
 #[test]
-fn a_yaml_syntax_error_is_reported_with_its_line() {
+fn a_yaml_syntax_error_is_reported_with_its_position_or_a_hint() {
     assert_snapshot!(faults("poll:\n  interval: 60s\n bad: [\n"), @"did not find expected key at line 3 column 2, while parsing a block mapping");
     assert_snapshot!(faults("poll: {}\npoll: {}"), @r#"duplicate entry with key "poll""#);
     assert_snapshot!(faults("- a"), @"
@@ -275,42 +262,20 @@ fn a_yaml_syntax_error_is_reported_with_its_line() {
     accounts: at least one account is required
     ");
     assert_snapshot!(faults(""), @"accounts: at least one account is required");
+    let text = account("").replace(GROUP, "535682331237943713270001");
+    assert_snapshot!(faults(&text), @"accounts[0].groups[0].id: invalid type: integer `535682331237943713270001` as u128, expected any YAML value at line 1 column 64; put an id that is all digits in quotes");
 }
 
 #[test]
 fn invalid_base_urls_are_rejected_without_repeating_their_passwords() {
-    for url in [
-        "http://x",
-        "ftp://x",
-        "x",
-        "https://",
-        "https://u:hunter2@x",
-        "https://x/?q",
-        "https://x/#f",
-        "https://x/api/atlas/v2",
-    ] {
+    let with_path = ["https://x/?q", "https://x/#f", "https://x/api/atlas/v2"];
+    for url in ["http://x", "ftp://x", "x", "https://", "https://u:hunter2@x"].into_iter().chain(with_path) {
         let faults = faults(&account(&format!("base_url: '{url}'")));
         assert!(faults.starts_with("accounts[0].base_url: must "), "{url}: {faults}");
         assert!(!faults.contains("hunter2"));
     }
     assert!(parse(&account("base_url: 'http://[::1]:8080', allow_http: true")).is_ok());
     assert!(parse(&account("base_url: 'https://proxy.example/atlas'")).is_ok());
-}
-
-#[test]
-fn an_unquoted_id_of_digits_gets_a_hint_about_quotes() {
-    let text = account("").replace(GROUP, "535682331237943713270001");
-    assert_snapshot!(faults(&text), @"accounts[0].groups[0].id: invalid type: integer `535682331237943713270001` as u128, expected any YAML value at line 1 column 64; put an id that is all digits in quotes");
-}
-
-#[test]
-fn a_group_in_two_accounts_is_rejected() {
-    let text = format!(
-        "accounts:
-  - {{name: a, public_key: p, private_key_env: KEY, groups: [{{id: {GROUP}}}]}}
-  - {{name: b, public_key: p, private_key_env: KEY, groups: [{{id: {GROUP}}}]}}"
-    );
-    assert_snapshot!(faults(&text), @"accounts[1].groups[0].id: the group is already in the config; its series would collide");
 }
 
 #[test]
@@ -337,18 +302,14 @@ fn paths_of_secrets_are_relative_to_the_config() {
 }
 
 #[test]
-fn a_secret_in_place_of_a_name_is_not_repeated() {
+fn neither_faults_nor_debug_output_contain_a_secret() {
+    assert!(!format!("{:?}", parse(&account("")).unwrap()).contains("hunter2"));
     for source in ["private_key_env", "private_key_file"] {
         let text = account("").replace("private_key_env: KEY", &format!("{source}: 1b2c-hunter2"));
         let faults = faults(&text);
         assert!(faults.starts_with(&format!("accounts[0].{source}: the ")), "{faults}");
         assert!(!faults.contains("hunter2"), "{faults}");
     }
-}
-
-#[test]
-fn debug_output_hides_the_private_key() {
-    assert!(!format!("{:?}", parse(&account("")).unwrap()).contains("hunter2"));
 }
 
 proptest! {

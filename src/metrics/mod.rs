@@ -25,8 +25,8 @@ pub fn render(state: &State, now: Instant) -> String {
     api::write(&mut text, state);
     accounts::write_credentials(&mut text, state);
     text.family(&family::BUILD_INFO, [([env!("CARGO_PKG_VERSION")], 1)]);
-    text.family(&family::SHARD_INDEX, [([], state.shard_index)]);
-    text.family(&family::SHARD_COUNT, [([], state.shard_count)]);
+    text.family(&family::SHARD_INDEX, [([], state.shard.index)]);
+    text.family(&family::SHARD_COUNT, [([], state.shard.count)]);
     text.family(&family::CONFIG_SUCCESS, [([], u8::from(state.last_reload_ok))]);
     text.family(&family::CONFIG_SUCCESS_TIME, [([], unix_seconds(state.config_read))]);
     text.text

@@ -88,7 +88,7 @@ impl DiscoveryState {
 }
 
 impl AccountState {
-    /// Takes over what was known before a reload, as far as the new config has a place for it.
+    /// Takes over what was known before a reload, as far as it applies to the new config.
     pub(super) fn carry_over(&mut self, before: &Self) {
         // `unreadable` starts as false: the reload has just read the files.
         self.refused = before.refused;
@@ -100,7 +100,7 @@ impl AccountState {
         }
     }
 
-    /// Records an event of the account's client and returns whether it is worth a log line.
+    /// Records an event of the account's client and returns whether to log it.
     pub fn record_client_event(&mut self, event: &ClientEvent) -> bool {
         match event {
             ClientEvent::Refused { .. } => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ListingKey, State, group::GroupState};
+use super::{ListingKey, State};
 use atlas::{GroupId, Provider};
 
 /// An account that may discover a group that the config does not list.
@@ -20,14 +20,17 @@ impl State {
     /// dropped.
     pub fn carry_over(&mut self, before: State, candidates: &BTreeMap<GroupId, Vec<Candidate>>) {
         let State { accounts, groups, mut listings, api, rate_limits, version_ends, ready, .. } = before;
-        for (id, group) in groups {
-            self.carry_over_group(id, group, candidates);
-        }
-        for (key, listing) in &mut self.listings {
-            if let Some(before) = listings.remove(key) {
-                *listing = before;
+        for (id, before) in groups {
+            if let Some(group) = self.groups.get_mut(&id) {
+                group.carry_over(before);
+            } else if let Some(candidates @ [first, ..]) = candidates.get(&id).map(Vec::as_slice) {
+                self.add_listings(&id, &first.providers);
+                let accounts = candidates.iter().map(|candidate| candidate.account.clone()).collect();
+                self.groups.insert(id, before.unlisted(accounts));
             }
         }
+        listings.retain(|key, _| self.listings.contains_key(key));
+        self.listings.append(&mut listings);
         for (name, account) in &mut self.accounts {
             if let Some(before) = accounts.get(name) {
                 account.carry_over(before);
@@ -43,16 +46,6 @@ impl State {
             self.accounts.contains_key(account) && group.as_ref().is_none_or(polls)
         });
         self.ready = ready;
-    }
-
-    fn carry_over_group(&mut self, id: GroupId, before: GroupState, candidates: &BTreeMap<GroupId, Vec<Candidate>>) {
-        if let Some(group) = self.groups.get_mut(&id) {
-            group.carry_over(before);
-        } else if let Some(candidates @ [first, ..]) = candidates.get(&id).map(Vec::as_slice) {
-            self.add_listings(&id, &first.providers);
-            let accounts = candidates.iter().map(|candidate| candidate.account.clone()).collect();
-            self.groups.insert(id, before.unlisted(accounts));
-        }
     }
 
     /// Adds the listings of a group; those that exist stay as they are.

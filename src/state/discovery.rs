@@ -137,7 +137,9 @@ impl State {
             };
             if is_removed {
                 let name = std::mem::take(&mut group.name);
-                self.remove_group(&id);
+                self.groups.remove(&id);
+                self.listings.retain(|key, _| key.group != id);
+                self.rate_limits.retain(|(_, _, group), _| group.as_ref() != Some(&id));
                 events.push(event(id, name));
             }
         }
@@ -166,12 +168,6 @@ impl State {
             }
         }
         events
-    }
-
-    fn remove_group(&mut self, id: &GroupId) {
-        self.groups.remove(id);
-        self.listings.retain(|key, _| key.group != *id);
-        self.rate_limits.retain(|(_, _, group), _| group.as_ref() != Some(id));
     }
 }
 

@@ -29,7 +29,7 @@ pub struct ListingState {
     /// When a poll last succeeded.
     pub last_success: Option<SystemTime>,
     /// The last complete listing and when it was read; [`ListingState::served`] says whether it may be exported.
-    complete: Option<(Listing, Instant)>,
+    pub(super) complete: Option<(Listing, Instant)>,
     /// Failures since the last success.
     failed_in_a_row: u32,
     /// Their reasons, each reported once.
@@ -52,11 +52,6 @@ impl ListingState {
     pub fn served(&self, now: Instant, max_staleness: Duration) -> Option<&Listing> {
         let (listing, read) = self.complete.as_ref()?;
         (now.saturating_duration_since(*read) <= max_staleness).then_some(listing)
-    }
-
-    /// When the last complete listing was read.
-    pub(super) fn read(&self) -> Option<Instant> {
-        self.complete.as_ref().map(|(_, read)| *read)
     }
 
     pub(super) fn succeed(&mut self, listing: Listing, ended: Instant, ended_at: SystemTime) -> Vec<ListingEvent> {

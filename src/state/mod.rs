@@ -26,6 +26,7 @@ pub use self::{
     poll::{DropCause, Failure, ListingEvent, PollResult},
     shared::SharedState,
 };
+use crate::shard::Shard;
 use atlas::{Container, Endpoint, GroupId, Provider, RateLimit, RequestRecord, VersionEnds};
 
 /// A listing: the peerings of one group with one provider.
@@ -53,10 +54,8 @@ pub struct State {
     pub config_read: SystemTime,
     /// Whether the last reload succeeded.
     pub last_reload_ok: bool,
-    /// The index of this shard, from 0.
-    pub shard_index: u32,
-    /// The number of shards.
-    pub shard_count: u32,
+    /// The part of the groups that this exporter polls.
+    pub shard: Shard,
     /// The accounts in the config, by name.
     pub accounts: BTreeMap<String, AccountState>,
     /// The groups that are polled.
@@ -90,8 +89,7 @@ impl State {
             max_staleness,
             config_read,
             last_reload_ok: true,
-            shard_index: 0,
-            shard_count: 1,
+            shard: Shard::WHOLE,
             accounts,
             groups,
             listings,
@@ -113,7 +111,7 @@ impl State {
     #[must_use]
     pub fn all_succeeded(&self) -> bool {
         let mut discoveries = self.accounts.values().filter_map(|account| account.discovery.as_ref());
-        (self.shard_count > 1 || self.accounts.keys().all(|account| self.has_groups(account)))
+        (self.shard.count > 1 || self.accounts.keys().all(|account| self.has_groups(account)))
             && discoveries.all(DiscoveryState::succeeded)
             && self.listings.values().all(ListingState::succeeded)
     }
@@ -147,7 +145,8 @@ impl State {
     /// When the next listing becomes stale.
     #[must_use]
     pub fn next_expiry(&self, now: Instant) -> Option<Instant> {
-        let expiries = self.listings.values().filter_map(|listing| Some(listing.read()? + self.max_staleness));
+        let read = self.listings.values().filter_map(|listing| Some(listing.complete.as_ref()?.1));
+        let expiries = read.map(|read| read + self.max_staleness);
         expiries.filter(|expiry| *expiry >= now).min()
     }
 
@@ -170,7 +169,10 @@ impl State {
         api.durations.observe(request.duration);
         let is_polled = request.group.as_ref().is_none_or(|group| self.groups.contains_key(group));
         if let Some(rate_limit) = request.rate_limit.filter(|_| is_polled) {
-            self.rate_limits.insert((account.to_owned(), bucket(request.endpoint), request.group), rate_limit);
+            // The endpoint names the token bucket: containers share that of peers.
+            let is_containers = request.endpoint == Endpoint::Containers;
+            let endpoint = if is_containers { Endpoint::Peers } else { request.endpoint };
+            self.rate_limits.insert((account.to_owned(), endpoint, request.group), rate_limit);
         }
         let ends = request.version_ends?;
         let before = if ends == VersionEnds::default() {
@@ -205,11 +207,6 @@ impl State {
     fn update_ready(&mut self) {
         self.ready = self.ready || self.pending() == (0, 0);
     }
-}
-
-/// The endpoint that names the token bucket: containers share that of peers.
-fn bucket(endpoint: Endpoint) -> Endpoint {
-    if endpoint == Endpoint::Containers { Endpoint::Peers } else { endpoint }
 }
 
 #[cfg(test)]

@@ -43,10 +43,4 @@ impl SharedState {
     pub fn subscribe(&self) -> watch::Receiver<State> {
         self.0.subscribe()
     }
-
-    /// Replaces the state and returns the previous one.
-    #[must_use]
-    pub fn replace(&self, state: State) -> State {
-        self.0.send_replace(state)
-    }
 }

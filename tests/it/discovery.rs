@@ -230,11 +230,13 @@ fn on_groups_delayed() -> Fault {
 async fn once_discovers_first_and_fails_if_that_fails() {
     let atlas = Atlas::start(&groups(3, "")).await;
     let state = once(&atlas.service_account(quick()), Shard::WHOLE).await.unwrap();
+    let state = state.read();
     assert!(state.all_succeeded());
     assert_eq!(state.listings.len(), 9);
     assert_eq!(atlas.simulator.live_tokens(), 0, "its token is revoked");
     atlas.simulator.fail(on_groups(Effect::Status(StatusFault { code: 400, ..StatusFault::default() })));
     let state = once(&atlas.service_account(quick()), Shard::WHOLE).await.unwrap();
+    let state = state.read();
     assert!(!state.all_succeeded() && state.listings.is_empty());
 }
 
@@ -279,6 +281,7 @@ async fn an_account_without_groups_is_a_failure() {
     let atlas = Atlas::start(&groups(3, "")).await;
     let config = atlas.service_account_with("discover: {include: [{name: nothing}]}", quick());
     let state = once(&config, Shard::WHOLE).await.unwrap();
+    let state = state.read();
     assert!(!state.all_succeeded());
 }
 

@@ -134,8 +134,8 @@ async fn every_error_has_the_same_reason_and_advice_with_both_kinds_of_credentia
 async fn a_working_setup_has_no_problems() {
     let (atlas, folder) = (Atlas::start(&scenario()).await, tempfile::tempdir().unwrap());
     let [api_key, service_account] = configs(&atlas, &folder);
-    assert!(doctor::diagnose(&api_key).await.unwrap().is_ok());
-    assert!(doctor::diagnose(&service_account).await.unwrap().is_ok());
+    assert_eq!(doctor::diagnose(&api_key).await.unwrap().problem_count(), 0);
+    assert_eq!(doctor::diagnose(&service_account).await.unwrap().problem_count(), 0);
     assert_eq!(atlas.simulator.live_tokens(), 0, "its token is revoked");
     assert_snapshot!(diagnosis(&atlas, &service_account).await, @"
     account `main` at http://ATLAS/

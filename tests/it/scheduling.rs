@@ -129,6 +129,7 @@ async fn polling_once_ends_even_if_a_group_is_rate_limited() {
     let limited = StatusFault { code: 429, retry_after: Some(3600), ..StatusFault::default() };
     atlas.simulator.fail(Fault::new(Effect::Status(limited)));
     let state = once(&atlas.config(quick()), Shard::WHOLE).await.unwrap();
+    let state = state.read();
     assert!(!state.all_succeeded() && state.is_ready());
 }
 

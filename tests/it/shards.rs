@@ -20,6 +20,7 @@ async fn three_shards_poll_every_group_once_whether_discovered_or_configured() {
         let mut seen = BTreeSet::new();
         for index in 0..3 {
             let state = once(&config, Shard { index, count: 3 }).await.unwrap();
+            let state = state.read();
             assert!(state.all_succeeded());
             let metrics = Exposition::parse(&render(&state, Instant::now()));
             let groups = metrics.labels("mongodbatlas_group_info", "group_id");

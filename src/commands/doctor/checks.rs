@@ -6,12 +6,15 @@ use std::{
 };
 
 use anyhow::Context;
-use atlas::{Client, ClientEvent, CredentialKind, Endpoint, ErrorKind, GroupId, Provider, RateLimit, Reason, Resource};
+use atlas::{
+    Client, ClientEvent, CredentialKind, Endpoint, ErrorKind, GroupId, ListError, Listing, Provider, RateLimit, Reason,
+    RequestRecord, Resource,
+};
 use futures_util::{StreamExt, future::join_all, stream};
 use parking_lot::Mutex;
 
 use super::report::{AccountReport, Check, GroupReport, Problem};
-use crate::config::{AccountConfig, PollConfig};
+use crate::config::{AccountConfig, GroupConfig, PollConfig};
 
 /// After a transient failure; few, because somebody waits for the report.
 const RETRIES: usize = 1;
@@ -26,17 +29,18 @@ pub(super) struct AccountCheck<'a> {
     limits: Arc<RateLimits>,
 }
 
-/// A group to check.
-struct GroupCheck {
-    name: String,
-    providers: Vec<Provider>,
-}
-
 impl<'a> AccountCheck<'a> {
     pub(super) fn new(account: &'a AccountConfig, poll: &'a PollConfig) -> anyhow::Result<Self> {
         let limits = Arc::<RateLimits>::default();
         let seen = limits.clone();
-        let client = Client::new(account.settings(poll), move |event| observe_rate_limit(&seen, event));
+        let client = Client::new(account.settings(poll), move |event| {
+            if let ClientEvent::Request(RequestRecord { endpoint, group, rate_limit: Some(limit), .. }) = event {
+                let mut limits = seen.lock();
+                let known = limits.entry((endpoint, group)).or_insert(limit);
+                // Responses may arrive in another order than Atlas counted the requests.
+                known.remaining = known.remaining.min(limit.remaining);
+            }
+        });
         let client = client.context("create the HTTP client; are CA certificates installed?")?;
         Ok(Self { account, poll, client, limits })
     }
@@ -44,19 +48,17 @@ impl<'a> AccountCheck<'a> {
     pub(super) async fn run(self) -> AccountReport {
         let (credential, access_list, may_continue) = self.check_credential().await;
         let mut checks = vec![credential, access_list];
-        let listed = self.account.groups.iter().map(|group| {
-            (group.id.clone(), GroupCheck { name: group.name.clone(), providers: group.providers.clone() })
-        });
-        let mut groups: BTreeMap<GroupId, GroupCheck> = listed.collect();
+        let listed = self.account.groups.iter().map(|group| (group.id.clone(), group.clone()));
+        let mut groups: BTreeMap<GroupId, GroupConfig> = listed.collect();
         if self.account.discover.is_some() {
             let result = if may_continue { Some(self.check_discovery(&mut groups).await) } else { None };
             checks.push(Check { subject: "projects", result });
         }
         let groups = if may_continue {
-            let checks = groups.into_iter().map(|(id, group)| self.check_group(id, group));
+            let checks = groups.into_values().map(|group| self.check_group(group));
             stream::iter(checks).buffered(self.poll.concurrency).collect().await
         } else {
-            groups.into_iter().map(|(id, group)| GroupReport::new(&id, &group.name)).collect()
+            groups.into_values().map(GroupReport::new).collect()
         };
         self.client.close().await;
         AccountReport { name: self.account.name.clone(), base_url: self.account.base_url.to_string(), checks, groups }
@@ -89,7 +91,7 @@ impl<'a> AccountCheck<'a> {
     }
 
     /// Adds the groups that discovery selects.
-    async fn check_discovery(&self, groups: &mut BTreeMap<GroupId, GroupCheck>) -> Result<String, Problem> {
+    async fn check_discovery(&self, groups: &mut BTreeMap<GroupId, GroupConfig>) -> Result<String, Problem> {
         let Some(discover) = &self.account.discover else { return Ok(String::new()) };
         let found = self.client.list_groups(discover.organization.as_ref(), self.poll.deadline, RETRIES).await;
         let found = found.map_err(|error| Problem::of(&error.kind))?;
@@ -98,8 +100,9 @@ impl<'a> AccountCheck<'a> {
         let resource = discover.organization.clone().map_or(Resource::Groups, Resource::OrgGroups);
         let (count, left) = (selected.len(), self.requests_left(&resource));
         for group in selected {
-            let check = GroupCheck { name: group.name, providers: discover.providers.clone() };
-            groups.entry(group.id).or_insert(check);
+            let providers = discover.providers.clone();
+            let group = GroupConfig { id: group.id, name: group.name, providers };
+            groups.entry(group.id.clone()).or_insert(group);
         }
         if groups.is_empty() {
             return Err(Problem::no_group(visible));
@@ -107,32 +110,20 @@ impl<'a> AccountCheck<'a> {
         Ok(format!("{count} of {visible} are selected; requests left: {left}"))
     }
 
-    async fn check_group(&self, id: GroupId, group: GroupCheck) -> GroupReport {
-        let list = |provider| self.client.list_peerings(&id, provider, self.poll.deadline, RETRIES);
+    async fn check_group(&self, group: GroupConfig) -> GroupReport {
+        let list = |provider| self.client.list_peerings(&group.id, provider, self.poll.deadline, RETRIES);
         let results = join_all(group.providers.iter().copied().map(list)).await;
-        let mut report = GroupReport::new(&id, &group.name);
-        for (provider, result) in group.providers.iter().zip(results) {
-            let peerings = result.map(|listing| listing.peerings.len()).map_err(|error| Problem::of(&error.kind));
-            report.peerings.insert(*provider, peerings);
-        }
-        report.requests_left = self.requests_left(&Resource::Peers(id, Provider::Aws));
-        report
+        let count = |result: Result<Listing, ListError>| {
+            result.map(|listing| listing.peerings.len()).map_err(|error| Problem::of(&error.kind))
+        };
+        let peerings = group.providers.iter().copied().zip(results.into_iter().map(count)).collect();
+        let requests_left = self.requests_left(&Resource::Peers(group.id.clone(), Provider::Aws));
+        GroupReport { group, peerings, requests_left }
     }
 
     fn requests_left(&self, resource: &Resource) -> String {
         let limits = self.limits.lock();
         let limit = limits.get(&(resource.endpoint(), resource.group().cloned()));
         limit.map_or_else(|| "-".to_owned(), |limit| format!("{} of {}", limit.remaining, limit.limit))
-    }
-}
-
-fn observe_rate_limit(limits: &RateLimits, event: ClientEvent) {
-    if let ClientEvent::Request(record) = event
-        && let Some(rate_limit) = record.rate_limit
-    {
-        let mut limits = limits.lock();
-        let known = limits.entry((record.endpoint, record.group)).or_insert(rate_limit);
-        // Responses may arrive in another order than Atlas counted the requests.
-        known.remaining = known.remaining.min(rate_limit.remaining);
     }
 }

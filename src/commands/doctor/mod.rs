@@ -19,7 +19,7 @@ use crate::{cli::Args, config::Config};
 pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let diagnosis = diagnose(&read_config(args)?).await?;
     print(diagnosis.text())?;
-    Ok(if diagnosis.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if diagnosis.problem_count() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Sends every request once: for each account the credential and the groups it sees, for each group the number of

@@ -8,7 +8,9 @@ use std::{
 use atlas::{ErrorKind, GroupId, Provider};
 use comfy_table::{Table, presets::NOTHING};
 
-/// How many of the places of a problem are named; the others are counted.
+use crate::config::GroupConfig;
+
+/// The number of occurrences of a problem that are named; the others are counted.
 const MAX_EXAMPLES: usize = 3;
 
 /// The reports of all accounts.
@@ -35,8 +37,7 @@ pub(super) struct Check {
 
 #[derive(Debug)]
 pub(super) struct GroupReport {
-    id: String,
-    name: String,
+    pub(super) group: GroupConfig,
     /// How many each provider has; empty if the group was not checked.
     pub(super) peerings: BTreeMap<Provider, Result<usize, Problem>>,
     pub(super) requests_left: String,
@@ -48,18 +49,18 @@ pub(super) struct Problem {
     code: String,
     message: String,
     /// How to fix it.
-    advice: String,
+    advice: &'static str,
 }
 
 impl Problem {
     pub(super) fn of(error: &ErrorKind) -> Self {
         let code = error.code().unwrap_or(error.reason().as_str());
-        Self { code: code.to_owned(), message: error.error_chain(), advice: error.advice().to_owned() }
+        Self { code: code.to_owned(), message: error.error_chain(), advice: error.advice() }
     }
 
     /// The root of the API does not exist.
     pub(super) fn not_atlas(error: &ErrorKind) -> Self {
-        let advice = "check the account's `base_url`: the server at that address is not Atlas".to_owned();
+        let advice = "check the account's `base_url`: the server at that address is not Atlas";
         Self { advice, ..Self::of(error) }
     }
 
@@ -70,7 +71,7 @@ impl Problem {
             _ => "check `include` and `exclude` under `discover`",
         };
         let message = format!("the credential sees {visible} projects, and none of them is selected");
-        Self { code: "no_group".to_owned(), message, advice: advice.to_owned() }
+        Self { code: "no_group".to_owned(), message, advice }
     }
 
     /// This many groups are visible to another account too.
@@ -80,16 +81,16 @@ impl Problem {
              monitors it"
         );
         let advice = "select each project in one account only, with `include` and `exclude` under `discover`";
-        Self { code: "overlap".to_owned(), message, advice: advice.to_owned() }
+        Self { code: "overlap".to_owned(), message, advice }
     }
 }
 
 impl GroupReport {
-    pub(super) fn new(id: &GroupId, name: &str) -> Self {
-        Self { id: id.to_string(), name: printable(name), peerings: BTreeMap::new(), requests_left: "-".to_owned() }
+    pub(super) fn new(group: GroupConfig) -> Self {
+        Self { group, peerings: BTreeMap::new(), requests_left: "-".to_owned() }
     }
 
-    /// The first problem of each code, with its place.
+    /// The first problem of each code, and where it occurs.
     fn problems(&self) -> Vec<(String, &Problem)> {
         let mut kinds: Vec<(Vec<&str>, &Problem)> = Vec::new();
         for (provider, peerings) in &self.peerings {
@@ -99,8 +100,8 @@ impl GroupReport {
                 None => kinds.push((vec![provider.as_str()], problem)),
             }
         }
-        let place = |providers: Vec<&str>| format!("project {} ({})", self.id, providers.join(", "));
-        kinds.into_iter().map(|(providers, problem)| (place(providers), problem)).collect()
+        let occurrence = |providers: Vec<&str>| format!("project {} ({})", self.group.id, providers.join(", "));
+        kinds.into_iter().map(|(providers, problem)| (occurrence(providers), problem)).collect()
     }
 
     fn result(&self) -> String {
@@ -114,18 +115,18 @@ impl GroupReport {
 }
 
 impl AccountReport {
-    /// Every problem with its places. Problems with the same code and advice are one.
+    /// Every problem and where it occurs. Problems with the same code and advice are one.
     fn problems(&self) -> Vec<(&Problem, Vec<String>)> {
         let checks = self.checks.iter().filter_map(|check| match &check.result {
             Some(Err(problem)) => Some((check.subject.to_owned(), problem)),
             _ => None,
         });
         let mut problems: Vec<(&Problem, Vec<String>)> = Vec::new();
-        for (place, problem) in checks.chain(self.groups.iter().flat_map(GroupReport::problems)) {
+        for (occurrence, problem) in checks.chain(self.groups.iter().flat_map(GroupReport::problems)) {
             let is_same = |known: &Problem| (&known.code, &known.advice) == (&problem.code, &problem.advice);
             match problems.iter_mut().find(|(known, _)| is_same(known)) {
-                Some((_, places)) => places.push(place),
-                None => problems.push((problem, vec![place])),
+                Some((_, occurrences)) => occurrences.push(occurrence),
+                None => problems.push((problem, vec![occurrence])),
             }
         }
         problems
@@ -135,27 +136,24 @@ impl AccountReport {
 impl Diagnosis {
     /// Puts the reports together and finds groups that two accounts discover.
     pub(super) fn new(mut accounts: Vec<AccountReport>) -> Self {
-        let mut seen: HashMap<String, String> = HashMap::new();
+        let mut seen: HashMap<GroupId, String> = HashMap::new();
         for account in &mut accounts {
-            let shared: Vec<String> = account.groups.iter().filter_map(|group| seen.get(&group.id)).cloned().collect();
+            let shared: Vec<String> =
+                account.groups.iter().filter_map(|report| seen.get(&report.group.id)).cloned().collect();
             if let Some(other) = shared.first() {
                 let problem = Problem::overlap(shared.len(), other);
                 account.checks.push(Check { subject: "overlap", result: Some(Err(problem)) });
             }
-            for group in &account.groups {
-                seen.entry(group.id.clone()).or_insert_with(|| account.name.clone());
+            for report in &account.groups {
+                seen.entry(report.group.id.clone()).or_insert_with(|| account.name.clone());
             }
         }
         Self { accounts }
     }
 
-    /// Whether there is no problem.
+    /// The number of problems. One that occurs several times counts once for each account.
     #[must_use]
-    pub fn is_ok(&self) -> bool {
-        self.problem_count() == 0
-    }
-
-    fn problem_count(&self) -> usize {
+    pub fn problem_count(&self) -> usize {
         self.accounts.iter().map(|account| account.problems().len()).sum()
     }
 
@@ -172,9 +170,9 @@ impl Diagnosis {
                 text.push_str(&group_table(&account.groups));
             }
             text.push('\n');
-            for (Problem { code, message, advice }, places) in account.problems() {
-                let more = places.len().saturating_sub(MAX_EXAMPLES);
-                let named = places.iter().take(MAX_EXAMPLES).cloned().collect::<Vec<_>>().join(", ");
+            for (Problem { code, message, advice }, occurrences) in account.problems() {
+                let more = occurrences.len().saturating_sub(MAX_EXAMPLES);
+                let named = occurrences.iter().take(MAX_EXAMPLES).cloned().collect::<Vec<_>>().join(", ");
                 let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 let _ = writeln!(text, "{code}: {advice}\n  where: {named}{and_more}\n  error: {message}\n");
             }
@@ -189,38 +187,34 @@ impl Diagnosis {
 }
 
 fn check_table(checks: &[Check]) -> String {
-    let mut table = table(["CHECK", "RESULT", "DETAILS"]);
-    for Check { subject, result } in checks {
-        table.add_row(match result {
-            Some(Ok(message)) => [*subject, "ok", message],
-            Some(Err(problem)) => [*subject, &problem.code, &problem.message],
-            None => [*subject, "not checked", ""],
-        });
-    }
-    trimmed(&table)
+    let row = |Check { subject, result }: &Check| {
+        let (result, details) = match result {
+            Some(Ok(message)) => ("ok", message.as_str()),
+            Some(Err(problem)) => (problem.code.as_str(), problem.message.as_str()),
+            None => ("not checked", ""),
+        };
+        [subject, result, details].map(str::to_owned)
+    };
+    table(["CHECK", "RESULT", "DETAILS"], checks.iter().map(row))
 }
 
 fn group_table(groups: &[GroupReport]) -> String {
-    let mut table = table(["PROJECT ID", "NAME", "AWS", "AZURE", "GCP", "REQUESTS LEFT", "RESULT"]);
-    for group in groups {
-        let [aws, azure, gcp] = Provider::ALL.map(|provider| match group.peerings.get(&provider) {
+    let row = |report: &GroupReport| {
+        let [aws, azure, gcp] = Provider::ALL.map(|provider| match report.peerings.get(&provider) {
             Some(Ok(count)) => count.to_string(),
             Some(Err(_)) => "?".to_owned(),
             None => "-".to_owned(),
         });
-        table.add_row([&group.id, &group.name, &aws, &azure, &gcp, &group.requests_left, &group.result()]);
-    }
-    trimmed(&table)
+        let GroupConfig { id, name, .. } = &report.group;
+        [id.to_string(), printable(name), aws, azure, gcp, report.requests_left.clone(), report.result()]
+    };
+    table(["PROJECT ID", "NAME", "AWS", "AZURE", "GCP", "REQUESTS LEFT", "RESULT"], groups.iter().map(row))
 }
 
-fn table<const N: usize>(header: [&str; N]) -> Table {
+/// A table without spaces at the ends of its lines.
+fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
-    table.load_style(NOTHING).set_header(header);
-    table
-}
-
-/// The table without spaces at the ends of its lines.
-fn trimmed(table: &Table) -> String {
+    table.load_style(NOTHING).set_header(header).add_rows(rows);
     table.lines().flat_map(|line| [line.trim().to_owned(), "\n".to_owned()]).collect()
 }
 

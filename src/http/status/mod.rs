@@ -171,7 +171,7 @@ impl Status {
             *cached = None;
             let serialize = move |view: &View<'_>| {
                 let (rendered_at, stall_reason) = (view.rendered_at, view.stall_reason.as_deref());
-                let (shard_index, shards) = (view.state.shard_index, view.state.shard_count);
+                let (shard_index, shards) = (view.state.shard.index, view.state.shard.count);
                 let peerings = matches!(list, List::Peerings).then_some(&*view.peerings);
                 let listings = matches!(list, List::Listings).then_some(&*view.listings);
                 let body = JsonBody { rendered_at, stall_reason, shard_index, shards, peerings, listings };

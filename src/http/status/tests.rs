@@ -3,7 +3,10 @@ use std::collections::BTreeMap;
 use atlas::{Listing, Peering, Provider, Reason};
 
 use super::*;
-use crate::state::{AccountState, DiscoveryState, Failure, GroupState, ListingKey, PollResult};
+use crate::{
+    shard::Shard,
+    state::{AccountState, DiscoveryState, Failure, GroupState, ListingKey, PollResult},
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -146,7 +149,7 @@ fn a_shard_is_named_and_may_have_no_projects() {
     fixture.state.groups.clear();
     fixture.state.listings.clear();
     assert!(fixture.html(0, "").contains("Account <b>main</b> has no projects to poll."));
-    (fixture.state.shard_index, fixture.state.shard_count) = (1, 3);
+    fixture.state.shard = Shard { index: 1, count: 3 };
     let html = fixture.html(0, "");
     assert!(html.contains("shard 1 of 3, numbered from 0") && !html.contains("class=\"warning\""), "{html}");
 }

@@ -77,6 +77,8 @@ fn a_found_group_is_polled_with_its_name_and_organization() {
     assert!(listings.contains(&ListingKey { group: id(1), provider: Provider::Gcp }));
     assert_eq!(fixture.find([1, 2]), []);
     assert_eq!(fixture.discovery().last_success, Some(at(2)));
+    fixture.discover("a", Ok(vec![atlas::Group { name: "renamed".to_owned(), ..found(1) }]));
+    assert_eq!(fixture.state.groups[&id(1)].name, "renamed");
 }
 
 #[test]
@@ -162,14 +164,6 @@ fn a_configured_group_stays_and_keeps_its_name() {
 }
 
 #[test]
-fn a_renamed_group_gets_its_new_name() {
-    let mut fixture = Fixture::new();
-    fixture.find([1]);
-    fixture.discover("a", Ok(vec![atlas::Group { name: "renamed".to_owned(), ..found(1) }]));
-    assert_eq!(fixture.state.groups[&id(1)].name, "renamed");
-}
-
-#[test]
 fn a_group_of_two_accounts_stays_with_the_first_that_found_it() {
     let mut fixture = Fixture::new();
     fixture.find([1]);
@@ -238,23 +232,6 @@ fn an_unlisted_group_stays_until_a_discovery_ends() {
 }
 
 #[test]
-fn an_unlisted_group_that_is_not_discovered_is_removed() {
-    let mut fixture = Fixture::new();
-    fixture.find([1, 2]);
-    let mut fixture = reload(fixture, &["a"]);
-    assert_eq!(fixture.find([1, 2]), [unlisted(0)], "one of three is not more than half");
-    assert_eq!(fixture.polled(), [1, 2]);
-}
-
-#[test]
-fn an_empty_discovery_after_unlisting_every_group_needs_confirmation() {
-    let mut fixture = reload(Fixture::new(), &["a"]);
-    assert_eq!(fixture.find([]), [DiscoveryEvent::Unconfirmed { missing: 1, known: 1 }]);
-    assert_eq!(fixture.polled(), [0]);
-    assert_eq!(fixture.find([]), [unlisted(0), DiscoveryEvent::NoGroups]);
-}
-
-#[test]
 fn an_unlisted_group_that_was_discovered_before_counts_as_discovered() {
     let mut fixture = Fixture::new();
     fixture.find([0, 1]);
@@ -292,7 +269,15 @@ fn the_name_from_atlas_survives_a_move_between_accounts() {
 }
 
 #[test]
-fn an_unlisted_group_without_candidates_is_removed_at_once() {
-    let fixture = reload(Fixture::new(), &[]);
-    assert!(fixture.polled().is_empty() && fixture.state.listings.is_empty());
+fn an_unlisted_group_that_is_not_discovered_is_removed() {
+    let mut fixture = Fixture::new();
+    fixture.find([1, 2]);
+    let mut fixture = reload(fixture, &["a"]);
+    assert_eq!(fixture.find([1, 2]), [unlisted(0)], "one of three is not more than half");
+    assert_eq!(fixture.polled(), [1, 2]);
+    let mut fixture = reload(Fixture::new(), &["a"]);
+    assert_eq!(fixture.find([]), [DiscoveryEvent::Unconfirmed { missing: 1, known: 1 }]);
+    assert_eq!(fixture.polled(), [0]);
+    assert_eq!(fixture.find([]), [unlisted(0), DiscoveryEvent::NoGroups]);
+    assert_eq!(reload(Fixture::new(), &[]).polled(), [0; 0], "without candidates at once");
 }

@@ -1,7 +1,7 @@
 //! The task of one account: a poller for each of its listings, and its discovery.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     convert::Infallible,
     sync::Arc,
     time::Instant,
@@ -20,13 +20,13 @@ use atlas::GroupId;
 pub(super) struct AccountTask {
     context: Arc<AccountContext>,
     containers: BTreeMap<GroupId, Arc<ContainerSchedule>>,
-    pollers: BTreeMap<ListingKey, AbortHandle>,
+    pollers: HashMap<ListingKey, AbortHandle>,
     tasks: JoinSet<()>,
 }
 
 impl AccountTask {
     pub(super) fn new(context: Arc<AccountContext>) -> Self {
-        Self { context, containers: BTreeMap::new(), pollers: BTreeMap::new(), tasks: JoinSet::new() }
+        Self { context, containers: BTreeMap::new(), pollers: HashMap::new(), tasks: JoinSet::new() }
     }
 
     /// Polls every listing of the account each interval, and discovers groups each discovery interval.
@@ -89,13 +89,9 @@ impl AccountTask {
     /// Starts pollers for new listings and stops those of removed listings.
     fn sync_pollers(&mut self) {
         let listings = self.sync_listings();
-        self.pollers.retain(|key, poller| {
-            let stays = listings.contains(key);
-            if !stays {
-                poller.abort();
-            }
-            stays
-        });
+        for (_, removed) in self.pollers.extract_if(|key, _| !listings.contains(key)) {
+            removed.abort();
+        }
         for key in listings {
             if !self.pollers.contains_key(&key) {
                 let poller = self.poller(key.clone());

@@ -21,7 +21,7 @@ mod poller;
 mod rate_limit;
 mod slots;
 
-use std::{collections::BTreeMap, convert::Infallible, mem, sync::Arc};
+use std::{collections::HashMap, convert::Infallible, mem, sync::Arc};
 
 use anyhow::Context;
 use futures_util::future::join_all;
@@ -36,7 +36,7 @@ use atlas::GroupId;
 pub struct Collector {
     state: SharedState,
     shard: Shard,
-    running: BTreeMap<String, RunningAccount>,
+    running: HashMap<String, RunningAccount>,
     tasks: JoinSet<Result<Infallible, JoinError>>,
     /// Clients of previous accounts, which revoke their access tokens.
     closing: JoinSet<()>,
@@ -51,7 +51,7 @@ impl Collector {
     /// A collector without accounts.
     #[must_use]
     pub fn new(state: SharedState, shard: Shard) -> Self {
-        Self { state, shard, running: BTreeMap::new(), tasks: JoinSet::new(), closing: JoinSet::new() }
+        Self { state, shard, running: HashMap::new(), tasks: JoinSet::new(), closing: JoinSet::new() }
     }
 
     /// Applies a config. Unchanged accounts keep running. Listings that stay keep their data and their due times; the
@@ -75,15 +75,13 @@ impl Collector {
             state.carry_over(before, &candidates);
         });
         while self.closing.try_join_next().is_some() {}
-        self.running.retain(|_, RunningAccount { context, task }| {
-            let stays = config.accounts.iter().any(|account| context.is_unchanged(account, &config.poll));
-            if !stays {
-                task.abort();
-                let context = context.clone();
-                self.closing.spawn(async move { context.client.close().await });
-            }
-            stays
-        });
+        let is_unchanged = |running: &RunningAccount| {
+            config.accounts.iter().any(|account| running.context.is_unchanged(account, &config.poll))
+        };
+        for (_, RunningAccount { context, task }) in self.running.extract_if(|_, running| !is_unchanged(running)) {
+            task.abort();
+            self.closing.spawn(async move { context.client.close().await });
+        }
         for context in new {
             let task = self.tasks.spawn(AccountTask::new(context.clone()).run());
             self.running.insert(context.account.name.clone(), RunningAccount { context, task });

@@ -30,7 +30,7 @@ use crate::shard::Shard;
 use atlas::{Container, Endpoint, GroupId, Provider, RateLimit, RequestRecord, VersionEnds};
 
 /// A listing: the peerings of one group with one provider.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListingKey {
     /// The group.
     pub group: GroupId,

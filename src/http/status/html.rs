@@ -95,7 +95,7 @@ fn warnings(view: &View<'_>) -> Markup {
         @for row in &view.accounts {
             @let (name, discovery) = (row.name, row.account.discovery.as_ref());
             @let is_discovered = discovery.is_none_or(|discovery| discovery.discoveries > 0);
-            @if row.account.refused { p.warning { "Atlas refuses the credential of account " b { (name) } "." } }
+            @if row.account.refused { p.warning { "Atlas rejects the credential of account " b { (name) } "." } }
             @let expires = row.account.expires.map(Timestamp);
             @if expires.is_some_and(|end| end < view.rendered_at) {
                 p.warning { "According to the config, the credential of account " b { (name) } " expired " (time_element(expires, view.rendered_at)) "." }

@@ -138,7 +138,7 @@ fn warn_of_sans(section: &Section<'_>, sans: &[String], client_auth: ClientAuth)
         ClientAuth::RequestClientCert | ClientAuth::RequireAnyClientCert => {
             "proves nothing: `client_auth_type` accepts self-signed client certificates"
         }
-        _ if sans.is_empty() => "is empty, so every client is refused, as in the toolkit",
+        _ if sans.is_empty() => "is empty, so every client is rejected, as in the toolkit",
         _ => return,
     };
     section.warn("client_allowed_sans", message);

@@ -26,8 +26,8 @@ pub(crate) struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// The page of a list. `render` shows an item, and `invent` one with this id that is not in the list.
-    pub(crate) fn body<T>(&self, items: &[T], render: impl Fn(&T) -> Value, invent: impl Fn(&str) -> Value) -> Value {
+    /// The page of a list. `render` shows an item, and `new` one with this id that is not in the list.
+    pub(crate) fn body<T>(&self, items: &[T], render: impl Fn(&T) -> Value, new: impl Fn(String) -> Value) -> Value {
         let PageQuery { page_num, items_per_page, include_count, envelope, .. } = *self.query;
         let size = items_per_page as usize;
         let skipped = match self.endless {
@@ -36,9 +36,7 @@ impl Page<'_> {
         };
         let results: Vec<_> = match self.endless {
             // Ids that are on no other page.
-            Some(Endless::Fresh) => {
-                (0..items_per_page).map(|item| invent(&format!("{page_num:016x}{item:08x}"))).collect()
-            }
+            Some(Endless::Fresh) => (0..items_per_page).map(|item| new(format!("{page_num:016x}{item:08x}"))).collect(),
             _ => items.iter().skip(skipped).take(size).map(render).collect(),
         };
         let has_next = self.endless.is_some() || skipped.saturating_add(size) < items.len();

@@ -21,8 +21,7 @@ use crate::{
         settings::{AccessList, RateLimitSettings},
     },
     state::{
-        State,
-        groups::{self, LiveGroup},
+        State, groups,
         rate_limits::{self, Exceeded},
     },
 };
@@ -102,18 +101,18 @@ fn find_org(state: &State, request: &ApiRequest, route: &Route) -> Result<(), Ap
     if !groups::is_object_id(id) {
         return Err(ApiError::malformed_path(&request.path));
     }
-    let mut orgs = state.groups.iter().map(|live| state.org_of(live));
+    let mut orgs = state.groups.iter().map(|group| state.org_of(group));
     if state.settings.org_id == *id || orgs.any(|org| org == id) { Ok(()) } else { Err(ApiError::cannot_access_org()) }
 }
 
-fn find_group<'a>(state: &'a State, request: &ApiRequest, route: &Route) -> Result<&'a LiveGroup, ApiError> {
+fn find_group<'a>(state: &'a State, request: &ApiRequest, route: &Route) -> Result<&'a ScenarioGroup, ApiError> {
     if !groups::is_object_id(&route.id) {
         return Err(ApiError::malformed_path(&request.path));
     }
     match state.groups.get(&route.id) {
         None => Err(ApiError::group_not_found(&route.id)),
-        Some(live) if !live.group.access => Err(ApiError::not_in_group()),
-        Some(live) => Ok(live),
+        Some(group) if !group.access => Err(ApiError::not_in_group()),
+        Some(group) => Ok(group),
     }
 }
 
@@ -129,24 +128,23 @@ fn content(
     let nulls = state.settings.nulls;
     let body = match route.endpoint {
         SimulatedEndpoint::Groups => groups_page(state, route, &page, |_| true),
-        SimulatedEndpoint::OrgGroups => groups_page(state, route, &page, |live| state.org_of(live) == route.id),
+        SimulatedEndpoint::OrgGroups => groups_page(state, route, &page, |group| state.org_of(group) == route.id),
         SimulatedEndpoint::Peers => {
             let dialect = Dialect { nulls, provider_name: route.is_v2 };
             let provider = query.provider.unwrap_or(ScenarioProvider::Aws);
             let peerings = find_group(state, request, route)?.peerings.iter();
-            let peerings: Vec<_> = peerings.filter(|live| live.peering.provider == provider).collect();
-            let invent = |id: &str| ScenarioPeering::new(provider, "AVAILABLE").body(id, dialect);
-            page.body(&peerings, |live| live.peering.body(&live.id, dialect), invent)
+            let peerings: Vec<_> = peerings.filter(|peering| peering.provider == provider).collect();
+            let new =
+                |id| ScenarioPeering { id: Some(id), ..ScenarioPeering::new(provider, "AVAILABLE") }.body(dialect);
+            page.body(&peerings, |peering| peering.body(dialect), new)
         }
         SimulatedEndpoint::Containers => {
             let containers = &find_group(state, request, route)?.containers;
-            let invent = |id: &str| ScenarioContainer::new(ScenarioProvider::Aws).body(id, nulls);
-            page.body(containers, |live| live.container.body(&live.id, nulls), invent)
+            let new =
+                |id| ScenarioContainer { id: Some(id), ..ScenarioContainer::new(ScenarioProvider::Aws) }.body(nulls);
+            page.body(containers, |container| container.body(nulls), new)
         }
-        SimulatedEndpoint::Group => {
-            let live = find_group(state, request, route)?;
-            single(query, group_body(&live.group, route, state.org_of(live)))
-        }
+        SimulatedEndpoint::Group => single(query, group_body(state, find_group(state, request, route)?, route)),
         SimulatedEndpoint::Root | SimulatedEndpoint::Token | SimulatedEndpoint::Revoke => {
             single(query, root(state, caller))
         }
@@ -173,14 +171,14 @@ fn root(state: &State, caller: &Caller) -> Value {
 }
 
 /// The groups that the caller can see, as far as they are included.
-fn groups_page(state: &State, route: &Route, page: &Page<'_>, included: impl Fn(&LiveGroup) -> bool) -> Value {
-    let visible = |live: &&LiveGroup| live.group.access && included(live) && page.query.includes_name(&live.group.name);
+fn groups_page(state: &State, route: &Route, page: &Page<'_>, included: impl Fn(&ScenarioGroup) -> bool) -> Value {
+    let visible = |group: &&ScenarioGroup| group.access && included(group) && page.query.includes_name(&group.name);
     let list: Vec<_> = state.groups.iter().filter(visible).collect();
-    let invent = |id: &str| group_body(&ScenarioGroup::new(id, id, Vec::new()), route, &state.settings.org_id);
-    page.body(&list, |live| group_body(&live.group, route, state.org_of(live)), invent)
+    let body = |group: &ScenarioGroup| group_body(state, group, route);
+    page.body(&list, |group| body(group), |id| body(&ScenarioGroup::new(&id, &id, Vec::new())))
 }
 
-fn group_body(group: &ScenarioGroup, route: &Route, org_id: &str) -> Value {
+fn group_body(state: &State, group: &ScenarioGroup, route: &Route) -> Value {
     let version = if route.is_v2 { "v2" } else { "v1.0" };
     let tags: Vec<_> = group.tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
     json!({
@@ -189,7 +187,7 @@ fn group_body(group: &ScenarioGroup, route: &Route, org_id: &str) -> Value {
         "id": group.id,
         "links": [{"href": format!("{HOST}/api/atlas/{version}/groups/{}", group.id), "rel": "self"}],
         "name": group.name,
-        "orgId": org_id,
+        "orgId": state.org_of(group),
         "tags": tags,
         "withDefaultAlertsSettings": true,
     })

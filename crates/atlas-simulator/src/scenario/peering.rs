@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{duration_serde, provider::ScenarioProvider};
-
-/// The age of a peering that has neither an id nor an age.
-const DEFAULT_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A peering. Keys that are not named here are sent to clients unchanged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,29 +72,14 @@ impl ScenarioPeering {
         self.error = error.map(str::to_owned);
     }
 
-    pub(crate) fn age(&self) -> Duration {
-        self.age.unwrap_or(DEFAULT_AGE)
-    }
-
-    /// The single peerings that this one stands for.
-    pub(crate) fn expand(&self) -> impl Iterator<Item = ScenarioPeering> + '_ {
-        (1..=self.repeat.unwrap_or(1)).map(|number| {
-            let mut copy = ScenarioPeering { repeat: None, ..self.clone() };
-            if self.repeat.is_some() {
-                let texts = copy.fields.values_mut().filter_map(|value| match value {
-                    Value::String(text) => Some(text),
-                    _ => None,
-                });
-                for text in texts.chain(&mut copy.name) {
-                    *text = text.replace("{n}", &number.to_string());
-                }
-            }
-            copy
-        })
+    /// Its id, and its name if it has one.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        let name = self.name.as_deref().filter(|name| self.id.as_deref() != Some(name));
+        self.id.as_deref().into_iter().chain(name)
     }
 
     /// The body in the API.
-    pub(crate) fn body(&self, id: &str, dialect: Dialect) -> Value {
+    pub(crate) fn body(&self, dialect: Dialect) -> Value {
         let (status, error) = self.provider.status_fields();
         let mut body = Map::new();
         if dialect.nulls {
@@ -112,7 +94,7 @@ impl ScenarioPeering {
         if let Some(text) = &self.error {
             body.insert(error.to_owned(), text.as_str().into());
         }
-        body.insert("id".to_owned(), id.into());
+        body.insert("id".to_owned(), json!(self.id));
         body.insert(status.to_owned(), self.status.as_str().into());
         // Last, so that a scenario can override any field with an unusual value.
         body.extend(self.fields.clone());
@@ -137,8 +119,8 @@ mod tests {
         ] {
             let peering =
                 ScenarioPeering { error: Some("REJECTED".to_owned()), ..ScenarioPeering::new(provider, "FAILED") };
-            let expected = json!({"id": "a", "providerName": name, status: "FAILED", error: "REJECTED"});
-            assert_eq!(peering.body("a", V2), expected);
+            let expected = json!({"id": null, "providerName": name, status: "FAILED", error: "REJECTED"});
+            assert_eq!(peering.body(V2), expected);
         }
     }
 
@@ -146,9 +128,9 @@ mod tests {
     fn missing_fields_can_be_null_and_v1_sends_no_provider() {
         let peering = ScenarioPeering::new(ScenarioProvider::Gcp, "AVAILABLE").with("networkName", "default");
         assert_eq!(
-            peering.body("a", Dialect { nulls: true, provider_name: false }),
+            peering.body(Dialect { nulls: true, provider_name: false }),
             json!({
-                "id": "a", "status": "AVAILABLE", "networkName": "default",
+                "id": null, "status": "AVAILABLE", "networkName": "default",
                 "containerId": null, "gcpProjectId": null, "errorMessage": null
             })
         );
@@ -158,15 +140,7 @@ mod tests {
     fn unknown_fields_and_unusual_values_are_sent_unchanged() {
         let yaml = "{provider: AWS, status: AVAILABLE, statusName: null, shiny: {new: [1]}}";
         let peering: ScenarioPeering = serde_yaml::from_str(yaml).unwrap();
-        let expected = json!({"id": "a", "providerName": "AWS", "statusName": null, "shiny": {"new": [1]}});
-        assert_eq!(peering.body("a", V2), expected);
-    }
-
-    #[test]
-    fn copies_are_numbered() {
-        let yaml = "{provider: AWS, status: AVAILABLE, repeat: 2, vpcId: 'vpc-{n}'}";
-        let peering: ScenarioPeering = serde_yaml::from_str(yaml).unwrap();
-        let vpcs: Vec<_> = peering.expand().map(|copy| copy.fields["vpcId"].clone()).collect();
-        assert_eq!(vpcs, ["vpc-1", "vpc-2"]);
+        let expected = json!({"id": null, "providerName": "AWS", "statusName": null, "shiny": {"new": [1]}});
+        assert_eq!(peering.body(V2), expected);
     }
 }

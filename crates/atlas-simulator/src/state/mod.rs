@@ -17,16 +17,17 @@ use serde_json::{Value, json};
 use tracing::warn;
 
 use self::{
-    change::MAX_REPEAT,
-    digest::DigestVerifier,
-    groups::{Groups, LiveGroup, LivePeering},
-    rate_limits::RateLimits,
-    request_log::RequestLog,
+    change::MAX_REPEAT, digest::DigestVerifier, groups::Groups, rate_limits::RateLimits, request_log::RequestLog,
     tokens::Tokens,
 };
 use crate::{
     fault::Faults,
-    scenario::{Scenario, peering::Dialect, timeline::TimelineEntry},
+    scenario::{
+        Scenario,
+        group::ScenarioGroup,
+        peering::{Dialect, ScenarioPeering},
+        timeline::TimelineEntry,
+    },
 };
 
 #[derive(Debug)]
@@ -71,35 +72,35 @@ impl State {
     }
 
     /// The organization of a group.
-    pub(crate) fn org_of<'a>(&'a self, live: &'a LiveGroup) -> &'a str {
-        live.group.org_id.as_deref().unwrap_or(&self.settings.org_id)
+    pub(crate) fn org_of<'a>(&'a self, group: &'a ScenarioGroup) -> &'a str {
+        group.org_id.as_deref().unwrap_or(&self.settings.org_id)
     }
 
     /// Every group as the control API shows it.
     pub(crate) fn groups_body(&self) -> Value {
-        self.groups.iter().map(|live| self.group_body(live)).collect()
+        self.groups.iter().map(|group| self.group_body(group)).collect()
     }
 
-    fn group_body(&self, live: &LiveGroup) -> Value {
-        let peerings: Vec<_> = live.peerings.iter().map(|peering| self.peering_body(&live.group.id, peering)).collect();
-        let containers: Vec<_> = live.containers.iter().map(|live| live.container.body(&live.id, false)).collect();
+    fn group_body(&self, group: &ScenarioGroup) -> Value {
+        let containers = group.containers.iter().map(|container| container.body(false));
+        let peerings = group.peerings.iter().map(|peering| self.peering_body(&group.id, peering));
         json!({
-            "id": live.group.id,
-            "name": live.group.name,
-            "access": live.group.access,
-            "org_id": self.org_of(live),
-            "tags": live.group.tags,
-            "containers": containers,
-            "peerings": peerings,
+            "id": group.id,
+            "name": group.name,
+            "access": group.access,
+            "org_id": self.org_of(group),
+            "tags": group.tags,
+            "containers": containers.collect::<Value>(),
+            "peerings": peerings.collect::<Value>(),
         })
     }
 
-    fn peering_body(&self, group: &str, live: &LivePeering) -> Value {
-        let mut body = live.peering.body(&live.id, Dialect { nulls: false, provider_name: true });
-        if let Some(name) = &live.peering.name {
+    fn peering_body(&self, group: &str, peering: &ScenarioPeering) -> Value {
+        let mut body = peering.body(Dialect { nulls: false, provider_name: true });
+        if let Some(name) = &peering.name {
             body["name"] = name.as_str().into();
         }
-        if live.keys().any(|key| self.in_timeline.contains(&(group.to_owned(), key.to_owned()))) {
+        if peering.keys().any(|key| self.in_timeline.contains(&(group.to_owned(), key.to_owned()))) {
             body["in_timeline"] = true.into();
         }
         body

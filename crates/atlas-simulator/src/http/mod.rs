@@ -10,7 +10,7 @@ mod paging;
 pub(crate) mod request;
 mod resources;
 
-use std::{convert::Infallible, future::pending, time::Duration};
+use std::{convert::Infallible, future::pending, mem, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Collected, Limited};
@@ -28,7 +28,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use self::{api::Action, body::FaultyBody, request::ApiRequest};
-use crate::simulator::Simulator;
+use crate::{scenario::timeline::Timeline, simulator::Simulator};
 
 /// How long to wait when no connection can be accepted, such as without file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -86,7 +86,7 @@ impl Simulator {
 
     async fn play_timeline(&self) -> Infallible {
         let start = Instant::now();
-        let mut timeline = self.take_timeline();
+        let mut timeline = Timeline(mem::take(&mut self.state().settings.timeline));
         while let Some(entry) = timeline.next() {
             let Some(time) = start.checked_add(entry.after) else {
                 break;
@@ -109,7 +109,7 @@ impl Simulator {
         if api_request.has_form {
             api_request.set_form(&read_form(request).await);
         }
-        let decision = api::handle(&mut self.state(), &api_request, std::time::Instant::now());
+        let decision = api::handle(&mut self.state(), &api_request);
         if !decision.delay.is_zero() {
             sleep(decision.delay).await;
         }

@@ -20,12 +20,7 @@ pub(crate) struct OauthError {
 }
 
 /// The access list does not matter here: Atlas applies it where a token is used.
-pub(crate) fn respond(
-    state: &mut State,
-    request: &ApiRequest,
-    caller: &Result<Caller, AuthError>,
-    now: Instant,
-) -> ApiResponse {
+pub(crate) fn respond(state: &mut State, request: &ApiRequest, caller: &Result<Caller, AuthError>) -> ApiResponse {
     if request.method != "POST" {
         return ApiError::method_not_allowed(&request.method).into_response();
     }
@@ -34,19 +29,19 @@ pub(crate) fn respond(
     };
     match request.endpoint() {
         Some(SimulatedEndpoint::Revoke) => revoke(state, request, client),
-        _ => mint(state, request, client, now),
+        _ => mint(state, request, client),
     }
 }
 
-fn mint(state: &mut State, request: &ApiRequest, client: &str, now: Instant) -> ApiResponse {
-    let counted = state.tokens.count_request(now);
+fn mint(state: &mut State, request: &ApiRequest, client: &str) -> ApiResponse {
+    let counted = state.tokens.count_request(Instant::now());
     if counted.is_ok() && request.form_field("grant_type") != Some("client_credentials") {
         let error = OauthError::default_error(400).with_code("unsupported_grant_type".to_owned());
         return OauthError { description: "The grant type must be client_credentials.", ..error }.into_response();
     }
-    match counted.and_then(|()| state.tokens.mint(client, now)) {
+    match counted.and_then(|()| state.tokens.mint(client, Instant::now())) {
         Ok(token) => {
-            let expires_in = state.tokens.lifetime().as_secs();
+            let expires_in = state.tokens.account.token_lifetime.as_secs();
             let body = json!({"access_token": token, "expires_in": expires_in, "token_type": "Bearer"});
             private(ApiResponse::from_server(200, body.to_string()))
         }

@@ -3,18 +3,10 @@
 use serde_json::{Value, json};
 
 use super::request::PageQuery;
+use crate::fault::Endless;
 
 /// Links name this host whatever name the client used, as those of Atlas may.
 pub(crate) const HOST: &str = "https://cloud.mongodb.com";
-
-/// A list that never ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Endless {
-    /// Every page has the results of the first.
-    Same,
-    /// Every page has results of its own.
-    Fresh,
-}
 
 /// Which page of a list.
 pub(crate) struct Page<'a> {
@@ -31,12 +23,14 @@ impl Page<'_> {
         let PageQuery { page_num, items_per_page, include_count, envelope, .. } = *self.query;
         let size = items_per_page as usize;
         let skipped = match self.endless {
-            Some(Endless::Same) => 0,
+            Some(Endless { fresh: false }) => 0,
             _ => (page_num as usize - 1).saturating_mul(size),
         };
         let results: Vec<_> = match self.endless {
             // Ids that are on no other page.
-            Some(Endless::Fresh) => (0..items_per_page).map(|item| new(format!("{page_num:016x}{item:08x}"))).collect(),
+            Some(Endless { fresh: true }) => {
+                (0..items_per_page).map(|item| new(format!("{page_num:016x}{item:08x}"))).collect()
+            }
             _ => items.iter().skip(skipped).take(size).map(render).collect(),
         };
         let has_next = self.endless.is_some() || skipped.saturating_add(size) < items.len();

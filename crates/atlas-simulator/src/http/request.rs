@@ -190,8 +190,8 @@ impl PageQuery {
                 "itemsPerPage" if is_list => query.items_per_page = number(MAX_ITEMS_PER_PAGE)?,
                 "includeCount" if is_list => query.include_count = flag()?,
                 "providerName" if query.provider.is_some() => {
-                    let provider = ScenarioProvider::parse(&value).ok_or_else(|| ApiError::enum_value(&value))?;
-                    query.provider = Some(provider);
+                    let provider = ScenarioProvider::try_from(value.to_string());
+                    query.provider = Some(provider.map_err(|_| ApiError::enum_value(&value))?);
                 }
                 "name" if query.name.is_some() => query.name = Some(value.into_owned()),
                 _ => return Err(invalid()),

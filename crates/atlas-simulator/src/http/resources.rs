@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 use super::{
     body::ApiResponse,
     error::ApiError,
-    paging::{Endless, HOST, Page},
+    paging::{HOST, Page},
     request::{ApiRequest, PageQuery, Route},
 };
 use crate::{
     caller::Caller,
     endpoint::SimulatedEndpoint,
+    fault::Endless,
     scenario::{
         container::ScenarioContainer,
         group::ScenarioGroup,
@@ -38,9 +39,8 @@ pub(crate) fn respond(
     request: &ApiRequest,
     caller: &Caller,
     endless: Option<Endless>,
-    now: Instant,
 ) -> ApiResponse {
-    let response = allowed(state, request).and_then(|route| limited(state, request, route, caller, endless, now));
+    let response = allowed(state, request).and_then(|route| limited(state, request, route, caller, endless));
     response.unwrap_or_else(ApiError::into_response)
 }
 
@@ -66,7 +66,6 @@ fn limited(
     route: &Route,
     caller: &Caller,
     endless: Option<Endless>,
-    now: Instant,
 ) -> Result<ApiResponse, ApiError> {
     if request.group().is_some() {
         find_group(state, request, route)?;
@@ -74,7 +73,7 @@ fn limited(
         find_org(state, request, route)?;
     }
     let limit = rate_limits::limit(&state.settings, route.endpoint);
-    let remaining = match state.rate_limits.take(route, caller, limit, now) {
+    let remaining = match state.rate_limits.take(route, caller, limit, Instant::now()) {
         Ok(remaining) => remaining,
         Err(Exceeded { retry_after }) => {
             let response = ApiError::rate_limited(&request.path, retry_after, limit).into_response();

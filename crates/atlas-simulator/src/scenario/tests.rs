@@ -153,7 +153,7 @@ fn the_timeline_of_the_demo_keeps_breaking_and_repairing_peerings() {
     };
     let names = ["checkout", "logistics", "analytics-batch"];
     let mut seen = names.map(|name| vec![status(name)]);
-    let mut timeline = Timeline::new(demo.timeline);
+    let mut timeline = Timeline(demo.timeline);
     while let Some(entry) = timeline.next().filter(|entry| entry.after < Duration::from_secs(600)) {
         simulator.change(&entry.group, &entry.change).unwrap();
         for (name, seen) in names.iter().zip(&mut seen) {

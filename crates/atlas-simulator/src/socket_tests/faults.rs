@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{CLIENT, FORM, PEERS, REVOKE, Response, SCENARIO, TIMEOUT, TOKEN, TestServer, V2, error};
-use crate::{Effect, Fault, ScenarioProvider, SimulatedEndpoint, StatusFault};
+use crate::{Effect, Endless, Fault, ScenarioProvider, SimulatedEndpoint, StatusFault};
 
 fn server(fault: Fault) -> TestServer {
     let server = TestServer::new(SCENARIO);
@@ -111,7 +111,7 @@ fn every_list_can_be_endless_with_the_same_or_new_results() {
     for (list, fresh) in
         [(PEERS, false), (PEERS, true), ("/api/atlas/v2/groups", true), (org_groups, true), (&containers, true)]
     {
-        let server = server(Fault::new(Effect::Endless { fresh }));
+        let server = server(Fault::new(Effect::Endless(Endless { fresh })));
         let page = |number| server.get(&format!("{list}?pageNum={number}"), V2).json();
         let (first, thousandth) = (page(1), page(1000));
         assert!(thousandth["links"].to_string().contains("next"), "{list}");

@@ -8,7 +8,7 @@ pub(crate) mod request_log;
 pub(crate) mod tokens;
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     mem,
     time::{Duration, SystemTime},
 };
@@ -17,11 +17,11 @@ use serde_json::{Value, json};
 use tracing::warn;
 
 use self::{
-    change::MAX_REPEAT, digest::DigestVerifier, groups::Groups, rate_limits::RateLimits, request_log::RequestLog,
+    change::MAX_REPEAT, digest::DigestVerifier, groups::Groups, rate_limits::RateLimits, request_log::LoggedRequest,
     tokens::Tokens,
 };
 use crate::{
-    fault::Faults,
+    fault::Fault,
     scenario::{
         Scenario,
         group::ScenarioGroup,
@@ -30,7 +30,6 @@ use crate::{
     },
 };
 
-#[derive(Debug)]
 pub(crate) struct State {
     /// The scenario. Its groups, timeline and credentials are kept elsewhere.
     pub(crate) settings: Scenario,
@@ -40,8 +39,10 @@ pub(crate) struct State {
     pub(crate) digest: DigestVerifier,
     pub(crate) tokens: Tokens,
     pub(crate) rate_limits: RateLimits,
-    pub(crate) faults: Faults,
-    pub(crate) log: RequestLog,
+    /// From the oldest to the newest.
+    pub(crate) faults: Vec<Fault>,
+    /// From the oldest to the newest.
+    pub(crate) log: VecDeque<LoggedRequest>,
 }
 
 impl State {
@@ -61,8 +62,8 @@ impl State {
             settings: scenario,
             groups,
             rate_limits: RateLimits::default(),
-            faults: Faults::default(),
-            log: RequestLog::default(),
+            faults: Vec::new(),
+            log: VecDeque::new(),
         }
     }
 

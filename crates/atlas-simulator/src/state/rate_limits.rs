@@ -19,10 +19,9 @@ const ROOT_LIMIT: RateLimitSettings = RateLimitSettings { capacity: 300, refill_
 const NO_REFILL_WAIT: u64 = 60;
 
 /// Every bucket in use, by endpoint, by group or organization, and by caller where each has a bucket.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct RateLimits(HashMap<(SimulatedEndpoint, String, Option<Caller>), Bucket>);
 
-#[derive(Debug)]
 pub(crate) struct Bucket {
     limit: RateLimitSettings,
     tokens: f64,

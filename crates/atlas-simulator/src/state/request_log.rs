@@ -56,27 +56,20 @@ pub struct LoggedRequest {
     pub accept_encoding: Option<String>,
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct RequestLog(VecDeque<LoggedRequest>);
-
-impl RequestLog {
-    pub(crate) fn record(&mut self, request: &ApiRequest, status: Option<u16>, outcome: &'static str) {
-        let request = LoggedRequest::new(request, status, outcome);
-        let LoggedRequest { method, path, query, .. } = &request;
-        info!(method, path, query, status, outcome, "request");
-        if self.0.len() == MAX_REQUESTS {
-            self.0.pop_front();
-        }
-        self.0.push_back(request);
+/// Logs a request and its outcome.
+pub(crate) fn record(
+    log: &mut VecDeque<LoggedRequest>,
+    request: &ApiRequest,
+    status: Option<u16>,
+    outcome: &'static str,
+) {
+    let request = LoggedRequest::new(request, status, outcome);
+    let LoggedRequest { method, path, query, .. } = &request;
+    info!(method, path, query, status, outcome, "request");
+    if log.len() == MAX_REQUESTS {
+        log.pop_front();
     }
-
-    pub(crate) fn all(&self) -> Vec<LoggedRequest> {
-        self.0.iter().cloned().collect()
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
+    log.push_back(request);
 }
 
 impl LoggedRequest {
@@ -114,12 +107,12 @@ mod tests {
     #[test]
     fn the_log_drops_the_oldest_request() {
         let request = |path| ApiRequest::parse(&hyper::Request::get(path).body(()).unwrap());
-        let mut log = RequestLog::default();
-        log.record(&request("/first"), None, "fault");
+        let mut log = VecDeque::new();
+        record(&mut log, &request("/first"), None, "fault");
         let later = request("/later");
         for _ in 0..MAX_REQUESTS {
-            log.record(&later, None, "fault");
+            record(&mut log, &later, None, "fault");
         }
-        assert_eq!((log.0.len(), log.0[0].path.as_str()), (MAX_REQUESTS, "/later"));
+        assert_eq!((log.len(), log[0].path.as_str()), (MAX_REQUESTS, "/later"));
     }
 }

@@ -177,14 +177,6 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_without_an_effect_is_rejected() {
-        let delay = Fault { delay: Some(Duration::ZERO), ..Fault::default() };
-        assert!(Fault::default().validate().is_err_and(|message| message.contains("`effect`")));
-        assert!(Fault { times: Some(0), ..Fault::status(500) }.validate().is_err());
-        assert!(delay.validate().is_ok() && Fault::status(500).validate().is_ok());
-    }
-
-    #[test]
     fn a_fault_applies_only_to_what_it_names() {
         let fault = || Fault::status(500);
         let gcp = Fault {

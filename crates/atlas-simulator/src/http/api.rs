@@ -6,7 +6,7 @@ use super::{
     auth::PresentedCredentials,
     body::{ApiResponse, Delivery},
     error::ApiError,
-    oauth::{self, OauthError},
+    oauth,
     request::ApiRequest,
     resources,
 };
@@ -146,11 +146,9 @@ fn forced_oauth_error(state: &State, request: &ApiRequest, fault: StatusFault) -
         |code: &str| !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     match fault {
         StatusFault { code, error_code: Some(error), .. } if is_oauth_code(&error) => {
-            OauthError::default_error(code).with_code(error).into_response()
+            oauth::error(code, Some(&error), None)
         }
-        StatusFault { code: code @ (401 | 403 | 500), error_code: None, .. } => {
-            OauthError::default_error(code).into_response()
-        }
+        StatusFault { code: code @ (401 | 403 | 500), error_code: None, .. } => oauth::error(code, None, None),
         StatusFault { code: 429, error_code, .. } => {
             let error = ApiError::too_many_requests(&request.path, state.tokens.account.mints_per_minute);
             error.with_code(error_code).into_response()

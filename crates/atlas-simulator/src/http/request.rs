@@ -1,7 +1,6 @@
 //! A request of the API as the simulator understands it: route, query, credentials and form.
 
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderName, USER_AGENT};
-use serde_json::Value;
 
 use super::{auth::PresentedCredentials, error::ApiError};
 use crate::{endpoint::SimulatedEndpoint, scenario::provider::ScenarioProvider};
@@ -106,10 +105,6 @@ impl ApiRequest {
         self.route.as_ref().filter(|route| !route.endpoint.is_oauth())
     }
 
-    pub(crate) fn is_v2(&self) -> bool {
-        self.route.as_ref().is_some_and(|route| route.is_v2)
-    }
-
     /// The group in the path.
     pub(crate) fn group(&self) -> Option<&str> {
         use SimulatedEndpoint::{Containers, Group, Peers};
@@ -125,23 +120,23 @@ impl ApiRequest {
 
     /// The content type of a success.
     pub(crate) fn content_type(&self) -> &'static str {
-        if self.is_v2() { "application/vnd.atlas.2023-01-01+json;charset=utf-8" } else { "application/json" }
+        match &self.route {
+            Some(route) if route.is_v2 => "application/vnd.atlas.2023-01-01+json;charset=utf-8",
+            _ => "application/json",
+        }
     }
 
     pub(crate) fn accepts_gzip(&self) -> bool {
         self.accept_encoding.as_ref().is_some_and(|codings| codings.contains("gzip"))
     }
 
-    /// Whether `Accept` names a version date. Each resource has had one version since 2023.
+    /// Whether `Accept` names a version date. Atlas resolves it to the newest version that is not later, and each
+    /// resource has had one version since 2023.
     pub(crate) fn accepts_known_version(&self) -> bool {
         let date = self.accept.as_ref().and_then(|accept| accept.strip_prefix("application/vnd.atlas."));
-        date.and_then(|date| date.strip_suffix("+json")).is_some_and(is_known_date)
+        date.and_then(|date| date.strip_suffix("+json"))
+            .is_some_and(|date| date >= "2023" && humantime::parse_rfc3339(&format!("{date}T00:00:00Z")).is_ok())
     }
-}
-
-/// Atlas resolves a date to the newest version that is not later.
-fn is_known_date(date: &str) -> bool {
-    date >= "2023" && humantime::parse_rfc3339(&format!("{date}T00:00:00Z")).is_ok()
 }
 
 impl Route {
@@ -213,11 +208,6 @@ impl PageQuery {
         });
         provider.or(name).unwrap_or_default()
     }
-
-    /// Writes a body in the requested format.
-    pub(crate) fn write(&self, body: &Value) -> String {
-        if self.pretty { format!("{body:#}") } else { body.to_string() }
-    }
 }
 
 #[cfg(test)]
@@ -256,7 +246,7 @@ mod tests {
             (Peers, "pageNum=0 pageNum=x itemsPerPage=0 itemsPerPage=501 includeCount=1 envelope=yes page=1 name=a"),
             (Groups, "name=a providerName=AWS"),
             (Containers, "providerName=AWS"),
-            (Group, "pageNum=1"),
+            (Group, "pageNum=1 providerName=AWS pretty=1"),
             (Root, "includeCount=true"),
         ] {
             for text in texts.split(' ') {

@@ -84,7 +84,8 @@ fn limited(
         Err(error) => error.clone().into_response(),
         Ok(query) => {
             let body = content(state, request, route, query, caller, endless)?;
-            ApiResponse::from_resource(200, request.content_type(), query.write(&body))
+            let body = if query.pretty { format!("{body:#}") } else { body.to_string() };
+            ApiResponse::from_resource(200, request.content_type(), body)
         }
     };
     Ok(with_rate_limit(response, limit, remaining))

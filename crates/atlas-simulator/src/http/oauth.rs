@@ -37,8 +37,8 @@ fn mint(state: &mut State, request: &ApiRequest, client: &str) -> ApiResponse {
             let body = json!({"access_token": token, "expires_in": expires_in, "token_type": "Bearer"});
             private(ApiResponse::from_server(200, body.to_string()))
         }
-        Err(TokenError::RateLimited { per_minute }) => {
-            ApiError::too_many_requests(&request.path, per_minute).into_response()
+        Err(TokenError::RateLimited) => {
+            ApiError::too_many_requests(&request.path, state.tokens.account.mints_per_minute).into_response()
         }
         Err(TokenError::TooMany) => error(403, None, None),
     }

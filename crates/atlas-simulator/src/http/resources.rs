@@ -21,10 +21,7 @@ use crate::{
         provider::ScenarioProvider,
         settings::{AccessList, RateLimitSettings},
     },
-    state::{
-        State, groups,
-        rate_limits::{self, Exceeded},
-    },
+    state::{State, groups, rate_limits},
 };
 
 /// The id of any API key.
@@ -75,7 +72,7 @@ fn limited(
     let limit = rate_limits::limit(&state.settings, route.endpoint);
     let remaining = match state.rate_limits.take(route, caller, limit, Instant::now()) {
         Ok(remaining) => remaining,
-        Err(Exceeded { retry_after }) => {
+        Err(retry_after) => {
             let response = ApiError::rate_limited(&request.path, retry_after, limit).into_response();
             return Ok(with_rate_limit(response.with("retry-after", retry_after.to_string()), limit, 0));
         }

@@ -28,22 +28,15 @@ pub(crate) struct Bucket {
     filled: Instant,
 }
 
-/// The bucket is empty.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Exceeded {
-    /// In whole seconds, rounded down: Atlas also sends "after 0 seconds".
-    pub(crate) retry_after: u64,
-}
-
 impl RateLimits {
-    /// Takes a token and returns how many remain. A new bucket is full.
+    /// Takes a token and returns how many remain, as [`Bucket::take`] does. A new bucket is full.
     pub(crate) fn take(
         &mut self,
         route: &Route,
         caller: &Caller,
         limit: RateLimitSettings,
         now: Instant,
-    ) -> Result<u64, Exceeded> {
+    ) -> Result<u64, u64> {
         use SimulatedEndpoint::{Containers, Groups, Peers, Root};
         // Peerings and containers of a group share a bucket.
         let endpoint = if route.endpoint == Containers { Peers } else { route.endpoint };
@@ -69,8 +62,9 @@ impl Bucket {
         Bucket { limit, tokens: f64::from(limit.capacity), filled: now }
     }
 
-    /// Takes a token and returns how many remain.
-    pub(crate) fn take(&mut self, now: Instant) -> Result<u64, Exceeded> {
+    /// Takes a token and returns how many remain. The error is the wait for one in whole seconds, rounded down: Atlas
+    /// also sends "after 0 seconds".
+    pub(crate) fn take(&mut self, now: Instant) -> Result<u64, u64> {
         let per_second = f64::from(self.limit.refill_per_minute) / 60.0;
         let refill = now.duration_since(self.filled).as_secs_f64() * per_second;
         self.tokens = (self.tokens + refill).min(f64::from(self.limit.capacity));
@@ -80,7 +74,7 @@ impl Bucket {
             return Ok(whole(self.tokens));
         }
         let wait = (1.0 - self.tokens) / per_second;
-        Err(Exceeded { retry_after: if wait.is_finite() { whole(wait) } else { NO_REFILL_WAIT } })
+        Err(if wait.is_finite() { whole(wait) } else { NO_REFILL_WAIT })
     }
 }
 
@@ -102,12 +96,12 @@ mod tests {
         let bucket = |refill_per_minute| Bucket::full(RateLimitSettings { capacity: 2, refill_per_minute }, now);
         let mut slow = bucket(6);
         assert_eq!([slow.take(now), slow.take(now)], [Ok(1), Ok(0)]);
-        assert_eq!(slow.take(now), Err(Exceeded { retry_after: 10 }));
+        assert_eq!(slow.take(now), Err(10));
         assert_eq!(slow.take(now + Duration::from_secs(11)), Ok(0));
         assert_eq!(slow.take(now + Duration::from_secs(600)), Ok(1));
         for (refill_per_minute, retry_after) in [(1000, 0), (0, NO_REFILL_WAIT)] {
             let mut bucket = bucket(refill_per_minute);
-            assert_eq!((0..3).map(|_| bucket.take(now)).last(), Some(Err(Exceeded { retry_after })));
+            assert_eq!((0..3).map(|_| bucket.take(now)).last(), Some(Err(retry_after)));
         }
     }
 }

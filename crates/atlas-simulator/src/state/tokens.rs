@@ -32,8 +32,8 @@ struct LiveToken {
 /// Why no token is minted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenError {
-    /// There were more requests than this number within a minute.
-    RateLimited { per_minute: u32 },
+    /// There were more requests than allowed within a minute.
+    RateLimited,
     /// The client has as many valid tokens as it can have.
     TooMany,
 }
@@ -52,7 +52,7 @@ impl Tokens {
         let per_minute = self.account.mints_per_minute;
         let limit = RateLimitSettings { capacity: per_minute, refill_per_minute: per_minute };
         let bucket = self.mints.get_or_insert_with(|| Bucket::full(limit, now));
-        bucket.take(now).map(drop).map_err(|_| TokenError::RateLimited { per_minute })
+        bucket.take(now).map(drop).map_err(|_| TokenError::RateLimited)
     }
 
     pub(crate) fn mint(&mut self, client: &str, now: Instant) -> Result<String, TokenError> {
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn the_rate_limit_belongs_to_the_client() {
         let (mut tokens, now) = tokens(ServiceAccount { mints_per_minute: 2, ..ServiceAccount::default() });
-        let limited = Err(TokenError::RateLimited { per_minute: 2 });
+        let limited = Err(TokenError::RateLimited);
         let counts = [tokens.count_request(now), tokens.count_request(now), tokens.count_request(now)];
         assert_eq!(counts, [Ok(()), Ok(()), limited]);
         let later = now + Duration::from_secs(31);

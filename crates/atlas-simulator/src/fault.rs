@@ -159,7 +159,7 @@ mod tests {
     const PEERS: &str = "/api/atlas/v2/groups/5f3a556351db42631e16f301/peers";
 
     fn request(uri: &str) -> ApiRequest {
-        ApiRequest::parse(&hyper::Request::get(uri).body(()).unwrap())
+        ApiRequest::parse(hyper::Request::get(uri).body(()).unwrap().into_parts().0)
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use hyper::http::uri::PathAndQuery;
+
 use super::{
     auth::PresentedCredentials,
     body::{ApiResponse, Delivery},
@@ -17,13 +19,7 @@ use crate::{
     state::{State, rate_limits, request_log},
 };
 
-/// What to do with a connection, and after how long.
-#[derive(Debug)]
-pub(crate) struct Decision {
-    pub(crate) delay: Duration,
-    pub(crate) action: Action,
-}
-
+/// What to do with a connection.
 #[derive(Debug)]
 pub(crate) enum Action {
     Respond(ApiResponse),
@@ -33,8 +29,8 @@ pub(crate) enum Action {
     Stall,
 }
 
-/// Decides what happens to a request, and logs it.
-pub(crate) fn handle(state: &mut State, request: &ApiRequest) -> Decision {
+/// Decides what happens to a request and after how long, and logs it.
+pub(crate) fn handle(state: &mut State, request: &ApiRequest) -> (Duration, Action) {
     // Credentials count even where a fault makes them useless, so that no nonce count is missed.
     let caller = authenticate(state, request);
     let fault = fault::take(&mut state.faults, request, caller.is_ok()).unwrap_or_default();
@@ -45,14 +41,14 @@ pub(crate) fn handle(state: &mut State, request: &ApiRequest) -> Decision {
     };
     let Action::Respond(mut response) = action else {
         request_log::record(&mut state.log, request, None, "fault");
-        return Decision { delay, action };
+        return (delay, action);
     };
     request_log::record(&mut state.log, request, Some(response.status), response.outcome);
     response = with_dates(response, state, request);
     if state.settings.gzip && request.accepts_gzip() {
         response = response.compress();
     }
-    Decision { delay, action: Action::Respond(response) }
+    (delay, Action::Respond(response))
 }
 
 /// A request for a token needs the credentials of the service account, and any other a token or a digest response.
@@ -64,7 +60,8 @@ fn authenticate(state: &mut State, request: &ApiRequest) -> Result<Caller, AuthE
         _ if request.is_oauth() => Err(AuthError::BadCredentials),
         PresentedCredentials::Missing => Err(AuthError::Missing),
         PresentedCredentials::Digest(Some(response)) => {
-            state.digest.verify(&request.method, &request.uri, response, Instant::now())?;
+            let uri = request.head.uri.path_and_query().map_or("", PathAndQuery::as_str);
+            state.digest.verify(request.head.method.as_str(), uri, response, Instant::now())?;
             Ok(Caller::ApiKey(state.digest.credentials.public_key.clone()))
         }
         PresentedCredentials::Bearer(token) => {
@@ -150,7 +147,7 @@ fn forced_oauth_error(state: &State, request: &ApiRequest, fault: StatusFault) -
         }
         StatusFault { code: code @ (401 | 403 | 500), error_code: None, .. } => oauth::error(code, None, None),
         StatusFault { code: 429, error_code, .. } => {
-            let error = ApiError::too_many_requests(&request.path, state.tokens.account.mints_per_minute);
+            let error = ApiError::too_many_requests(request.path(), state.tokens.account.mints_per_minute);
             error.with_code(error_code).into_response()
         }
         fault => default_error(state, request, fault).into_response(),
@@ -160,7 +157,7 @@ fn forced_oauth_error(state: &State, request: &ApiRequest, fault: StatusFault) -
 /// The usual error with the status, or the one that the fault names.
 fn default_error(state: &State, request: &ApiRequest, fault: StatusFault) -> ApiError {
     let limit = limit(state, request);
-    ApiError::default_error(fault.code, &request.path, request.group(), fault.retry_after, limit)
+    ApiError::default_error(fault.code, request.path(), request.group(), fault.retry_after, limit)
         .with_code(fault.error_code)
 }
 

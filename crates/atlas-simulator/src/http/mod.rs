@@ -12,7 +12,6 @@ mod resources;
 
 use std::{convert::Infallible, future::pending, mem, time::Duration};
 
-use bytes::Bytes;
 use http_body_util::{BodyExt, Collected, Limited};
 use hyper::{Method, Request, Response, body::Incoming, service::service_fn};
 use hyper_util::{
@@ -105,24 +104,21 @@ impl Simulator {
             let is_head = request.method() == Method::HEAD;
             return Ok(control::respond(self, request).await.into_http(is_head));
         }
-        let mut api_request = ApiRequest::parse(&request);
-        if api_request.has_form {
-            api_request.set_form(&read_form(request).await);
+        let (head, body) = request.into_parts();
+        let mut request = ApiRequest::parse(head);
+        if request.has_form {
+            // A form that is too long or breaks off is empty.
+            let form = Limited::new(body, MAX_FORM).collect().await.map(Collected::to_bytes);
+            request.set_form(&form.unwrap_or_default());
         }
-        let decision = api::handle(&mut self.state(), &api_request);
-        if !decision.delay.is_zero() {
-            sleep(decision.delay).await;
+        let (delay, action) = api::handle(&mut self.state(), &request);
+        if !delay.is_zero() {
+            sleep(delay).await;
         }
-        match decision.action {
+        match action {
             Action::Respond(response) => Ok(response.into_http(false)),
             Action::Close => Err(Closed),
             Action::Stall => pending().await,
         }
     }
-}
-
-/// The body of a form; empty if it is too long or breaks off.
-async fn read_form(request: Request<Incoming>) -> Bytes {
-    let body = Limited::new(request.into_body(), MAX_FORM).collect().await;
-    body.map(Collected::to_bytes).unwrap_or_default()
 }

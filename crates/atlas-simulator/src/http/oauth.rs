@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use hyper::Method;
 use serde_json::json;
 
 use super::{body::ApiResponse, error::ApiError, request::ApiRequest};
@@ -13,8 +14,8 @@ use crate::{
 
 /// The access list does not matter here: Atlas applies it where a token is used.
 pub(crate) fn respond(state: &mut State, request: &ApiRequest, caller: &Result<Caller, AuthError>) -> ApiResponse {
-    if request.method != "POST" {
-        return ApiError::method_not_allowed(&request.method).into_response();
+    if request.head.method != Method::POST {
+        return ApiError::method_not_allowed(request.head.method.as_str()).into_response();
     }
     let Ok(Caller::ServiceAccount(client)) = caller else {
         return error(401, None, None);
@@ -38,7 +39,7 @@ fn mint(state: &mut State, request: &ApiRequest, client: &str) -> ApiResponse {
             private(ApiResponse::from_server(200, body.to_string()))
         }
         Err(TokenError::RateLimited) => {
-            ApiError::too_many_requests(&request.path, state.tokens.account.mints_per_minute).into_response()
+            ApiError::too_many_requests(request.path(), state.tokens.account.mints_per_minute).into_response()
         }
         Err(TokenError::TooMany) => error(403, None, None),
     }

@@ -72,9 +72,9 @@ mod tests {
     /// The page of a list of `length` items.
     fn body(query: &str, length: usize) -> Value {
         let uri = format!("/api/atlas/v2/groups/g/peers?{query}");
-        let request = ApiRequest::parse(&hyper::Request::get(uri).body(()).unwrap());
+        let request = ApiRequest::parse(hyper::Request::get(uri).body(()).unwrap().into_parts().0);
         let query = request.page_query().unwrap();
-        let page = Page { path: &request.path, query, count_error: 1, endless: None };
+        let page = Page { path: request.path(), query, count_error: 1, endless: None };
         page.body(&(1..=length).collect::<Vec<_>>(), |item| json!(item), |id| json!(id))
     }
 

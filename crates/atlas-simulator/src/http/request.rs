@@ -1,6 +1,9 @@
 //! A request of the API as the simulator understands it: route, query, credentials and form.
 
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderName, USER_AGENT};
+use hyper::{
+    header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderName},
+    http::request::Parts,
+};
 
 use super::{auth::PresentedCredentials, error::ApiError};
 use crate::{endpoint::SimulatedEndpoint, scenario::provider::ScenarioProvider};
@@ -11,12 +14,7 @@ const MAX_ITEMS_PER_PAGE: u32 = 500;
 
 /// A request of the API. It holds secrets, so it is not `Debug`.
 pub(crate) struct ApiRequest {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) query: String,
-    /// The path and query as sent, which a digest response repeats.
-    pub(crate) uri: String,
-    pub(crate) version: String,
+    pub(crate) head: Parts,
     /// None for an unknown path.
     pub(crate) route: Option<Route>,
     /// The query as the endpoint understands it.
@@ -25,9 +23,6 @@ pub(crate) struct ApiRequest {
     /// Whether a form is expected and announced.
     pub(crate) has_form: bool,
     form: Vec<(String, String)>,
-    pub(crate) accept: Option<String>,
-    pub(crate) accept_encoding: Option<String>,
-    pub(crate) user_agent: Option<String>,
 }
 
 /// Where a path leads.
@@ -55,31 +50,26 @@ pub(crate) struct PageQuery {
 }
 
 impl ApiRequest {
-    pub(crate) fn parse<B>(request: &hyper::Request<B>) -> ApiRequest {
-        let header = |name: HeaderName| {
-            let value = request.headers().get(name)?;
-            Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-        };
-        let path = request.uri().path();
-        let query = request.uri().query().unwrap_or_default();
-        let route = Route::parse(path);
+    pub(crate) fn parse(head: Parts) -> ApiRequest {
+        let route = Route::parse(head.uri.path());
         let endpoint = route.as_ref().map(|route| route.endpoint);
         ApiRequest {
-            method: request.method().to_string(),
-            path: path.to_owned(),
-            query: query.to_owned(),
-            uri: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
-            version: format!("{:?}", request.version()),
-            parameters: PageQuery::parse(endpoint, query),
-            credentials: PresentedCredentials::parse(header(AUTHORIZATION).as_deref()),
+            parameters: PageQuery::parse(endpoint, head.uri.query().unwrap_or_default()),
+            credentials: PresentedCredentials::parse(header(&head, AUTHORIZATION).as_deref()),
             has_form: endpoint.is_some_and(SimulatedEndpoint::is_oauth)
-                && header(CONTENT_TYPE).is_some_and(|content_type| content_type.starts_with(FORM)),
+                && header(&head, CONTENT_TYPE).is_some_and(|content_type| content_type.starts_with(FORM)),
             form: Vec::new(),
             route,
-            accept: header(ACCEPT),
-            accept_encoding: header(ACCEPT_ENCODING),
-            user_agent: header(USER_AGENT),
+            head,
         }
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.head.uri.path()
+    }
+
+    pub(crate) fn header(&self, name: HeaderName) -> Option<String> {
+        header(&self.head, name)
     }
 
     pub(crate) fn set_form(&mut self, body: &[u8]) {
@@ -127,16 +117,21 @@ impl ApiRequest {
     }
 
     pub(crate) fn accepts_gzip(&self) -> bool {
-        self.accept_encoding.as_ref().is_some_and(|codings| codings.contains("gzip"))
+        self.header(ACCEPT_ENCODING).is_some_and(|codings| codings.contains("gzip"))
     }
 
     /// Whether `Accept` names a version date. Atlas resolves it to the newest version that is not later, and each
     /// resource has had one version since 2023.
     pub(crate) fn accepts_known_version(&self) -> bool {
-        let date = self.accept.as_ref().and_then(|accept| accept.strip_prefix("application/vnd.atlas."));
+        let accept = self.header(ACCEPT);
+        let date = accept.as_ref().and_then(|accept| accept.strip_prefix("application/vnd.atlas."));
         date.and_then(|date| date.strip_suffix("+json"))
             .is_some_and(|date| date >= "2023" && humantime::parse_rfc3339(&format!("{date}T00:00:00Z")).is_ok())
     }
+}
+
+fn header(head: &Parts, name: HeaderName) -> Option<String> {
+    Some(String::from_utf8_lossy(head.headers.get(name)?.as_bytes()).into_owned())
 }
 
 impl Route {
@@ -227,7 +222,7 @@ mod tests {
             ("application/json", false),
         ] {
             let request = hyper::Request::get("/").header("accept", accept).body(()).unwrap();
-            assert_eq!(ApiRequest::parse(&request).accepts_known_version(), expected, "{accept}");
+            assert_eq!(ApiRequest::parse(request.into_parts().0).accepts_known_version(), expected, "{accept}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use hyper::{Method, header::ACCEPT};
 use serde_json::{Value, json};
 
 use super::{
@@ -46,12 +47,12 @@ fn allowed<'a>(state: &State, request: &'a ApiRequest) -> Result<&'a Route, ApiE
     if state.settings.access_list == AccessList::Deny {
         return Err(ApiError::address_not_allowed());
     }
-    let route = request.resource().ok_or_else(|| ApiError::resource_not_found(&request.path))?;
-    if request.method != "GET" {
-        return Err(ApiError::method_not_allowed(&request.method));
+    let route = request.resource().ok_or_else(|| ApiError::resource_not_found(request.path()))?;
+    if request.head.method != Method::GET {
+        return Err(ApiError::method_not_allowed(request.head.method.as_str()));
     }
     if route.is_v2 && !request.accepts_known_version() {
-        return Err(ApiError::version_date(request.accept.as_deref().unwrap_or_default()));
+        return Err(ApiError::version_date(&request.header(ACCEPT).unwrap_or_default()));
     }
     Ok(route)
 }
@@ -73,7 +74,7 @@ fn limited(
     let remaining = match state.rate_limits.take(route, caller, limit, Instant::now()) {
         Ok(remaining) => remaining,
         Err(retry_after) => {
-            let response = ApiError::rate_limited(&request.path, retry_after, limit).into_response();
+            let response = ApiError::rate_limited(request.path(), retry_after, limit).into_response();
             return Ok(with_rate_limit(response.with("retry-after", retry_after.to_string()), limit, 0));
         }
     };
@@ -96,7 +97,7 @@ pub(crate) fn with_rate_limit(response: ApiResponse, limit: RateLimitSettings, r
 fn find_org(state: &State, request: &ApiRequest, route: &Route) -> Result<(), ApiError> {
     let id = &route.id;
     if !groups::is_object_id(id) {
-        return Err(ApiError::malformed_path(&request.path));
+        return Err(ApiError::malformed_path(request.path()));
     }
     let mut orgs = state.groups.iter().map(|group| state.org_of(group));
     if state.settings.org_id == *id || orgs.any(|org| org == id) { Ok(()) } else { Err(ApiError::cannot_access_org()) }
@@ -104,7 +105,7 @@ fn find_org(state: &State, request: &ApiRequest, route: &Route) -> Result<(), Ap
 
 fn find_group<'a>(state: &'a State, request: &ApiRequest, route: &Route) -> Result<&'a ScenarioGroup, ApiError> {
     if !groups::is_object_id(&route.id) {
-        return Err(ApiError::malformed_path(&request.path));
+        return Err(ApiError::malformed_path(request.path()));
     }
     match state.groups.get(&route.id) {
         None => Err(ApiError::group_not_found(&route.id)),
@@ -121,7 +122,7 @@ fn content(
     caller: &Caller,
     endless: Option<Endless>,
 ) -> Result<Value, ApiError> {
-    let page = Page { path: &request.path, query, count_error: state.settings.count_error, endless };
+    let page = Page { path: request.path(), query, count_error: state.settings.count_error, endless };
     let nulls = state.settings.nulls;
     let body = match route.endpoint {
         SimulatedEndpoint::Groups => groups_page(state, route, &page, |_| true),

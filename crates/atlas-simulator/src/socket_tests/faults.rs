@@ -54,7 +54,9 @@ fn a_rate_limit_error_reads_as_recorded_and_has_the_wait_of_its_header() {
         let path = PEERS.trim_start_matches('/');
         assert_eq!(body["parameters"], json!([path, seconds, 2000, 1000, 60]));
         let detail = format!(
-            "Rate limit exceeded for {path}. Please retry after {seconds} seconds. Request capacity: 2000. Refill rate: 1000 per 60 seconds. For more information, see: http://dochub.mongodb.org/core/atlas-api-rate-limit."
+            "Rate limit exceeded for {path}. Please retry after {seconds} seconds. \
+             Request capacity: 2000. Refill rate: 1000 per 60 seconds. \
+             For more information, see: http://dochub.mongodb.org/core/atlas-api-rate-limit."
         );
         assert_eq!(body["detail"], detail);
         assert_eq!(response.has(&format!("retry-after: {seconds}")), retry_after.is_some());

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, time::SystemTime};
 
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
 use serde::Serialize;
 use tracing::info;
 
@@ -79,10 +80,10 @@ impl LoggedRequest {
         let digest = request.credentials.digest();
         LoggedRequest {
             at: since.map_or(0.0, |since| since.as_secs_f64()),
-            method: request.method.clone(),
-            path: request.path.clone(),
-            query: if request.is_oauth() { String::new() } else { request.query.clone() },
-            version: request.version.clone(),
+            method: request.head.method.to_string(),
+            path: request.path().to_owned(),
+            query: request.head.uri.query().filter(|_| !request.is_oauth()).unwrap_or_default().to_owned(),
+            version: format!("{:?}", request.head.version),
             endpoint: request.endpoint().map_or("unknown", SimulatedEndpoint::name),
             group_id: request.group().map(str::to_owned),
             provider: query.and_then(|query| query.provider),
@@ -93,9 +94,9 @@ impl LoggedRequest {
             nonce: digest.and_then(|digest| digest.get("nonce")).map(str::to_owned),
             nc: digest.and_then(DigestResponse::nonce_count),
             outcome,
-            user_agent: request.user_agent.clone(),
-            accept: request.accept.clone(),
-            accept_encoding: request.accept_encoding.clone(),
+            user_agent: request.header(USER_AGENT),
+            accept: request.header(ACCEPT),
+            accept_encoding: request.header(ACCEPT_ENCODING),
         }
     }
 }
@@ -106,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_log_drops_the_oldest_request() {
-        let request = |path| ApiRequest::parse(&hyper::Request::get(path).body(()).unwrap());
+        let request = |path| ApiRequest::parse(hyper::Request::get(path).body(()).unwrap().into_parts().0);
         let mut log = VecDeque::new();
         record(&mut log, &request("/first"), None, "fault");
         let later = request("/later");

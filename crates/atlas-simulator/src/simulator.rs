@@ -30,13 +30,13 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// A simulator in the initial state of the scenario. Groups that do not fit are left out with a warning.
+    /// A simulator in the initial state of the scenario. Invalid groups are left out with a warning.
     #[must_use]
     pub fn new(scenario: Scenario) -> Simulator {
         Simulator { state: Arc::new(Mutex::new(State::new(scenario))) }
     }
 
-    /// The requests since the last clear, of which the newest 100,000 are kept.
+    /// The requests since the last clear, at most the newest 100,000.
     #[must_use]
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.state().log.iter().cloned().collect()

@@ -94,7 +94,7 @@ impl ApiResponse {
     }
 
     /// The recorded response to missing, stale and wrong keys. There is no recording for a rejected token: the
-    /// response has the same body, but no challenge, which a client could not answer with a token.
+    /// response has the same body, but no challenge, which a client with a token could not use.
     pub(crate) fn unauthorized(challenge: Option<String>) -> ApiResponse {
         let response = ApiResponse::from_server(401, UNAUTHORIZED).varying();
         match challenge {

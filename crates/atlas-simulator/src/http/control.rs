@@ -164,7 +164,7 @@ fn dispatch(simulator: &Simulator, method: &Method, path: &[&str], body: &[u8]) 
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiResponse> {
-    serde_json::from_slice(body).map_err(|error| refusal(400, format!("the body does not fit: {error}")))
+    serde_json::from_slice(body).map_err(|error| refusal(400, format!("the body is invalid: {error}")))
 }
 
 impl From<ChangeError> for ApiResponse {

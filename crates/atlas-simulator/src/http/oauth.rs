@@ -45,7 +45,7 @@ fn mint(state: &mut State, request: &ApiRequest, client: &str) -> ApiResponse {
     }
 }
 
-/// Revokes a token. RFC 7009 demands the same response for an unknown one.
+/// Revokes a token. RFC 7009 requires the same response for an unknown one.
 fn revoke(state: &mut State, request: &ApiRequest, client: &str) -> ApiResponse {
     let Some(token) = request.form_field("token") else {
         return error(400, None, Some("The parameter token is missing."));
@@ -54,7 +54,7 @@ fn revoke(state: &mut State, request: &ApiRequest, client: &str) -> ApiResponse 
     private(ApiResponse::from_server(200, ""))
 }
 
-/// Adds the header that RFC 6749 demands on every response about a token.
+/// Adds the header that RFC 6749 requires on every response about a token.
 fn private(response: ApiResponse) -> ApiResponse {
     response.with("cache-control", "no-store")
 }

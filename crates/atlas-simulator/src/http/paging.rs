@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::request::PageQuery;
 use crate::fault::Endless;
 
-/// Links name this host whatever name the client used, as those of Atlas may.
+/// The host in links, regardless of the name that the client used: those of Atlas can differ too.
 pub(crate) const HOST: &str = "https://cloud.mongodb.com";
 
 /// Which page of a list.

@@ -45,7 +45,7 @@ pub(crate) struct PageQuery {
     pub(crate) include_count: bool,
     /// For peerings only, of which Atlas lists those of AWS by default.
     pub(crate) provider: Option<ScenarioProvider>,
-    /// How names begin, in any case. For the groups of an organization only.
+    /// The prefix of the names, in any case. For the groups of an organization only.
     pub(crate) name: Option<String>,
 }
 

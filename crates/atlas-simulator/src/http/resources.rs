@@ -42,7 +42,7 @@ pub(crate) fn respond(
     response.unwrap_or_else(ApiError::into_response)
 }
 
-/// The route, unless the request is rejected without a look at the resource.
+/// The route, unless the request is rejected regardless of the resource.
 fn allowed<'a>(state: &State, request: &'a ApiRequest) -> Result<&'a Route, ApiError> {
     if state.settings.access_list == AccessList::Deny {
         return Err(ApiError::address_not_allowed());

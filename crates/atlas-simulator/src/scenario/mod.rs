@@ -74,10 +74,10 @@ pub enum ScenarioError {
     #[error("read the scenario")]
     Yaml(#[from] serde_yaml::Error),
     /// Two groups have the same id.
-    #[error("the group `{0}` is there twice")]
+    #[error("the group `{0}` is listed twice")]
     Twice(String),
     /// A group, a peering or a planned change is inconsistent with the rest.
-    #[error("the scenario does not fit together")]
+    #[error("the scenario is inconsistent")]
     Change(#[from] ChangeError),
 }
 

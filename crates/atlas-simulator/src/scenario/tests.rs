@@ -90,8 +90,8 @@ fn the_demo_shows_every_documented_status_and_error() {
         (ScenarioProvider::Gcp, "ADDING_PEER WAITING_FOR_USER AVAILABLE FAILED DELETING"),
     ] {
         for status in statuses.split(' ') {
-            let shown = |peering: &ScenarioPeering| peering.provider == provider && peering.status == status;
-            assert!(peerings(&demo).any(|(_, peering)| shown(peering)), "{provider:?} {status}");
+            let has_status = |peering: &ScenarioPeering| peering.provider == provider && peering.status == status;
+            assert!(peerings(&demo).any(|(_, peering)| has_status(peering)), "{provider:?} {status}");
         }
     }
     for error in ["REJECTED", "EXPIRED", "INVALID_ARGUMENT", "RETRYABLE"] {

@@ -1,4 +1,4 @@
-//! The groups as they are now. Each container and peering has an id, and no id or name is there twice in a group.
+//! The groups as they are now. Each container and peering has an id, and ids and names are unique in a group.
 
 use std::{
     collections::{HashMap, HashSet},

@@ -31,7 +31,7 @@ use crate::{
 };
 
 pub(crate) struct State {
-    /// The scenario. Its groups, timeline and credentials are kept elsewhere.
+    /// The scenario. Its groups, timeline and credentials are stored elsewhere.
     pub(crate) settings: Scenario,
     pub(crate) groups: Groups,
     /// The group and the id or name of every peering that the timeline changes.
@@ -46,7 +46,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// The initial state of a scenario. Groups that do not fit are left out with a warning.
+    /// The initial state of a scenario. Invalid groups are left out with a warning.
     pub(crate) fn new(mut scenario: Scenario) -> State {
         let mut groups = Groups::default();
         for group in mem::take(&mut scenario.groups) {

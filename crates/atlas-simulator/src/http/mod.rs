@@ -87,10 +87,7 @@ impl Simulator {
         let start = Instant::now();
         let mut timeline = Timeline(mem::take(&mut self.state().settings.timeline));
         while let Some(entry) = timeline.next() {
-            let Some(time) = start.checked_add(entry.after) else {
-                break;
-            };
-            sleep_until(time).await;
+            sleep_until(start + entry.after).await;
             match self.change(&entry.group, &entry.change) {
                 Ok(peerings) => info!(group.id = entry.group, ?peerings, "changed by the timeline"),
                 Err(error) => warn!(group.id = entry.group, "cannot change by the timeline: {error}"),

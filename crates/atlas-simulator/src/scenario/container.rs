@@ -33,17 +33,17 @@ impl ScenarioContainer {
 
     /// The body in the API, the same in both versions.
     pub(crate) fn body(&self, nulls: bool) -> Value {
-        let mut body = Map::new();
+        let mut body = json!({"id": self.id, "providerName": self.provider.name()});
         if nulls {
             for field in self.provider.container_fields() {
-                body.insert((*field).to_owned(), Value::Null);
+                body[*field] = Value::Null;
             }
         }
-        body.insert("id".to_owned(), json!(self.id));
-        body.insert("providerName".to_owned(), self.provider.name().into());
         // Last, so that a scenario can override any field with an unusual value.
-        body.extend(self.fields.clone());
-        Value::Object(body)
+        for (field, value) in &self.fields {
+            body[field] = value.clone();
+        }
+        body
     }
 }
 

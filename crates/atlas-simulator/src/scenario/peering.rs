@@ -81,24 +81,24 @@ impl ScenarioPeering {
     /// The body in the API.
     pub(crate) fn body(&self, dialect: Dialect) -> Value {
         let (status, error) = self.provider.status_fields();
-        let mut body = Map::new();
+        let mut body = json!({"id": self.id, status: self.status});
         if dialect.nulls {
             for field in self.provider.documented_fields() {
-                body.insert((*field).to_owned(), Value::Null);
+                body[*field] = Value::Null;
             }
-            body.insert(error.to_owned(), Value::Null);
+            body[error] = Value::Null;
         }
         if dialect.provider_name {
-            body.insert("providerName".to_owned(), self.provider.name().into());
+            body["providerName"] = self.provider.name().into();
         }
         if let Some(text) = &self.error {
-            body.insert(error.to_owned(), text.as_str().into());
+            body[error] = text.as_str().into();
         }
-        body.insert("id".to_owned(), json!(self.id));
-        body.insert(status.to_owned(), self.status.as_str().into());
         // Last, so that a scenario can override any field with an unusual value.
-        body.extend(self.fields.clone());
-        Value::Object(body)
+        for (field, value) in &self.fields {
+            body[field] = value.clone();
+        }
+        body
     }
 }
 

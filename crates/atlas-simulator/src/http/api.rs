@@ -15,7 +15,6 @@ use super::{
 use crate::{
     caller::{AuthError, Caller},
     fault::{self, Effect, Endless, StatusFault},
-    scenario::settings::RateLimitSettings,
     state::{State, rate_limits, request_log},
 };
 
@@ -126,7 +125,7 @@ fn forced_error(state: &mut State, request: &ApiRequest, fault: StatusFault) -> 
             ApiResponse::unauthorized(challenge)
         }
         fault => {
-            let (code, limit) = (fault.code, limit(state, request));
+            let (code, limit) = (fault.code, rate_limits::limit(&state.settings, request.endpoint()));
             let response = default_error(state, request, fault).into_response();
             if code == 429 { resources::with_rate_limit(response, limit, 0) } else { response }
         }
@@ -156,14 +155,9 @@ fn forced_oauth_error(state: &State, request: &ApiRequest, fault: StatusFault) -
 
 /// The usual error with the status, or the one that the fault names.
 fn default_error(state: &State, request: &ApiRequest, fault: StatusFault) -> ApiError {
-    let limit = limit(state, request);
+    let limit = rate_limits::limit(&state.settings, request.endpoint());
     ApiError::default_error(fault.code, request.path(), request.group(), fault.retry_after, limit)
         .with_code(fault.error_code)
-}
-
-fn limit(state: &State, request: &ApiRequest) -> RateLimitSettings {
-    let resource = request.resource();
-    resource.map_or(state.settings.rate_limit, |route| rate_limits::limit(&state.settings, route.endpoint))
 }
 
 /// Adds the dates of a resource that Atlas will remove, which are recorded on its successes and errors alike.

@@ -70,7 +70,7 @@ fn limited(
     } else if route.endpoint == SimulatedEndpoint::OrgGroups {
         find_org(state, request, route)?;
     }
-    let limit = rate_limits::limit(&state.settings, route.endpoint);
+    let limit = rate_limits::limit(&state.settings, Some(route.endpoint));
     let remaining = match state.rate_limits.take(route, caller, limit, Instant::now()) {
         Ok(remaining) => remaining,
         Err(retry_after) => {

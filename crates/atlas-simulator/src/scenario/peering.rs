@@ -125,22 +125,18 @@ mod tests {
     }
 
     #[test]
-    fn missing_fields_can_be_null_and_v1_sends_no_provider() {
-        let peering = ScenarioPeering::new(ScenarioProvider::Gcp, "AVAILABLE").with("networkName", "default");
-        assert_eq!(
-            peering.body(Dialect { nulls: true, provider_name: false }),
-            json!({
-                "id": null, "status": "AVAILABLE", "networkName": "default",
-                "containerId": null, "gcpProjectId": null, "errorMessage": null
-            })
-        );
-    }
-
-    #[test]
-    fn unknown_fields_and_unusual_values_are_sent_unchanged() {
-        let yaml = "{provider: AWS, status: AVAILABLE, statusName: null, shiny: {new: [1]}}";
-        let peering: ScenarioPeering = serde_yaml::from_str(yaml).unwrap();
-        let expected = json!({"id": null, "providerName": "AWS", "statusName": null, "shiny": {"new": [1]}});
-        assert_eq!(peering.body(V2), expected);
+    fn missing_fields_can_be_null_and_other_fields_are_sent_unchanged() {
+        let v1_with_nulls = Dialect { nulls: true, provider_name: false };
+        let gcp = "{provider: GCP, status: AVAILABLE, networkName: default}";
+        let nulls = json!({
+            "id": null, "status": "AVAILABLE", "networkName": "default",
+            "containerId": null, "gcpProjectId": null, "errorMessage": null
+        });
+        let aws = "{provider: AWS, status: AVAILABLE, statusName: null, shiny: {new: [1]}}";
+        let unusual = json!({"id": null, "providerName": "AWS", "statusName": null, "shiny": {"new": [1]}});
+        for (yaml, dialect, expected) in [(gcp, v1_with_nulls, nulls), (aws, V2, unusual)] {
+            let peering: ScenarioPeering = serde_yaml::from_str(yaml).unwrap();
+            assert_eq!(peering.body(dialect), expected);
+        }
     }
 }

@@ -46,13 +46,13 @@ impl RateLimits {
     }
 }
 
-/// The limit of an endpoint.
-pub(crate) fn limit(settings: &Scenario, endpoint: SimulatedEndpoint) -> RateLimitSettings {
+/// The limit of an endpoint, or of an unknown path.
+pub(crate) fn limit(settings: &Scenario, endpoint: Option<SimulatedEndpoint>) -> RateLimitSettings {
     match endpoint {
-        SimulatedEndpoint::Group => GROUP_LIMIT,
-        SimulatedEndpoint::Groups => settings.group_list_rate_limit,
-        SimulatedEndpoint::OrgGroups => settings.org_rate_limit,
-        SimulatedEndpoint::Root => ROOT_LIMIT,
+        Some(SimulatedEndpoint::Group) => GROUP_LIMIT,
+        Some(SimulatedEndpoint::Groups) => settings.group_list_rate_limit,
+        Some(SimulatedEndpoint::OrgGroups) => settings.org_rate_limit,
+        Some(SimulatedEndpoint::Root) => ROOT_LIMIT,
         _ => settings.rate_limit,
     }
 }

@@ -112,7 +112,10 @@ fn expand(item: &str) -> Vec<String> {
             '{' => depth += 1,
             '}' if depth > 0 => depth -= 1,
             ',' | '}' if depth == 0 => {
-                paths.extend(expand(&list[start..place]).into_iter().map(|rest| format!("{prefix}{rest}")));
+                // Nothing follows a trailing comma.
+                if start < place {
+                    paths.extend(expand(&list[start..place]).into_iter().map(|rest| format!("{prefix}{rest}")));
+                }
                 start = place + 1;
             }
             _ => {}

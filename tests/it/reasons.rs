@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use atlas::{Provider, Reason};
-use atlas_simulator::{Effect, Fault, StatusFault};
+use atlas_simulator::{Effect, Endless, Fault, StatusFault};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -83,8 +83,8 @@ async fn every_reason_has_its_cause() {
         (Reason::Decode, failure(Fault::new(Effect::Body("{\"error\":500}".to_owned()))).await),
         (Reason::Decode, failure(Fault::new(Effect::Body("{\"results\":[{\"id\":7}]}".to_owned()))).await),
         (Reason::TooLarge, failure(Fault::new(Effect::Oversize(9 << 20))).await),
-        (Reason::Pagination, failure(Fault::new(Effect::Endless { fresh: false })).await),
-        (Reason::Pagination, failure(Fault::new(Effect::Endless { fresh: true })).await),
+        (Reason::Pagination, failure(Fault::new(Effect::Endless(Endless { fresh: false }))).await),
+        (Reason::Pagination, failure(Fault::new(Effect::Endless(Endless { fresh: true }))).await),
     ];
     for (reason, (got, text)) in &cases {
         assert_eq!(got, reason, "{text}");

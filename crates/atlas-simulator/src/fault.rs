@@ -32,7 +32,11 @@ pub struct Fault {
     /// Also applies to, and is counted for, requests without accepted credentials.
     pub before_auth: bool,
     /// How much later the response is sent.
-    #[serde(with = "duration_serde::optional", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "duration_serde::deserialize_optional",
+        serialize_with = "duration_serde::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub delay: Option<Duration>,
     /// What happens instead of the usual response; without it there is only the delay.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,11 +56,7 @@ pub enum Effect {
     /// There is never a response.
     Never,
     /// Every page has a next one.
-    Endless {
-        /// With new results on every page rather than those of the first.
-        #[serde(default)]
-        fresh: bool,
-    },
+    Endless(Endless),
     /// The usual body as valid JSON of more than this many bytes.
     Oversize(u64),
     /// Status 200 and a body that is not JSON.
@@ -65,6 +65,15 @@ pub enum Effect {
     Body(String),
     /// The usual response, byte by byte with this pause in between.
     Drip(#[serde(with = "duration_serde")] Duration),
+}
+
+/// A list that never ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endless {
+    /// With new results on every page rather than those of the first.
+    #[serde(default)]
+    pub fresh: bool,
 }
 
 /// An error status and what comes with it.
@@ -131,36 +140,16 @@ impl Fault {
     }
 }
 
-/// The faults that are set, oldest first.
-#[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<Fault>);
-
-impl Faults {
-    pub(crate) fn set(&mut self, fault: Fault) {
-        if fault.times != Some(0) {
-            self.0.push(fault);
-        }
+/// The newest fault that matches the request, which uses it once. `faults` is sorted from the oldest to the newest.
+pub(crate) fn take(faults: &mut Vec<Fault>, request: &ApiRequest, is_authenticated: bool) -> Option<Fault> {
+    let index = faults.iter().rposition(|fault| fault.matches(request, is_authenticated))?;
+    let fault = faults[index].clone();
+    match &mut faults[index].times {
+        Some(1) => drop(faults.remove(index)),
+        Some(times) => *times -= 1,
+        None => {}
     }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    pub(crate) fn all(&self) -> &[Fault] {
-        &self.0
-    }
-
-    /// The newest fault that matches the request, which uses it once.
-    pub(crate) fn take(&mut self, request: &ApiRequest, is_authenticated: bool) -> Option<Fault> {
-        let index = self.0.iter().rposition(|fault| fault.matches(request, is_authenticated))?;
-        let fault = self.0[index].clone();
-        match &mut self.0[index].times {
-            Some(1) => drop(self.0.remove(index)),
-            Some(times) => *times -= 1,
-            None => {}
-        }
-        Some(fault)
-    }
+    Some(fault)
 }
 
 #[cfg(test)]
@@ -170,29 +159,21 @@ mod tests {
     const PEERS: &str = "/api/atlas/v2/groups/5f3a556351db42631e16f301/peers";
 
     fn request(uri: &str) -> ApiRequest {
-        ApiRequest::parse(&hyper::Request::get(uri).body(()).unwrap())
+        ApiRequest::parse(hyper::Request::get(uri).body(()).unwrap().into_parts().0)
     }
 
     #[test]
     fn the_newest_fault_that_matches_applies_until_it_is_used_up() {
-        let mut faults = Faults::default();
-        let limited = || Fault { times: Some(1), ..Fault::status(503) };
-        faults.set(Fault { times: Some(2), ..Fault::status(500) });
-        faults.set(limited());
-        faults.set(Fault { provider: Some(ScenarioProvider::Gcp), ..Fault::status(404) });
-        let mut take = || faults.take(&request(PEERS), true).map(|fault| fault.effect);
-        let expected = [503, 500, 500].map(|code| Some(Fault::status(code).effect));
-        assert_eq!([take(), take(), take()], expected);
-        assert_eq!(take(), None);
-        assert_eq!(faults.all().len(), 1);
-    }
-
-    #[test]
-    fn a_fault_without_an_effect_is_rejected() {
-        let delay = Fault { delay: Some(Duration::ZERO), ..Fault::default() };
-        assert!(Fault::default().validate().is_err_and(|message| message.contains("`effect`")));
-        assert!(Fault { times: Some(0), ..Fault::status(500) }.validate().is_err());
-        assert!(delay.validate().is_ok() && Fault::status(500).validate().is_ok());
+        let mut faults = vec![
+            Fault { times: Some(2), ..Fault::status(500) },
+            Fault { times: Some(1), ..Fault::status(503) },
+            Fault { provider: Some(ScenarioProvider::Gcp), ..Fault::status(404) },
+        ];
+        for code in [503, 500, 500] {
+            assert_eq!(take(&mut faults, &request(PEERS), true).unwrap().effect, Fault::status(code).effect);
+        }
+        assert_eq!(take(&mut faults, &request(PEERS), true), None);
+        assert_eq!(faults.len(), 1);
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod state;
 mod socket_tests;
 
 pub use endpoint::SimulatedEndpoint;
-pub use fault::{Effect, Fault, StatusFault};
+pub use fault::{Effect, Endless, Fault, StatusFault};
 pub use scenario::{
     Scenario, ScenarioError,
     container::ScenarioContainer,
@@ -33,7 +33,4 @@ pub use scenario::{
     timeline::TimelineEntry,
 };
 pub use simulator::Simulator;
-pub use state::{
-    change::{Change, ChangeError},
-    request_log::LoggedRequest,
-};
+pub use state::{change::ChangeError, request_log::LoggedRequest};

@@ -1,7 +1,6 @@
 //! The handle on a running simulator, for tests, the demo and the control API.
 
 use std::{
-    mem,
     sync::Arc,
     time::{Instant, SystemTime},
 };
@@ -16,7 +15,6 @@ use crate::{
         group::ScenarioGroup,
         peering::ScenarioPeering,
         settings::{AccessList, Credentials},
-        timeline::Timeline,
     },
     state::{
         State,
@@ -26,22 +24,22 @@ use crate::{
 };
 
 /// A simulated Atlas API. Clones are handles on the same one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Simulator {
     state: Arc<Mutex<State>>,
 }
 
 impl Simulator {
-    /// A simulator in the initial state of the scenario. Groups that do not fit are omitted with a warning.
+    /// A simulator in the initial state of the scenario. Invalid groups are left out with a warning.
     #[must_use]
     pub fn new(scenario: Scenario) -> Simulator {
         Simulator { state: Arc::new(Mutex::new(State::new(scenario))) }
     }
 
-    /// The requests since the last clear, of which the newest 100,000 are kept.
+    /// The requests since the last clear, at most the newest 100,000.
     #[must_use]
     pub fn requests(&self) -> Vec<LoggedRequest> {
-        self.state().log.all()
+        self.state().log.iter().cloned().collect()
     }
 
     /// Clears the request log.
@@ -67,18 +65,13 @@ impl Simulator {
     }
 
     /// Makes a change and returns the IDs of the peerings it affected.
-    pub fn change(&self, group: &str, change: &Change) -> Result<Vec<String>, ChangeError> {
+    pub(crate) fn change(&self, group: &str, change: &Change) -> Result<Vec<String>, ChangeError> {
         self.state().groups.change(group, change, SystemTime::now())
     }
 
     /// Adds a group, or replaces the one with its ID.
     pub fn add_group(&self, group: &ScenarioGroup) -> Result<(), ChangeError> {
-        self.add_group_up_to(group, MAX_REPEAT)
-    }
-
-    /// Adds or replaces a group with at most this many peerings.
-    pub(crate) fn add_group_up_to(&self, group: &ScenarioGroup, max_peerings: u32) -> Result<(), ChangeError> {
-        self.state().groups.add(group, max_peerings, SystemTime::now())
+        self.state().groups.add(group, MAX_REPEAT, SystemTime::now())
     }
 
     /// Removes a group with everything in it.
@@ -98,7 +91,7 @@ impl Simulator {
         self.state().digest.replace(credentials);
     }
 
-    /// Replaces the service account. Tokens stay valid, as in Atlas.
+    /// Replaces the service account. Live tokens stay valid, as in Atlas.
     pub fn set_client(&self, client_id: &str, client_secret: &str) {
         self.state().tokens.replace(client_id, client_secret);
     }
@@ -126,17 +119,14 @@ impl Simulator {
 
     /// Sets a fault. The newest one that matches a request applies.
     pub fn fail(&self, fault: Fault) {
-        self.state().faults.set(fault);
+        if fault.times != Some(0) {
+            self.state().faults.push(fault);
+        }
     }
 
     /// Clears all faults.
     pub fn clear_faults(&self) {
         self.state().faults.clear();
-    }
-
-    /// Takes the timeline, which is empty for a second caller.
-    pub(crate) fn take_timeline(&self) -> Timeline {
-        Timeline::new(mem::take(&mut self.state().settings.timeline))
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

@@ -2,29 +2,23 @@
 
 use std::time::{Duration, Instant};
 
+use hyper::http::uri::PathAndQuery;
+
 use super::{
     auth::PresentedCredentials,
     body::{ApiResponse, Delivery},
     error::ApiError,
-    oauth::{self, OauthError},
-    paging::Endless,
+    oauth,
     request::ApiRequest,
     resources,
 };
 use crate::{
     caller::{AuthError, Caller},
-    fault::{Effect, StatusFault},
-    scenario::settings::RateLimitSettings,
-    state::{State, rate_limits},
+    fault::{self, Effect, Endless, StatusFault},
+    state::{State, rate_limits, request_log},
 };
 
-/// What to do with a connection, and after how long.
-#[derive(Debug)]
-pub(crate) struct Decision {
-    pub(crate) delay: Duration,
-    pub(crate) action: Action,
-}
-
+/// What to do with a connection.
 #[derive(Debug)]
 pub(crate) enum Action {
     Respond(ApiResponse),
@@ -34,30 +28,30 @@ pub(crate) enum Action {
     Stall,
 }
 
-/// Decides what happens to a request, and logs it.
-pub(crate) fn handle(state: &mut State, request: &ApiRequest, now: Instant) -> Decision {
+/// Decides what happens to a request and after how long, and logs it.
+pub(crate) fn handle(state: &mut State, request: &ApiRequest) -> (Duration, Action) {
     // Credentials count even where a fault makes them useless, so that no nonce count is missed.
-    let caller = authenticate(state, request, now);
-    let fault = state.faults.take(request, caller.is_ok()).unwrap_or_default();
+    let caller = authenticate(state, request);
+    let fault = fault::take(&mut state.faults, request, caller.is_ok()).unwrap_or_default();
     let delay = state.latency().saturating_add(fault.delay.unwrap_or_default());
     let action = match fault.effect {
-        Some(effect) => apply_fault(state, request, &caller, effect, now),
-        None => Action::Respond(respond(state, request, &caller, None, now)),
+        Some(effect) => apply_fault(state, request, &caller, effect),
+        None => Action::Respond(respond(state, request, &caller, None)),
     };
     let Action::Respond(mut response) = action else {
-        state.log.record(request, None, "fault");
-        return Decision { delay, action };
+        request_log::record(&mut state.log, request, None, "fault");
+        return (delay, action);
     };
-    state.log.record(request, Some(response.status), response.outcome);
+    request_log::record(&mut state.log, request, Some(response.status), response.outcome);
     response = with_dates(response, state, request);
     if state.settings.gzip && request.accepts_gzip() {
         response = response.compress();
     }
-    Decision { delay, action: Action::Respond(response) }
+    (delay, Action::Respond(response))
 }
 
 /// A request for a token needs the credentials of the service account, and any other a token or a digest response.
-fn authenticate(state: &mut State, request: &ApiRequest, now: Instant) -> Result<Caller, AuthError> {
+fn authenticate(state: &mut State, request: &ApiRequest) -> Result<Caller, AuthError> {
     match &request.credentials {
         PresentedCredentials::Basic(Some(client)) if request.is_oauth() && state.tokens.accepts(client) => {
             Ok(Caller::ServiceAccount(client.id.clone()))
@@ -65,11 +59,12 @@ fn authenticate(state: &mut State, request: &ApiRequest, now: Instant) -> Result
         _ if request.is_oauth() => Err(AuthError::BadCredentials),
         PresentedCredentials::Missing => Err(AuthError::Missing),
         PresentedCredentials::Digest(Some(response)) => {
-            state.digest.verify(&request.method, &request.uri, response, now)?;
-            Ok(Caller::ApiKey(state.digest.public_key().to_owned()))
+            let uri = request.head.uri.path_and_query().map_or("", PathAndQuery::as_str);
+            state.digest.verify(request.head.method.as_str(), uri, response, Instant::now())?;
+            Ok(Caller::ApiKey(state.digest.credentials.public_key.clone()))
         }
         PresentedCredentials::Bearer(token) => {
-            let client = state.tokens.client_of(token, now).ok_or(AuthError::BadToken)?;
+            let client = state.tokens.client_of(token, Instant::now()).ok_or(AuthError::BadToken)?;
             Ok(Caller::ServiceAccount(client.to_owned()))
         }
         PresentedCredentials::Digest(None) | PresentedCredentials::Basic(_) | PresentedCredentials::Other => {
@@ -84,29 +79,22 @@ fn respond(
     request: &ApiRequest,
     caller: &Result<Caller, AuthError>,
     endless: Option<Endless>,
-    now: Instant,
 ) -> ApiResponse {
     match caller {
-        _ if request.is_oauth() => oauth::respond(state, request, caller, now),
-        Ok(caller) => resources::respond(state, request, caller, endless, now),
+        _ if request.is_oauth() => oauth::respond(state, request, caller),
+        Ok(caller) => resources::respond(state, request, caller, endless),
         Err(error) => {
-            let challenge =
-                (*error != AuthError::BadToken).then(|| state.digest.challenge(*error == AuthError::Stale, now));
+            let challenge = (*error != AuthError::BadToken)
+                .then(|| state.digest.challenge(*error == AuthError::Stale, Instant::now()));
             ApiResponse::unauthorized(challenge).logged_as(error.outcome())
         }
     }
 }
 
-fn apply_fault(
-    state: &mut State,
-    request: &ApiRequest,
-    caller: &Result<Caller, AuthError>,
-    effect: Effect,
-    now: Instant,
-) -> Action {
+fn apply_fault(state: &mut State, request: &ApiRequest, caller: &Result<Caller, AuthError>, effect: Effect) -> Action {
     let json = |body: &str| ApiResponse::from_resource(200, request.content_type(), body);
     let mut respond = |endless, delivery| {
-        let mut response = respond(state, request, caller, endless, now);
+        let mut response = respond(state, request, caller, endless);
         response.delivery = delivery;
         response
     };
@@ -116,17 +104,16 @@ fn apply_fault(
         Effect::Cut => respond(None, Delivery::Cut),
         Effect::Drip(pause) => respond(None, Delivery::Drip(pause)),
         Effect::Oversize(size) => respond(None, Delivery::Padded(size)),
-        Effect::Endless { fresh: false } => respond(Some(Endless::Same), Delivery::Whole),
-        Effect::Endless { fresh: true } => respond(Some(Endless::Fresh), Delivery::Whole),
+        Effect::Endless(endless) => respond(Some(endless), Delivery::Whole),
         Effect::Garbage => json(r#"{"results": [<oops>"#),
         Effect::Body(body) => json(&body),
-        Effect::Status(status) => forced_error(state, request, status, now),
+        Effect::Status(status) => forced_error(state, request, status),
     };
     Action::Respond(response.logged_as("fault"))
 }
 
 /// The response with the status of a fault, in the form that the endpoint uses for errors.
-fn forced_error(state: &mut State, request: &ApiRequest, fault: StatusFault, now: Instant) -> ApiResponse {
+fn forced_error(state: &mut State, request: &ApiRequest, fault: StatusFault) -> ApiResponse {
     let retry_after = fault.retry_after;
     let response = match fault {
         StatusFault { body: Some(body), code, .. } => ApiResponse::from_resource(code, "application/json", body),
@@ -134,11 +121,11 @@ fn forced_error(state: &mut State, request: &ApiRequest, fault: StatusFault, now
         fault if request.is_oauth() => forced_oauth_error(state, request, fault),
         StatusFault { code: 401, error_code: None, .. } => {
             let answers_challenges = !matches!(request.credentials, PresentedCredentials::Bearer(_));
-            let challenge = answers_challenges.then(|| state.digest.challenge(false, now));
+            let challenge = answers_challenges.then(|| state.digest.challenge(false, Instant::now()));
             ApiResponse::unauthorized(challenge)
         }
         fault => {
-            let (code, limit) = (fault.code, limit(state, request));
+            let (code, limit) = (fault.code, rate_limits::limit(&state.settings, request.endpoint()));
             let response = default_error(state, request, fault).into_response();
             if code == 429 { resources::with_rate_limit(response, limit, 0) } else { response }
         }
@@ -155,13 +142,11 @@ fn forced_oauth_error(state: &State, request: &ApiRequest, fault: StatusFault) -
         |code: &str| !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     match fault {
         StatusFault { code, error_code: Some(error), .. } if is_oauth_code(&error) => {
-            OauthError::default_error(code).with_code(error).into_response()
+            oauth::error(code, Some(&error), None)
         }
-        StatusFault { code: code @ (401 | 403 | 500), error_code: None, .. } => {
-            OauthError::default_error(code).into_response()
-        }
+        StatusFault { code: code @ (401 | 403 | 500), error_code: None, .. } => oauth::error(code, None, None),
         StatusFault { code: 429, error_code, .. } => {
-            let error = ApiError::too_many_requests(&request.path, state.tokens.per_minute());
+            let error = ApiError::too_many_requests(request.path(), state.tokens.account.mints_per_minute);
             error.with_code(error_code).into_response()
         }
         fault => default_error(state, request, fault).into_response(),
@@ -170,14 +155,9 @@ fn forced_oauth_error(state: &State, request: &ApiRequest, fault: StatusFault) -
 
 /// The usual error with the status, or the one that the fault names.
 fn default_error(state: &State, request: &ApiRequest, fault: StatusFault) -> ApiError {
-    let limit = limit(state, request);
-    ApiError::default_error(fault.code, &request.path, request.group(), fault.retry_after, limit)
+    let limit = rate_limits::limit(&state.settings, request.endpoint());
+    ApiError::default_error(fault.code, request.path(), request.group(), fault.retry_after, limit)
         .with_code(fault.error_code)
-}
-
-fn limit(state: &State, request: &ApiRequest) -> RateLimitSettings {
-    let resource = request.resource();
-    resource.map_or(state.settings.rate_limit, |route| rate_limits::limit(&state.settings, route.endpoint))
 }
 
 /// Adds the dates of a resource that Atlas will remove, which are recorded on its successes and errors alike.

@@ -61,7 +61,7 @@ impl PresentedCredentials {
 }
 
 impl ClientCredentials {
-    /// Parses base64 of `id:secret`, both of which are form-encoded first, as RFC 6749 demands.
+    /// Parses base64 of `id:secret`, both of which are form-encoded first, as RFC 6749 requires.
     fn parse(text: &str) -> Option<ClientCredentials> {
         let text = String::from_utf8(BASE64_STANDARD.decode(text.trim()).ok()?).ok()?;
         let (id, secret) = text.split_once(':')?;
@@ -71,7 +71,7 @@ impl ClientCredentials {
 }
 
 impl DigestResponse {
-    /// Parses what follows the scheme. None if malformed, empty, or if a field is there twice.
+    /// Parses what follows the scheme. None if malformed, empty, or if a field is repeated.
     pub(crate) fn parse(mut rest: &str) -> Option<DigestResponse> {
         let mut fields = HashMap::new();
         while !rest.trim().is_empty() {

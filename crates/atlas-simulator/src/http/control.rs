@@ -1,5 +1,7 @@
 //! The control API for drills: what Rust can do with a `Simulator`, over HTTP.
 
+use std::{convert::identity, time::SystemTime};
+
 use http_body_util::{BodyExt, Limited};
 use hyper::{
     Method, Request,
@@ -20,19 +22,11 @@ use crate::{
     state::change::{ChangeError, MAX_ADDED},
 };
 
-/// A longer body is rejected. No command needs it.
+/// A longer body is refused. No command needs it.
 const MAX_BODY: usize = 64 * 1024;
 
 /// How much of a body is logged, in characters.
 const MAX_LOGGED: usize = 200;
-
-/// Why a command is rejected.
-struct ControlError {
-    status: u16,
-    message: String,
-    /// The methods that the path takes, if that is the reason.
-    allowed: Option<&'static str>,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,33 +63,34 @@ pub(crate) async fn respond(simulator: &Simulator, request: Request<Incoming>) -
     }
     let result = match Limited::new(body, MAX_BODY).collect().await {
         Ok(body) => handle(simulator, &head.method, path, &body.to_bytes()),
-        Err(error) => Err(ControlError::new(400, format!("the body cannot be read: {error}"))),
+        Err(error) => Err(refusal(400, format!("the body cannot be read: {error}"))),
     };
-    let json = |status, body: Value| ApiResponse::new(status, "application/json", format!("{body:#}\n"));
-    match result {
-        Ok(body) => json(200, body),
-        Err(ControlError { status, message, allowed }) => {
-            let response = json(status, json!({"error": message}));
-            allowed.into_iter().fold(response, |response, allowed| response.with(ALLOW.as_str(), allowed))
-        }
-    }
+    result.map_or_else(identity, |body| json_response(200, &body))
+}
+
+fn json_response(status: u16, body: &Value) -> ApiResponse {
+    ApiResponse::new(status, "application/json", format!("{body:#}\n"))
+}
+
+fn refusal(status: u16, message: impl Into<String>) -> ApiResponse {
+    json_response(status, &json!({"error": message.into()}))
 }
 
 fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-/// Executes a command and logs it if it changed something.
-fn handle(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -> Result<Value, ControlError> {
+/// Executes a command and logs it if it changed something. An error is the response to a refused command.
+fn handle(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -> Result<Value, ApiResponse> {
     let segments = path.trim_matches('/').split('/');
     let segments: Vec<_> = segments.map(|text| percent_decode_str(text).decode_utf8_lossy()).collect();
     let segments: Vec<_> = segments.iter().map(AsRef::as_ref).collect();
     let Some(allowed) = allowed_methods(&segments) else {
-        return Err(ControlError::new(404, format!("there is no {path}; see GET /simulator/")));
+        return Err(refusal(404, format!("there is no {path}; see GET /simulator/")));
     };
     if !allowed.split(", ").any(|allowed| allowed == method.as_str()) {
-        let error = ControlError::new(405, format!("{path} takes {allowed} only; see GET /simulator/"));
-        return Err(ControlError { allowed: Some(allowed), ..error });
+        let refusal = refusal(405, format!("{path} takes {allowed} only; see GET /simulator/"));
+        return Err(refusal.with(ALLOW.as_str(), allowed));
     }
     let result = dispatch(simulator, method, &segments[1..], body)?;
     if !is_read(method) {
@@ -126,13 +121,15 @@ fn allowed_methods(segments: &[&str]) -> Option<&'static str> {
     Some(methods)
 }
 
-fn dispatch(simulator: &Simulator, method: &Method, path: &[&str], body: &[u8]) -> Result<Value, ControlError> {
+fn dispatch(simulator: &Simulator, method: &Method, path: &[&str], body: &[u8]) -> Result<Value, ApiResponse> {
     match (method.as_str(), path) {
         ("GET" | "HEAD", ["groups"]) => return Ok(simulator.groups()),
         ("GET" | "HEAD", ["requests"]) => return Ok(json!(simulator.requests())),
-        ("GET" | "HEAD", ["faults"]) => return Ok(json!(simulator.state().faults.all())),
+        ("GET" | "HEAD", ["faults"]) => return Ok(json!(simulator.state().faults)),
         ("GET" | "HEAD", ["tokens"]) => return Ok(json!({"live": simulator.live_tokens()})),
-        ("POST", ["groups"]) => simulator.add_group_up_to(&parse(body)?, MAX_ADDED)?,
+        ("POST", ["groups"]) => {
+            simulator.state().groups.add(&parse(body)?, MAX_ADDED, SystemTime::now())?;
+        }
         ("DELETE", ["groups", group]) => simulator.remove_group(group)?,
         ("POST", ["groups", group, "peers"]) => {
             let ids = simulator.put_peering(group, parse(body)?)?;
@@ -147,7 +144,7 @@ fn dispatch(simulator: &Simulator, method: &Method, path: &[&str], body: &[u8]) 
         }
         ("POST", ["faults"]) => {
             let fault: Fault = parse(body)?;
-            fault.validate().map_err(|message| ControlError::new(400, message))?;
+            fault.validate().map_err(|message| refusal(400, message))?;
             simulator.fail(fault);
         }
         ("POST", ["credentials"]) => simulator.set_credentials(parse::<Credentials>(body)?),
@@ -166,23 +163,17 @@ fn dispatch(simulator: &Simulator, method: &Method, path: &[&str], body: &[u8]) 
     Ok(json!({"done": true}))
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {
-    serde_json::from_slice(body).map_err(|error| ControlError::new(400, format!("the body does not fit: {error}")))
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiResponse> {
+    serde_json::from_slice(body).map_err(|error| refusal(400, format!("the body is invalid: {error}")))
 }
 
-impl ControlError {
-    fn new(status: u16, message: impl Into<String>) -> ControlError {
-        ControlError { status, message: message.into(), allowed: None }
-    }
-}
-
-impl From<ChangeError> for ControlError {
-    fn from(error: ChangeError) -> ControlError {
+impl From<ChangeError> for ApiResponse {
+    fn from(error: ChangeError) -> ApiResponse {
         let status = match error {
             ChangeError::NoGroup(_) | ChangeError::NoPeering { .. } => 404,
             _ => 400,
         };
-        ControlError::new(status, error.to_string())
+        refusal(status, error.to_string())
     }
 }
 

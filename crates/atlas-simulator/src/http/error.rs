@@ -137,16 +137,3 @@ impl ApiError {
         response.varying().with("x-error-code", self.code).logged_as(outcome)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rate_limit_error_reads_as_recorded() {
-        let error = ApiError::rate_limited("/api/atlas/v2/groups/g/peers", 0, RateLimitSettings::default());
-        let text = "Rate limit exceeded for api/atlas/v2/groups/g/peers. Please retry after 0 seconds. Request capacity: 2000. Refill rate: 1000 per 60 seconds. For more information, see: http://dochub.mongodb.org/core/atlas-api-rate-limit.";
-        assert_eq!(error.detail, text);
-        assert_eq!(error.parameters, json!(["api/atlas/v2/groups/g/peers", 0, 2000, 1000, 60]));
-    }
-}

@@ -10,9 +10,8 @@ mod paging;
 pub(crate) mod request;
 mod resources;
 
-use std::{convert::Infallible, future::pending, time::Duration};
+use std::{convert::Infallible, future::pending, mem, time::Duration};
 
-use bytes::Bytes;
 use http_body_util::{BodyExt, Collected, Limited};
 use hyper::{Method, Request, Response, body::Incoming, service::service_fn};
 use hyper_util::{
@@ -28,7 +27,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use self::{api::Action, body::FaultyBody, request::ApiRequest};
-use crate::simulator::Simulator;
+use crate::{scenario::timeline::Timeline, simulator::Simulator};
 
 /// How long to wait when no connection can be accepted, such as without file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -86,12 +85,9 @@ impl Simulator {
 
     async fn play_timeline(&self) -> Infallible {
         let start = Instant::now();
-        let mut timeline = self.take_timeline();
+        let mut timeline = Timeline(mem::take(&mut self.state().settings.timeline));
         while let Some(entry) = timeline.next() {
-            let Some(time) = start.checked_add(entry.after) else {
-                break;
-            };
-            sleep_until(time).await;
+            sleep_until(start + entry.after).await;
             match self.change(&entry.group, &entry.change) {
                 Ok(peerings) => info!(group.id = entry.group, ?peerings, "changed by the timeline"),
                 Err(error) => warn!(group.id = entry.group, "cannot change by the timeline: {error}"),
@@ -105,24 +101,21 @@ impl Simulator {
             let is_head = request.method() == Method::HEAD;
             return Ok(control::respond(self, request).await.into_http(is_head));
         }
-        let mut api_request = ApiRequest::parse(&request);
-        if api_request.has_form {
-            api_request.set_form(&read_form(request).await);
+        let (head, body) = request.into_parts();
+        let mut request = ApiRequest::parse(head);
+        if request.has_form {
+            // A form that is too long or breaks off is empty.
+            let form = Limited::new(body, MAX_FORM).collect().await.map(Collected::to_bytes);
+            request.set_form(&form.unwrap_or_default());
         }
-        let decision = api::handle(&mut self.state(), &api_request, std::time::Instant::now());
-        if !decision.delay.is_zero() {
-            sleep(decision.delay).await;
+        let (delay, action) = api::handle(&mut self.state(), &request);
+        if !delay.is_zero() {
+            sleep(delay).await;
         }
-        match decision.action {
+        match action {
             Action::Respond(response) => Ok(response.into_http(false)),
             Action::Close => Err(Closed),
             Action::Stall => pending().await,
         }
     }
-}
-
-/// The body of a form; empty if it is too long or breaks off.
-async fn read_form(request: Request<Incoming>) -> Bytes {
-    let body = Limited::new(request.into_body(), MAX_FORM).collect().await;
-    body.map(Collected::to_bytes).unwrap_or_default()
 }

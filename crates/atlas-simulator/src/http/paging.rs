@@ -3,18 +3,10 @@
 use serde_json::{Value, json};
 
 use super::request::PageQuery;
+use crate::fault::Endless;
 
-/// Links name this host whatever name the client used, as those of Atlas may.
+/// The host in links, regardless of the name that the client used: those of Atlas can differ too.
 pub(crate) const HOST: &str = "https://cloud.mongodb.com";
-
-/// A list that never ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Endless {
-    /// Every page has the results of the first.
-    Same,
-    /// Every page has results of its own.
-    Fresh,
-}
 
 /// Which page of a list.
 pub(crate) struct Page<'a> {
@@ -26,18 +18,18 @@ pub(crate) struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// The page of a list. `render` shows an item, and `invent` one with this ID that is not in the list.
-    pub(crate) fn body<T>(&self, items: &[T], render: impl Fn(&T) -> Value, invent: impl Fn(&str) -> Value) -> Value {
+    /// The page of a list. `render` shows an item, and `new` one with this ID that is not in the list.
+    pub(crate) fn body<T>(&self, items: &[T], render: impl Fn(&T) -> Value, new: impl Fn(String) -> Value) -> Value {
         let PageQuery { page_num, items_per_page, include_count, envelope, .. } = *self.query;
         let size = items_per_page as usize;
         let skipped = match self.endless {
-            Some(Endless::Same) => 0,
+            Some(Endless { fresh: false }) => 0,
             _ => (page_num as usize - 1).saturating_mul(size),
         };
         let results: Vec<_> = match self.endless {
             // Ids that are on no other page.
-            Some(Endless::Fresh) => {
-                (0..items_per_page).map(|item| invent(&format!("{page_num:016x}{item:08x}"))).collect()
+            Some(Endless { fresh: true }) => {
+                (0..items_per_page).map(|item| new(format!("{page_num:016x}{item:08x}"))).collect()
             }
             _ => items.iter().skip(skipped).take(size).map(render).collect(),
         };
@@ -80,9 +72,9 @@ mod tests {
     /// The page of a list of `length` items.
     fn body(query: &str, length: usize) -> Value {
         let uri = format!("/api/atlas/v2/groups/g/peers?{query}");
-        let request = ApiRequest::parse(&hyper::Request::get(uri).body(()).unwrap());
+        let request = ApiRequest::parse(hyper::Request::get(uri).body(()).unwrap().into_parts().0);
         let query = request.page_query().unwrap();
-        let page = Page { path: &request.path, query, count_error: 1, endless: None };
+        let page = Page { path: request.path(), query, count_error: 1, endless: None };
         page.body(&(1..=length).collect::<Vec<_>>(), |item| json!(item), |id| json!(id))
     }
 

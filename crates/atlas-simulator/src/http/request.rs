@@ -1,7 +1,9 @@
 //! A request of the API as the simulator understands it: route, query, credentials and form.
 
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderName, USER_AGENT};
-use serde_json::Value;
+use hyper::{
+    header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderName},
+    http::request::Parts,
+};
 
 use super::{auth::PresentedCredentials, error::ApiError};
 use crate::{endpoint::SimulatedEndpoint, scenario::provider::ScenarioProvider};
@@ -12,12 +14,7 @@ const MAX_ITEMS_PER_PAGE: u32 = 500;
 
 /// A request of the API. It holds secrets, so it is not `Debug`.
 pub(crate) struct ApiRequest {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) query: String,
-    /// The path and query as sent, which a digest response repeats.
-    pub(crate) uri: String,
-    pub(crate) version: String,
+    pub(crate) head: Parts,
     /// None for an unknown path.
     pub(crate) route: Option<Route>,
     /// The query as the endpoint understands it.
@@ -26,9 +23,6 @@ pub(crate) struct ApiRequest {
     /// Whether a form is expected and announced.
     pub(crate) has_form: bool,
     form: Vec<(String, String)>,
-    pub(crate) accept: Option<String>,
-    pub(crate) accept_encoding: Option<String>,
-    pub(crate) user_agent: Option<String>,
 }
 
 /// Where a path leads.
@@ -51,36 +45,31 @@ pub(crate) struct PageQuery {
     pub(crate) include_count: bool,
     /// For peerings only, of which Atlas lists those of AWS by default.
     pub(crate) provider: Option<ScenarioProvider>,
-    /// How names begin, in any case. For the groups of an organization only.
+    /// The prefix of the names, in any case. For the groups of an organization only.
     pub(crate) name: Option<String>,
 }
 
 impl ApiRequest {
-    pub(crate) fn parse<B>(request: &hyper::Request<B>) -> ApiRequest {
-        let header = |name: HeaderName| {
-            let value = request.headers().get(name)?;
-            Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-        };
-        let path = request.uri().path();
-        let query = request.uri().query().unwrap_or_default();
-        let route = Route::parse(path);
+    pub(crate) fn parse(head: Parts) -> ApiRequest {
+        let route = Route::parse(head.uri.path());
         let endpoint = route.as_ref().map(|route| route.endpoint);
         ApiRequest {
-            method: request.method().to_string(),
-            path: path.to_owned(),
-            query: query.to_owned(),
-            uri: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
-            version: format!("{:?}", request.version()),
-            parameters: PageQuery::parse(endpoint, query),
-            credentials: PresentedCredentials::parse(header(AUTHORIZATION).as_deref()),
+            parameters: PageQuery::parse(endpoint, head.uri.query().unwrap_or_default()),
+            credentials: PresentedCredentials::parse(header(&head, AUTHORIZATION).as_deref()),
             has_form: endpoint.is_some_and(SimulatedEndpoint::is_oauth)
-                && header(CONTENT_TYPE).is_some_and(|content_type| content_type.starts_with(FORM)),
+                && header(&head, CONTENT_TYPE).is_some_and(|content_type| content_type.starts_with(FORM)),
             form: Vec::new(),
             route,
-            accept: header(ACCEPT),
-            accept_encoding: header(ACCEPT_ENCODING),
-            user_agent: header(USER_AGENT),
+            head,
         }
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.head.uri.path()
+    }
+
+    pub(crate) fn header(&self, name: HeaderName) -> Option<String> {
+        header(&self.head, name)
     }
 
     pub(crate) fn set_form(&mut self, body: &[u8]) {
@@ -106,10 +95,6 @@ impl ApiRequest {
         self.route.as_ref().filter(|route| !route.endpoint.is_oauth())
     }
 
-    pub(crate) fn is_v2(&self) -> bool {
-        self.route.as_ref().is_some_and(|route| route.is_v2)
-    }
-
     /// The group in the path.
     pub(crate) fn group(&self) -> Option<&str> {
         use SimulatedEndpoint::{Containers, Group, Peers};
@@ -125,23 +110,28 @@ impl ApiRequest {
 
     /// The content type of a success.
     pub(crate) fn content_type(&self) -> &'static str {
-        if self.is_v2() { "application/vnd.atlas.2023-01-01+json;charset=utf-8" } else { "application/json" }
+        match &self.route {
+            Some(route) if route.is_v2 => "application/vnd.atlas.2023-01-01+json;charset=utf-8",
+            _ => "application/json",
+        }
     }
 
     pub(crate) fn accepts_gzip(&self) -> bool {
-        self.accept_encoding.as_ref().is_some_and(|codings| codings.contains("gzip"))
+        self.header(ACCEPT_ENCODING).is_some_and(|codings| codings.contains("gzip"))
     }
 
-    /// Whether `Accept` names a version date. Each resource has had one version since 2023.
+    /// Whether `Accept` names a version date. Atlas resolves it to the newest version that is not later, and each
+    /// resource has had one version since 2023.
     pub(crate) fn accepts_known_version(&self) -> bool {
-        let date = self.accept.as_ref().and_then(|accept| accept.strip_prefix("application/vnd.atlas."));
-        date.and_then(|date| date.strip_suffix("+json")).is_some_and(is_known_date)
+        let accept = self.header(ACCEPT);
+        let date = accept.as_ref().and_then(|accept| accept.strip_prefix("application/vnd.atlas."));
+        date.and_then(|date| date.strip_suffix("+json"))
+            .is_some_and(|date| date >= "2023" && humantime::parse_rfc3339(&format!("{date}T00:00:00Z")).is_ok())
     }
 }
 
-/// Atlas resolves a date to the newest version that is not later.
-fn is_known_date(date: &str) -> bool {
-    date >= "2023" && humantime::parse_rfc3339(&format!("{date}T00:00:00Z")).is_ok()
+fn header(head: &Parts, name: HeaderName) -> Option<String> {
+    Some(String::from_utf8_lossy(head.headers.get(name)?.as_bytes()).into_owned())
 }
 
 impl Route {
@@ -190,8 +180,8 @@ impl PageQuery {
                 "itemsPerPage" if is_list => query.items_per_page = number(MAX_ITEMS_PER_PAGE)?,
                 "includeCount" if is_list => query.include_count = flag()?,
                 "providerName" if query.provider.is_some() => {
-                    let provider = ScenarioProvider::parse(&value).ok_or_else(|| ApiError::enum_value(&value))?;
-                    query.provider = Some(provider);
+                    let provider = ScenarioProvider::try_from(value.to_string());
+                    query.provider = Some(provider.map_err(|_| ApiError::enum_value(&value))?);
                 }
                 "name" if query.name.is_some() => query.name = Some(value.into_owned()),
                 _ => return Err(invalid()),
@@ -213,11 +203,6 @@ impl PageQuery {
         });
         provider.or(name).unwrap_or_default()
     }
-
-    /// Writes a body in the requested format.
-    pub(crate) fn write(&self, body: &Value) -> String {
-        if self.pretty { format!("{body:#}") } else { body.to_string() }
-    }
 }
 
 #[cfg(test)]
@@ -237,7 +222,7 @@ mod tests {
             ("application/json", false),
         ] {
             let request = hyper::Request::get("/").header("accept", accept).body(()).unwrap();
-            assert_eq!(ApiRequest::parse(&request).accepts_known_version(), expected, "{accept}");
+            assert_eq!(ApiRequest::parse(request.into_parts().0).accepts_known_version(), expected, "{accept}");
         }
     }
 
@@ -256,7 +241,7 @@ mod tests {
             (Peers, "pageNum=0 pageNum=x itemsPerPage=0 itemsPerPage=501 includeCount=1 envelope=yes page=1 name=a"),
             (Groups, "name=a providerName=AWS"),
             (Containers, "providerName=AWS"),
-            (Group, "pageNum=1"),
+            (Group, "pageNum=1 providerName=AWS pretty=1"),
             (Root, "includeCount=true"),
         ] {
             for text in texts.split(' ') {

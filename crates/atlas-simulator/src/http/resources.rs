@@ -2,17 +2,19 @@
 
 use std::time::Instant;
 
+use hyper::{Method, header::ACCEPT};
 use serde_json::{Value, json};
 
 use super::{
     body::ApiResponse,
     error::ApiError,
-    paging::{Endless, HOST, Page},
+    paging::{HOST, Page},
     request::{ApiRequest, PageQuery, Route},
 };
 use crate::{
     caller::Caller,
     endpoint::SimulatedEndpoint,
+    fault::Endless,
     scenario::{
         container::ScenarioContainer,
         group::ScenarioGroup,
@@ -20,11 +22,7 @@ use crate::{
         provider::ScenarioProvider,
         settings::{AccessList, RateLimitSettings},
     },
-    state::{
-        State,
-        groups::{self, LiveGroup},
-        rate_limits::{self, Exceeded},
-    },
+    state::{State, groups, rate_limits},
 };
 
 /// The ID of any API key.
@@ -39,23 +37,22 @@ pub(crate) fn respond(
     request: &ApiRequest,
     caller: &Caller,
     endless: Option<Endless>,
-    now: Instant,
 ) -> ApiResponse {
-    let response = allowed(state, request).and_then(|route| limited(state, request, route, caller, endless, now));
+    let response = allowed(state, request).and_then(|route| limited(state, request, route, caller, endless));
     response.unwrap_or_else(ApiError::into_response)
 }
 
-/// The route, unless the request is rejected without a look at the resource.
+/// The route, unless the request is rejected regardless of the resource.
 fn allowed<'a>(state: &State, request: &'a ApiRequest) -> Result<&'a Route, ApiError> {
     if state.settings.access_list == AccessList::Deny {
         return Err(ApiError::address_not_allowed());
     }
-    let route = request.resource().ok_or_else(|| ApiError::resource_not_found(&request.path))?;
-    if request.method != "GET" {
-        return Err(ApiError::method_not_allowed(&request.method));
+    let route = request.resource().ok_or_else(|| ApiError::resource_not_found(request.path()))?;
+    if request.head.method != Method::GET {
+        return Err(ApiError::method_not_allowed(request.head.method.as_str()));
     }
     if route.is_v2 && !request.accepts_known_version() {
-        return Err(ApiError::version_date(request.accept.as_deref().unwrap_or_default()));
+        return Err(ApiError::version_date(&request.header(ACCEPT).unwrap_or_default()));
     }
     Ok(route)
 }
@@ -67,18 +64,17 @@ fn limited(
     route: &Route,
     caller: &Caller,
     endless: Option<Endless>,
-    now: Instant,
 ) -> Result<ApiResponse, ApiError> {
     if request.group().is_some() {
         find_group(state, request, route)?;
     } else if route.endpoint == SimulatedEndpoint::OrgGroups {
         find_org(state, request, route)?;
     }
-    let limit = rate_limits::limit(&state.settings, route.endpoint);
-    let remaining = match state.rate_limits.take(route, caller, limit, now) {
+    let limit = rate_limits::limit(&state.settings, Some(route.endpoint));
+    let remaining = match state.rate_limits.take(route, caller, limit, Instant::now()) {
         Ok(remaining) => remaining,
-        Err(Exceeded { retry_after }) => {
-            let response = ApiError::rate_limited(&request.path, retry_after, limit).into_response();
+        Err(retry_after) => {
+            let response = ApiError::rate_limited(request.path(), retry_after, limit).into_response();
             return Ok(with_rate_limit(response.with("retry-after", retry_after.to_string()), limit, 0));
         }
     };
@@ -86,7 +82,8 @@ fn limited(
         Err(error) => error.clone().into_response(),
         Ok(query) => {
             let body = content(state, request, route, query, caller, endless)?;
-            ApiResponse::from_resource(200, request.content_type(), query.write(&body))
+            let body = if query.pretty { format!("{body:#}") } else { body.to_string() };
+            ApiResponse::from_resource(200, request.content_type(), body)
         }
     };
     Ok(with_rate_limit(response, limit, remaining))
@@ -100,20 +97,20 @@ pub(crate) fn with_rate_limit(response: ApiResponse, limit: RateLimitSettings, r
 fn find_org(state: &State, request: &ApiRequest, route: &Route) -> Result<(), ApiError> {
     let id = &route.id;
     if !groups::is_object_id(id) {
-        return Err(ApiError::malformed_path(&request.path));
+        return Err(ApiError::malformed_path(request.path()));
     }
-    let mut orgs = state.groups.iter().map(|live| state.org_of(live));
+    let mut orgs = state.groups.iter().map(|group| state.org_of(group));
     if state.settings.org_id == *id || orgs.any(|org| org == id) { Ok(()) } else { Err(ApiError::cannot_access_org()) }
 }
 
-fn find_group<'a>(state: &'a State, request: &ApiRequest, route: &Route) -> Result<&'a LiveGroup, ApiError> {
+fn find_group<'a>(state: &'a State, request: &ApiRequest, route: &Route) -> Result<&'a ScenarioGroup, ApiError> {
     if !groups::is_object_id(&route.id) {
-        return Err(ApiError::malformed_path(&request.path));
+        return Err(ApiError::malformed_path(request.path()));
     }
     match state.groups.get(&route.id) {
         None => Err(ApiError::group_not_found(&route.id)),
-        Some(live) if !live.group.access => Err(ApiError::not_in_group()),
-        Some(live) => Ok(live),
+        Some(group) if !group.access => Err(ApiError::not_in_group()),
+        Some(group) => Ok(group),
     }
 }
 
@@ -125,28 +122,27 @@ fn content(
     caller: &Caller,
     endless: Option<Endless>,
 ) -> Result<Value, ApiError> {
-    let page = Page { path: &request.path, query, count_error: state.settings.count_error, endless };
+    let page = Page { path: request.path(), query, count_error: state.settings.count_error, endless };
     let nulls = state.settings.nulls;
     let body = match route.endpoint {
         SimulatedEndpoint::Groups => groups_page(state, route, &page, |_| true),
-        SimulatedEndpoint::OrgGroups => groups_page(state, route, &page, |live| state.org_of(live) == route.id),
+        SimulatedEndpoint::OrgGroups => groups_page(state, route, &page, |group| state.org_of(group) == route.id),
         SimulatedEndpoint::Peers => {
             let dialect = Dialect { nulls, provider_name: route.is_v2 };
             let provider = query.provider.unwrap_or(ScenarioProvider::Aws);
             let peerings = find_group(state, request, route)?.peerings.iter();
-            let peerings: Vec<_> = peerings.filter(|live| live.peering.provider == provider).collect();
-            let invent = |id: &str| ScenarioPeering::new(provider, "AVAILABLE").body(id, dialect);
-            page.body(&peerings, |live| live.peering.body(&live.id, dialect), invent)
+            let peerings: Vec<_> = peerings.filter(|peering| peering.provider == provider).collect();
+            let new =
+                |id| ScenarioPeering { id: Some(id), ..ScenarioPeering::new(provider, "AVAILABLE") }.body(dialect);
+            page.body(&peerings, |peering| peering.body(dialect), new)
         }
         SimulatedEndpoint::Containers => {
             let containers = &find_group(state, request, route)?.containers;
-            let invent = |id: &str| ScenarioContainer::new(ScenarioProvider::Aws).body(id, nulls);
-            page.body(containers, |live| live.container.body(&live.id, nulls), invent)
+            let new =
+                |id| ScenarioContainer { id: Some(id), ..ScenarioContainer::new(ScenarioProvider::Aws) }.body(nulls);
+            page.body(containers, |container| container.body(nulls), new)
         }
-        SimulatedEndpoint::Group => {
-            let live = find_group(state, request, route)?;
-            single(query, group_body(&live.group, route, state.org_of(live)))
-        }
+        SimulatedEndpoint::Group => single(query, group_body(state, find_group(state, request, route)?, route)),
         SimulatedEndpoint::Root | SimulatedEndpoint::Token | SimulatedEndpoint::Revoke => {
             single(query, root(state, caller))
         }
@@ -173,14 +169,14 @@ fn root(state: &State, caller: &Caller) -> Value {
 }
 
 /// The groups that the caller can see, as far as they are included.
-fn groups_page(state: &State, route: &Route, page: &Page<'_>, included: impl Fn(&LiveGroup) -> bool) -> Value {
-    let visible = |live: &&LiveGroup| live.group.access && included(live) && page.query.includes_name(&live.group.name);
+fn groups_page(state: &State, route: &Route, page: &Page<'_>, included: impl Fn(&ScenarioGroup) -> bool) -> Value {
+    let visible = |group: &&ScenarioGroup| group.access && included(group) && page.query.includes_name(&group.name);
     let list: Vec<_> = state.groups.iter().filter(visible).collect();
-    let invent = |id: &str| group_body(&ScenarioGroup::new(id, id, Vec::new()), route, &state.settings.org_id);
-    page.body(&list, |live| group_body(&live.group, route, state.org_of(live)), invent)
+    let body = |group: &ScenarioGroup| group_body(state, group, route);
+    page.body(&list, |group| body(group), |id| body(&ScenarioGroup::new(&id, &id, Vec::new())))
 }
 
-fn group_body(group: &ScenarioGroup, route: &Route, org_id: &str) -> Value {
+fn group_body(state: &State, group: &ScenarioGroup, route: &Route) -> Value {
     let version = if route.is_v2 { "v2" } else { "v1.0" };
     let tags: Vec<_> = group.tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
     json!({
@@ -189,7 +185,7 @@ fn group_body(group: &ScenarioGroup, route: &Route, org_id: &str) -> Value {
         "id": group.id,
         "links": [{"href": format!("{HOST}/api/atlas/{version}/groups/{}", group.id), "rel": "self"}],
         "name": group.name,
-        "orgId": org_id,
+        "orgId": state.org_of(group),
         "tags": tags,
         "withDefaultAlertsSettings": true,
     })

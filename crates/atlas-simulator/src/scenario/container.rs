@@ -1,7 +1,7 @@
 //! A network container, which is Atlas's side of the peerings of a region, in a scenario and in the API.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::provider::ScenarioProvider;
 
@@ -32,18 +32,18 @@ impl ScenarioContainer {
     }
 
     /// The body in the API, the same in both versions.
-    pub(crate) fn body(&self, id: &str, nulls: bool) -> Value {
-        let mut body = Map::new();
+    pub(crate) fn body(&self, nulls: bool) -> Value {
+        let mut body = json!({"id": self.id, "providerName": self.provider.name()});
         if nulls {
             for field in self.provider.container_fields() {
-                body.insert((*field).to_owned(), Value::Null);
+                body[*field] = Value::Null;
             }
         }
-        body.insert("id".to_owned(), id.into());
-        body.insert("providerName".to_owned(), self.provider.name().into());
         // Last, so that a scenario can override any field with an unusual value.
-        body.extend(self.fields.clone());
-        Value::Object(body)
+        for (field, value) in &self.fields {
+            body[field] = value.clone();
+        }
+        body
     }
 }
 
@@ -58,13 +58,13 @@ mod tests {
         let yaml = "{provider: AZURE, region: US_EAST_2, provisioned: true, shiny: [1]}";
         let azure: ScenarioContainer = serde_yaml::from_str(yaml).unwrap();
         let expected =
-            json!({"id": "a", "providerName": "AZURE", "region": "US_EAST_2", "provisioned": true, "shiny": [1]});
-        assert_eq!(azure.body("a", false), expected);
+            json!({"id": null, "providerName": "AZURE", "region": "US_EAST_2", "provisioned": true, "shiny": [1]});
+        assert_eq!(azure.body(false), expected);
         let gcp = ScenarioContainer::new(ScenarioProvider::Gcp).with("atlasCidrBlock", "192.168.0.0/18");
         let expected = json!({
-            "id": "a", "providerName": "GCP", "atlasCidrBlock": "192.168.0.0/18",
+            "id": null, "providerName": "GCP", "atlasCidrBlock": "192.168.0.0/18",
             "gcpProjectId": null, "networkName": null, "regions": null
         });
-        assert_eq!(gcp.body("a", true), expected);
+        assert_eq!(gcp.body(true), expected);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serializer, de::Error};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 /// The longest duration, as `1y` counts it.
 const YEAR: Duration = Duration::from_secs(31_557_600);
@@ -12,10 +12,6 @@ const CENTURY: Duration = YEAR.saturating_mul(100);
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
     parse(&String::deserialize(input)?, YEAR)
-}
-
-pub(crate) fn serialize<S: Serializer>(duration: &Duration, output: S) -> Result<S::Ok, S::Error> {
-    output.collect_str(&humantime::format_duration(*duration))
 }
 
 fn parse<E: Error>(text: &str, most: Duration) -> Result<Duration, E> {
@@ -28,32 +24,26 @@ fn parse<E: Error>(text: &str, most: Duration) -> Result<Duration, E> {
     Ok(duration)
 }
 
-fn parse_optional<'de, D: Deserializer<'de>>(input: D, most: Duration) -> Result<Option<Duration>, D::Error> {
-    let text = Option::<String>::deserialize(input)?;
-    text.as_deref().map(|text| parse(text, most)).transpose()
-}
-
 /// An optional age, which can be many years.
 pub(crate) fn deserialize_age<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
     parse_optional(input, CENTURY)
 }
 
-/// An optional duration.
-pub(crate) mod optional {
-    use super::{Deserializer, Duration, Serializer, YEAR, parse_optional};
+pub(crate) fn deserialize_optional<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
+    parse_optional(input, YEAR)
+}
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
-        parse_optional(input, YEAR)
-    }
+fn parse_optional<'de, D: Deserializer<'de>>(input: D, most: Duration) -> Result<Option<Duration>, D::Error> {
+    let text = Option::<String>::deserialize(input)?;
+    text.as_deref().map(|text| parse(text, most)).transpose()
+}
 
-    // The signature is serde's.
-    #[allow(clippy::ref_option)]
-    pub(crate) fn serialize<S: Serializer>(duration: &Option<Duration>, output: S) -> Result<S::Ok, S::Error> {
-        match duration {
-            Some(duration) => super::serialize(duration, output),
-            None => output.serialize_none(),
-        }
-    }
+/// Writes a duration, or null for none.
+pub(crate) fn serialize<T: Copy + Into<Option<Duration>>, S: Serializer>(
+    value: &T,
+    output: S,
+) -> Result<S::Ok, S::Error> {
+    (*value).into().map(|duration| humantime::format_duration(duration).to_string()).serialize(output)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{container::ScenarioContainer, peering::ScenarioPeering};
 
 /// An Atlas project, which the API calls a group.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScenarioGroup {
     /// 24 hexadecimal digits.

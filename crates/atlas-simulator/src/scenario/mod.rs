@@ -25,8 +25,8 @@ use crate::state::{
     groups::Groups,
 };
 
-/// What a simulator serves.
-#[derive(Clone, Debug, Deserialize)]
+/// What a simulator serves. It holds secrets, so it is not `Debug`.
+#[derive(Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scenario {
     /// The only accepted API key.
@@ -49,7 +49,7 @@ pub struct Scenario {
     /// The most that is added to the latency at random.
     #[serde(with = "duration_serde")]
     pub jitter: Duration,
-    /// Sends fields without a value as null instead of omitting them.
+    /// Sends fields without a value as null instead of leaving them out.
     pub nulls: bool,
     /// Compresses responses for clients that accept it.
     pub gzip: bool,
@@ -74,10 +74,10 @@ pub enum ScenarioError {
     #[error("read the scenario")]
     Yaml(#[from] serde_yaml::Error),
     /// Two groups have the same ID.
-    #[error("the group `{0}` is there twice")]
+    #[error("the group `{0}` is listed twice")]
     Twice(String),
     /// A group, a peering or a planned change is inconsistent with the rest.
-    #[error("the scenario does not fit together")]
+    #[error("the scenario is inconsistent")]
     Change(#[from] ChangeError),
 }
 

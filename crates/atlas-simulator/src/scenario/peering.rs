@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{duration_serde, provider::ScenarioProvider};
-
-/// The age of a peering that has neither an ID nor an age.
-const DEFAULT_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A peering. Keys that are not named here are sent to clients unchanged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,48 +72,33 @@ impl ScenarioPeering {
         self.error = error.map(str::to_owned);
     }
 
-    pub(crate) fn age(&self) -> Duration {
-        self.age.unwrap_or(DEFAULT_AGE)
-    }
-
-    /// The single peerings that this one stands for.
-    pub(crate) fn expand(&self) -> impl Iterator<Item = ScenarioPeering> + '_ {
-        (1..=self.repeat.unwrap_or(1)).map(|number| {
-            let mut copy = ScenarioPeering { repeat: None, ..self.clone() };
-            if self.repeat.is_some() {
-                let texts = copy.fields.values_mut().filter_map(|value| match value {
-                    Value::String(text) => Some(text),
-                    _ => None,
-                });
-                for text in texts.chain(&mut copy.name) {
-                    *text = text.replace("{n}", &number.to_string());
-                }
-            }
-            copy
-        })
+    /// Its ID, and its name if it has one.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        let name = self.name.as_deref().filter(|name| self.id.as_deref() != Some(name));
+        self.id.as_deref().into_iter().chain(name)
     }
 
     /// The body in the API.
-    pub(crate) fn body(&self, id: &str, dialect: Dialect) -> Value {
+    pub(crate) fn body(&self, dialect: Dialect) -> Value {
         let (status, error) = self.provider.status_fields();
-        let mut body = Map::new();
+        let mut body = json!({"id": self.id, status: self.status});
         if dialect.nulls {
             for field in self.provider.documented_fields() {
-                body.insert((*field).to_owned(), Value::Null);
+                body[*field] = Value::Null;
             }
-            body.insert(error.to_owned(), Value::Null);
+            body[error] = Value::Null;
         }
         if dialect.provider_name {
-            body.insert("providerName".to_owned(), self.provider.name().into());
+            body["providerName"] = self.provider.name().into();
         }
         if let Some(text) = &self.error {
-            body.insert(error.to_owned(), text.as_str().into());
+            body[error] = text.as_str().into();
         }
-        body.insert("id".to_owned(), id.into());
-        body.insert(status.to_owned(), self.status.as_str().into());
         // Last, so that a scenario can override any field with an unusual value.
-        body.extend(self.fields.clone());
-        Value::Object(body)
+        for (field, value) in &self.fields {
+            body[field] = value.clone();
+        }
+        body
     }
 }
 
@@ -137,36 +119,24 @@ mod tests {
         ] {
             let peering =
                 ScenarioPeering { error: Some("REJECTED".to_owned()), ..ScenarioPeering::new(provider, "FAILED") };
-            let expected = json!({"id": "a", "providerName": name, status: "FAILED", error: "REJECTED"});
-            assert_eq!(peering.body("a", V2), expected);
+            let expected = json!({"id": null, "providerName": name, status: "FAILED", error: "REJECTED"});
+            assert_eq!(peering.body(V2), expected);
         }
     }
 
     #[test]
-    fn missing_fields_can_be_null_and_v1_sends_no_provider() {
-        let peering = ScenarioPeering::new(ScenarioProvider::Gcp, "AVAILABLE").with("networkName", "default");
-        assert_eq!(
-            peering.body("a", Dialect { nulls: true, provider_name: false }),
-            json!({
-                "id": "a", "status": "AVAILABLE", "networkName": "default",
-                "containerId": null, "gcpProjectId": null, "errorMessage": null
-            })
-        );
-    }
-
-    #[test]
-    fn unknown_fields_and_unusual_values_are_sent_unchanged() {
-        let yaml = "{provider: AWS, status: AVAILABLE, statusName: null, shiny: {new: [1]}}";
-        let peering: ScenarioPeering = serde_yaml::from_str(yaml).unwrap();
-        let expected = json!({"id": "a", "providerName": "AWS", "statusName": null, "shiny": {"new": [1]}});
-        assert_eq!(peering.body("a", V2), expected);
-    }
-
-    #[test]
-    fn copies_are_numbered() {
-        let yaml = "{provider: AWS, status: AVAILABLE, repeat: 2, vpcId: 'vpc-{n}'}";
-        let peering: ScenarioPeering = serde_yaml::from_str(yaml).unwrap();
-        let vpcs: Vec<_> = peering.expand().map(|copy| copy.fields["vpcId"].clone()).collect();
-        assert_eq!(vpcs, ["vpc-1", "vpc-2"]);
+    fn missing_fields_can_be_null_and_other_fields_are_sent_unchanged() {
+        let v1_with_nulls = Dialect { nulls: true, provider_name: false };
+        let gcp = "{provider: GCP, status: AVAILABLE, networkName: default}";
+        let nulls = json!({
+            "id": null, "status": "AVAILABLE", "networkName": "default",
+            "containerId": null, "gcpProjectId": null, "errorMessage": null
+        });
+        let aws = "{provider: AWS, status: AVAILABLE, statusName: null, shiny: {new: [1]}}";
+        let unusual = json!({"id": null, "providerName": "AWS", "statusName": null, "shiny": {"new": [1]}});
+        for (yaml, dialect, expected) in [(gcp, v1_with_nulls, nulls), (aws, V2, unusual)] {
+            let peering: ScenarioPeering = serde_yaml::from_str(yaml).unwrap();
+            assert_eq!(peering.body(dialect), expected);
+        }
     }
 }

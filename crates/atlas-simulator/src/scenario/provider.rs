@@ -1,10 +1,10 @@
 //! The three cloud providers, and the fields of their peerings and containers in the API.
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde::{Deserialize, Serialize};
 
 /// A cloud provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE", try_from = "String")]
 pub enum ScenarioProvider {
     /// Amazon Web Services
     Aws,
@@ -26,11 +26,6 @@ impl ScenarioProvider {
             ScenarioProvider::Azure => "AZURE",
             ScenarioProvider::Gcp => "GCP",
         }
-    }
-
-    /// Parses the name in any case.
-    pub(crate) fn parse(text: &str) -> Option<ScenarioProvider> {
-        Self::ALL.into_iter().find(|provider| provider.name().eq_ignore_ascii_case(text))
     }
 
     /// The fields of the status and of the error of a peering.
@@ -65,11 +60,14 @@ impl ScenarioProvider {
     }
 }
 
-impl<'de> Deserialize<'de> for ScenarioProvider {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<ScenarioProvider, D::Error> {
-        let text = String::deserialize(input)?;
-        ScenarioProvider::parse(&text)
-            .ok_or_else(|| D::Error::custom(format!("`{text}` is none of AWS, AZURE and GCP")))
+impl TryFrom<String> for ScenarioProvider {
+    type Error = String;
+
+    /// Parses the name in any case.
+    fn try_from(text: String) -> Result<ScenarioProvider, String> {
+        let mut all = Self::ALL.into_iter();
+        let provider = all.find(|provider| provider.name().eq_ignore_ascii_case(&text));
+        provider.ok_or_else(|| format!("`{text}` is none of AWS, AZURE and GCP"))
     }
 }
 

@@ -1,13 +1,13 @@
 //! The settings of the simulated API in a scenario.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::duration_serde;
 
-/// An API key.
-#[derive(Clone, Deserialize)]
+/// An API key. It holds a secret, so it is not `Debug`.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
     /// The public half, which is the user name.
@@ -16,8 +16,8 @@ pub struct Credentials {
     pub private_key: String,
 }
 
-/// A service account, and the limits of its tokens.
-#[derive(Clone, Deserialize)]
+/// A service account, and the limits of its tokens. It holds a secret, so it is not `Debug`.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServiceAccount {
     /// The client ID.
@@ -34,7 +34,7 @@ pub struct ServiceAccount {
 }
 
 /// How digest authentication works.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DigestSettings {
     /// The hash function; Atlas uses MD5.
@@ -60,7 +60,7 @@ pub enum Algorithm {
 }
 
 /// A token bucket.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateLimitSettings {
     /// The number of requests that a full bucket allows at once.
@@ -96,13 +96,6 @@ impl Default for Credentials {
     }
 }
 
-impl fmt::Debug for Credentials {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut credentials = formatter.debug_struct("Credentials");
-        credentials.field("public_key", &self.public_key).finish_non_exhaustive()
-    }
-}
-
 impl Default for ServiceAccount {
     fn default() -> ServiceAccount {
         ServiceAccount {
@@ -112,18 +105,6 @@ impl Default for ServiceAccount {
             mints_per_minute: 10,
             max_tokens: 100,
         }
-    }
-}
-
-impl fmt::Debug for ServiceAccount {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("ServiceAccount")
-            .field("client_id", &self.client_id)
-            .field("token_lifetime", &self.token_lifetime)
-            .field("mints_per_minute", &self.mints_per_minute)
-            .field("max_tokens", &self.max_tokens)
-            .finish_non_exhaustive()
     }
 }
 

@@ -30,44 +30,35 @@ fn settings_have_the_documented_values() {
 
 #[test]
 fn an_inconsistent_scenario_is_rejected() {
-    let error = |yaml: &str| Scenario::parse(yaml).unwrap_err();
-    assert!(matches!(error("groups: [{id: g1, name: g}]"), ScenarioError::Change(ChangeError::BadId(_))));
-    let group = "{id: 5f3a556351db42631e16f301, name: g}";
-    assert!(matches!(error(&format!("groups: [{group}, {group}]")), ScenarioError::Twice(_)));
-    for peering in ["repeat: 100001", "repeat: 0", "id: 5f3a556351db42631e16f303, repeat: 2"] {
-        let error = error(&with_peerings(&format!("{{provider: AWS, status: AVAILABLE, {peering}}}")));
-        assert!(matches!(error, ScenarioError::Change(ChangeError::BadRepeat { .. })), "{peering}");
-    }
-    for entry in [
-        "group: 5f3a556351db42631e16f302, peering: p, remove: true".to_owned(),
-        format!("{GROUP}, peering: q, status: FAILED"),
-        format!("{GROUP}, add: {{provider: AWS, status: AVAILABLE, repeat: 1001}}"),
-    ] {
-        let error = error(&format!("{}\ntimeline: [{{after: 1s, {entry}}}]", with_peerings(ONE)));
-        assert!(matches!(error, ScenarioError::Change(_)), "{entry}");
-    }
-}
-
-#[test]
-fn an_id_or_name_belongs_to_one_peering_of_a_group() {
     let id = "5f3a556351db42631e16f303";
-    for (one, other) in [
-        ("name: p".to_owned(), "name: p".to_owned()),
-        ("name: p, repeat: 2".to_owned(), "name: q".to_owned()),
-        (format!("id: {id}"), format!("id: {id}")),
-        (format!("id: {id}"), format!("name: {id}")),
+    let group = "{id: 5f3a556351db42631e16f301, name: g}";
+    let copies = |fields: &str| with_peerings(&format!("{{provider: AWS, status: A, {fields}}}"));
+    let pair = |one: &str, other: &str| copies(&format!("{one}}}, {{provider: AWS, status: A, {other}"));
+    let planned = |entry: &str| format!("{}\ntimeline: [{{after: 1s, {entry}}}]", with_peerings(ONE));
+    for (yaml, expected) in [
+        ("groups: [{id: g1, name: g}]".to_owned(), "Change(BadId"),
+        (format!("groups: [{group}, {group}]"), "Twice(\"5f3a556351db42631e16f301\")"),
+        (copies("repeat: 100001"), "Change(BadRepeat"),
+        (copies("repeat: 0"), "Change(BadRepeat"),
+        (copies(&format!("id: {id}, repeat: 2")), "Change(BadRepeat"),
+        (pair("name: p", "name: p"), "Change(Twice"),
+        (pair("name: p, repeat: 2", "name: q"), "Change(Twice"),
+        (pair(&format!("id: {id}"), &format!("id: {id}")), "Change(Twice"),
+        (pair(&format!("id: {id}"), &format!("name: {id}")), "Change(Twice"),
+        (planned("group: 5f3a556351db42631e16f302, peering: p, remove: true"), "Change(NoGroup"),
+        (planned(&format!("{GROUP}, peering: q, status: FAILED")), "Change(NoPeering"),
+        (planned(&format!("{GROUP}, add: {{provider: AWS, status: A, repeat: 1001}}")), "Change(BadRepeat"),
     ] {
-        let peerings = [one, other].map(|key| format!("{{provider: AWS, status: A, {key}}}")).join(", ");
-        let error = Scenario::parse(&with_peerings(&peerings)).unwrap_err();
-        assert!(matches!(error, ScenarioError::Change(ChangeError::Twice { .. })), "{peerings}");
+        let error = format!("{:?}", Scenario::parse(&yaml).err().unwrap());
+        assert!(error.starts_with(expected), "{yaml}: {error}");
     }
-    Scenario::parse(&with_peerings("{provider: AWS, status: A, name: 'p{n}', repeat: 2}")).unwrap();
+    assert!(Scenario::parse(&copies("name: 'p{n}', repeat: 2")).is_ok());
 }
 
 #[test]
 fn unusual_texts_and_numbers_do_not_panic() {
     for peering in ["{provider: '', status: ''}", "{provider: \u{1f980}, status: A}"] {
-        Scenario::parse(&with_peerings(peering)).unwrap_err();
+        Scenario::parse(&with_peerings(peering)).err().unwrap();
     }
     let peering = "{provider: aws, status: '', name: '', error: '', '': '', age: 100y, \u{1f980}: .nan, repeat: 1}";
     let mut scenario = Scenario::parse(&with_peerings(peering)).unwrap();
@@ -91,14 +82,6 @@ timeline:
 }
 
 #[test]
-fn a_secret_is_not_printed() {
-    for yaml in ["credentials: {public_key: a, private_key: hush}", "service_account: {client_secret: hush}"] {
-        let scenario = Scenario::parse(yaml).unwrap();
-        assert!(!format!("{scenario:?}").contains("hush"), "{yaml}");
-    }
-}
-
-#[test]
 fn the_demo_shows_every_documented_status_and_error() {
     let demo = Scenario::demo();
     for (provider, statuses) in [
@@ -107,8 +90,8 @@ fn the_demo_shows_every_documented_status_and_error() {
         (ScenarioProvider::Gcp, "ADDING_PEER WAITING_FOR_USER AVAILABLE FAILED DELETING"),
     ] {
         for status in statuses.split(' ') {
-            let shown = |peering: &ScenarioPeering| peering.provider == provider && peering.status == status;
-            assert!(peerings(&demo).any(|(_, peering)| shown(peering)), "{provider:?} {status}");
+            let has_status = |peering: &ScenarioPeering| peering.provider == provider && peering.status == status;
+            assert!(peerings(&demo).any(|(_, peering)| has_status(peering)), "{provider:?} {status}");
         }
     }
     for error in ["REJECTED", "EXPIRED", "INVALID_ARGUMENT", "RETRYABLE"] {
@@ -153,7 +136,7 @@ fn the_timeline_of_the_demo_keeps_breaking_and_repairing_peerings() {
     };
     let names = ["checkout", "logistics", "analytics-batch"];
     let mut seen = names.map(|name| vec![status(name)]);
-    let mut timeline = Timeline::new(demo.timeline);
+    let mut timeline = Timeline(demo.timeline);
     while let Some(entry) = timeline.next().filter(|entry| entry.after < Duration::from_secs(600)) {
         simulator.change(&entry.group, &entry.change).unwrap();
         for (name, seen) in names.iter().zip(&mut seen) {

@@ -74,10 +74,8 @@ fn a_group_can_appear_be_replaced_and_disappear() {
     }
     let groups = show(&server, "groups");
     assert_eq!(groups.as_array().unwrap().len(), 3);
-    assert_eq!(
-        (&groups[2]["tags"]["env"], &groups[2]["org_id"]),
-        (&json!("sandbox"), &json!("5f0000000000000000000001"))
-    );
+    assert_eq!(groups[2]["tags"]["env"], "sandbox");
+    assert_eq!(groups[2]["org_id"], "5f0000000000000000000001");
     assert_eq!(groups[2]["containers"][0]["providerName"], "AWS");
     let path = format!("/simulator/groups/{id}");
     execute(&server, "DELETE", &path, &Value::Null);

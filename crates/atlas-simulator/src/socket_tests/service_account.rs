@@ -39,14 +39,6 @@ fn valid_credentials_get_a_token_for_the_resources() {
 }
 
 #[test]
-fn both_halves_of_the_credentials_are_form_encoded() {
-    let server = server("client_id: app, client_secret: s p+c");
-    // `app:s+p%2Bc`
-    let headers = format!("Authorization: Basic YXBwOnMrcCUyQmM=\r\n{FORM}");
-    assert_eq!(server.request("POST", TOKEN, &headers, "grant_type=client_credentials").status, 200);
-}
-
-#[test]
 fn wrong_or_missing_credentials_get_no_token() {
     let server = server("");
     let digest = "Authorization: Digest username=\"demo\"\r\n";
@@ -167,6 +159,5 @@ fn no_secret_and_no_token_is_logged() {
     assert_eq!(requests.as_array().unwrap().len(), 3);
     for secret in [token, token_in(CLIENT), "mdb_sa_sk_demo"] {
         assert!(!requests.to_string().contains(secret), "{requests}");
-        assert!(!format!("{:?}", server.simulator).contains(secret));
     }
 }

@@ -18,14 +18,12 @@ const REALM: &str = "MMS Public API";
 const MAX_NONCES: usize = 100_000;
 
 /// Issues nonces and remembers their use.
-#[derive(Debug)]
 pub(crate) struct DigestVerifier {
     settings: DigestSettings,
-    credentials: Credentials,
+    pub(crate) credentials: Credentials,
     nonces: HashMap<String, Nonce>,
 }
 
-#[derive(Debug)]
 struct Nonce {
     issued: Instant,
     last_count: u32,
@@ -74,10 +72,6 @@ impl DigestVerifier {
     pub(crate) fn replace(&mut self, credentials: Credentials) {
         self.credentials = credentials;
         self.nonces.clear();
-    }
-
-    pub(crate) fn public_key(&self) -> &str {
-        &self.credentials.public_key
     }
 
     fn is_well_formed(&self, uri: &str, response: &DigestResponse) -> bool {

@@ -8,7 +8,7 @@ pub(crate) mod request_log;
 pub(crate) mod tokens;
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     mem,
     time::{Duration, SystemTime},
 };
@@ -17,21 +17,21 @@ use serde_json::{Value, json};
 use tracing::warn;
 
 use self::{
-    change::MAX_REPEAT,
-    digest::DigestVerifier,
-    groups::{Groups, LiveGroup, LivePeering},
-    rate_limits::RateLimits,
-    request_log::RequestLog,
+    change::MAX_REPEAT, digest::DigestVerifier, groups::Groups, rate_limits::RateLimits, request_log::LoggedRequest,
     tokens::Tokens,
 };
 use crate::{
-    fault::Faults,
-    scenario::{Scenario, peering::Dialect, timeline::TimelineEntry},
+    fault::Fault,
+    scenario::{
+        Scenario,
+        group::ScenarioGroup,
+        peering::{Dialect, ScenarioPeering},
+        timeline::TimelineEntry,
+    },
 };
 
-#[derive(Debug)]
 pub(crate) struct State {
-    /// The scenario. Its groups, timeline and credentials are kept elsewhere.
+    /// The scenario. Its groups, timeline and credentials are stored elsewhere.
     pub(crate) settings: Scenario,
     pub(crate) groups: Groups,
     /// The group and the ID or name of every peering that the timeline changes.
@@ -39,12 +39,14 @@ pub(crate) struct State {
     pub(crate) digest: DigestVerifier,
     pub(crate) tokens: Tokens,
     pub(crate) rate_limits: RateLimits,
-    pub(crate) faults: Faults,
-    pub(crate) log: RequestLog,
+    /// From the oldest to the newest.
+    pub(crate) faults: Vec<Fault>,
+    /// From the oldest to the newest.
+    pub(crate) log: VecDeque<LoggedRequest>,
 }
 
 impl State {
-    /// The initial state of a scenario. Groups that do not fit are omitted with a warning.
+    /// The initial state of a scenario. Invalid groups are left out with a warning.
     pub(crate) fn new(mut scenario: Scenario) -> State {
         let mut groups = Groups::default();
         for group in mem::take(&mut scenario.groups) {
@@ -60,8 +62,8 @@ impl State {
             settings: scenario,
             groups,
             rate_limits: RateLimits::default(),
-            faults: Faults::default(),
-            log: RequestLog::default(),
+            faults: Vec::new(),
+            log: VecDeque::new(),
         }
     }
 
@@ -71,35 +73,35 @@ impl State {
     }
 
     /// The organization of a group.
-    pub(crate) fn org_of<'a>(&'a self, live: &'a LiveGroup) -> &'a str {
-        live.group.org_id.as_deref().unwrap_or(&self.settings.org_id)
+    pub(crate) fn org_of<'a>(&'a self, group: &'a ScenarioGroup) -> &'a str {
+        group.org_id.as_deref().unwrap_or(&self.settings.org_id)
     }
 
     /// Every group as the control API shows it.
     pub(crate) fn groups_body(&self) -> Value {
-        self.groups.iter().map(|live| self.group_body(live)).collect()
+        self.groups.iter().map(|group| self.group_body(group)).collect()
     }
 
-    fn group_body(&self, live: &LiveGroup) -> Value {
-        let peerings: Vec<_> = live.peerings.iter().map(|peering| self.peering_body(&live.group.id, peering)).collect();
-        let containers: Vec<_> = live.containers.iter().map(|live| live.container.body(&live.id, false)).collect();
+    fn group_body(&self, group: &ScenarioGroup) -> Value {
+        let containers = group.containers.iter().map(|container| container.body(false));
+        let peerings = group.peerings.iter().map(|peering| self.peering_body(&group.id, peering));
         json!({
-            "id": live.group.id,
-            "name": live.group.name,
-            "access": live.group.access,
-            "org_id": self.org_of(live),
-            "tags": live.group.tags,
-            "containers": containers,
-            "peerings": peerings,
+            "id": group.id,
+            "name": group.name,
+            "access": group.access,
+            "org_id": self.org_of(group),
+            "tags": group.tags,
+            "containers": containers.collect::<Value>(),
+            "peerings": peerings.collect::<Value>(),
         })
     }
 
-    fn peering_body(&self, group: &str, live: &LivePeering) -> Value {
-        let mut body = live.peering.body(&live.id, Dialect { nulls: false, provider_name: true });
-        if let Some(name) = &live.peering.name {
+    fn peering_body(&self, group: &str, peering: &ScenarioPeering) -> Value {
+        let mut body = peering.body(Dialect { nulls: false, provider_name: true });
+        if let Some(name) = &peering.name {
             body["name"] = name.as_str().into();
         }
-        if live.keys().any(|key| self.in_timeline.contains(&(group.to_owned(), key.to_owned()))) {
+        if peering.keys().any(|key| self.in_timeline.contains(&(group.to_owned(), key.to_owned()))) {
             body["in_timeline"] = true.into();
         }
         body

@@ -19,32 +19,24 @@ const ROOT_LIMIT: RateLimitSettings = RateLimitSettings { capacity: 300, refill_
 const NO_REFILL_WAIT: u64 = 60;
 
 /// Every bucket in use, by endpoint, by group or organization, and by caller where each has a bucket.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct RateLimits(HashMap<(SimulatedEndpoint, String, Option<Caller>), Bucket>);
 
-#[derive(Debug)]
 pub(crate) struct Bucket {
     limit: RateLimitSettings,
     tokens: f64,
     filled: Instant,
 }
 
-/// The bucket is empty.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Exceeded {
-    /// In whole seconds, rounded down: Atlas also sends "after 0 seconds".
-    pub(crate) retry_after: u64,
-}
-
 impl RateLimits {
-    /// Takes a token and returns how many remain. A new bucket is full.
+    /// Takes a token and returns how many remain, as [`Bucket::take`] does. A new bucket is full.
     pub(crate) fn take(
         &mut self,
         route: &Route,
         caller: &Caller,
         limit: RateLimitSettings,
         now: Instant,
-    ) -> Result<u64, Exceeded> {
+    ) -> Result<u64, u64> {
         use SimulatedEndpoint::{Containers, Groups, Peers, Root};
         // Peerings and containers of a group share a bucket.
         let endpoint = if route.endpoint == Containers { Peers } else { route.endpoint };
@@ -54,13 +46,13 @@ impl RateLimits {
     }
 }
 
-/// The limit of an endpoint.
-pub(crate) fn limit(settings: &Scenario, endpoint: SimulatedEndpoint) -> RateLimitSettings {
+/// The limit of an endpoint, or of an unknown path.
+pub(crate) fn limit(settings: &Scenario, endpoint: Option<SimulatedEndpoint>) -> RateLimitSettings {
     match endpoint {
-        SimulatedEndpoint::Group => GROUP_LIMIT,
-        SimulatedEndpoint::Groups => settings.group_list_rate_limit,
-        SimulatedEndpoint::OrgGroups => settings.org_rate_limit,
-        SimulatedEndpoint::Root => ROOT_LIMIT,
+        Some(SimulatedEndpoint::Group) => GROUP_LIMIT,
+        Some(SimulatedEndpoint::Groups) => settings.group_list_rate_limit,
+        Some(SimulatedEndpoint::OrgGroups) => settings.org_rate_limit,
+        Some(SimulatedEndpoint::Root) => ROOT_LIMIT,
         _ => settings.rate_limit,
     }
 }
@@ -70,8 +62,9 @@ impl Bucket {
         Bucket { limit, tokens: f64::from(limit.capacity), filled: now }
     }
 
-    /// Takes a token and returns how many remain.
-    pub(crate) fn take(&mut self, now: Instant) -> Result<u64, Exceeded> {
+    /// Takes a token and returns how many remain. The error is the wait for one in whole seconds, rounded down: Atlas
+    /// also sends "after 0 seconds".
+    pub(crate) fn take(&mut self, now: Instant) -> Result<u64, u64> {
         let per_second = f64::from(self.limit.refill_per_minute) / 60.0;
         let refill = now.duration_since(self.filled).as_secs_f64() * per_second;
         self.tokens = (self.tokens + refill).min(f64::from(self.limit.capacity));
@@ -81,7 +74,7 @@ impl Bucket {
             return Ok(whole(self.tokens));
         }
         let wait = (1.0 - self.tokens) / per_second;
-        Err(Exceeded { retry_after: if wait.is_finite() { whole(wait) } else { NO_REFILL_WAIT } })
+        Err(if wait.is_finite() { whole(wait) } else { NO_REFILL_WAIT })
     }
 }
 
@@ -103,12 +96,12 @@ mod tests {
         let bucket = |refill_per_minute| Bucket::full(RateLimitSettings { capacity: 2, refill_per_minute }, now);
         let mut slow = bucket(6);
         assert_eq!([slow.take(now), slow.take(now)], [Ok(1), Ok(0)]);
-        assert_eq!(slow.take(now), Err(Exceeded { retry_after: 10 }));
+        assert_eq!(slow.take(now), Err(10));
         assert_eq!(slow.take(now + Duration::from_secs(11)), Ok(0));
         assert_eq!(slow.take(now + Duration::from_secs(600)), Ok(1));
         for (refill_per_minute, retry_after) in [(1000, 0), (0, NO_REFILL_WAIT)] {
             let mut bucket = bucket(refill_per_minute);
-            assert_eq!((0..3).map(|_| bucket.take(now)).last(), Some(Err(Exceeded { retry_after })));
+            assert_eq!((0..3).map(|_| bucket.take(now)).last(), Some(Err(retry_after)));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, time::SystemTime};
 
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
 use serde::Serialize;
 use tracing::info;
 
@@ -56,27 +57,20 @@ pub struct LoggedRequest {
     pub accept_encoding: Option<String>,
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct RequestLog(VecDeque<LoggedRequest>);
-
-impl RequestLog {
-    pub(crate) fn record(&mut self, request: &ApiRequest, status: Option<u16>, outcome: &'static str) {
-        let request = LoggedRequest::new(request, status, outcome);
-        let LoggedRequest { method, path, query, .. } = &request;
-        info!(method, path, query, status, outcome, "request");
-        if self.0.len() == MAX_REQUESTS {
-            self.0.pop_front();
-        }
-        self.0.push_back(request);
+/// Logs a request and its outcome.
+pub(crate) fn record(
+    log: &mut VecDeque<LoggedRequest>,
+    request: &ApiRequest,
+    status: Option<u16>,
+    outcome: &'static str,
+) {
+    let request = LoggedRequest::new(request, status, outcome);
+    let LoggedRequest { method, path, query, .. } = &request;
+    info!(method, path, query, status, outcome, "request");
+    if log.len() == MAX_REQUESTS {
+        log.pop_front();
     }
-
-    pub(crate) fn all(&self) -> Vec<LoggedRequest> {
-        self.0.iter().cloned().collect()
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
+    log.push_back(request);
 }
 
 impl LoggedRequest {
@@ -86,10 +80,10 @@ impl LoggedRequest {
         let digest = request.credentials.digest();
         LoggedRequest {
             at: since.map_or(0.0, |since| since.as_secs_f64()),
-            method: request.method.clone(),
-            path: request.path.clone(),
-            query: if request.is_oauth() { String::new() } else { request.query.clone() },
-            version: request.version.clone(),
+            method: request.head.method.to_string(),
+            path: request.path().to_owned(),
+            query: request.head.uri.query().filter(|_| !request.is_oauth()).unwrap_or_default().to_owned(),
+            version: format!("{:?}", request.head.version),
             endpoint: request.endpoint().map_or("unknown", SimulatedEndpoint::name),
             group_id: request.group().map(str::to_owned),
             provider: query.and_then(|query| query.provider),
@@ -100,9 +94,9 @@ impl LoggedRequest {
             nonce: digest.and_then(|digest| digest.get("nonce")).map(str::to_owned),
             nc: digest.and_then(DigestResponse::nonce_count),
             outcome,
-            user_agent: request.user_agent.clone(),
-            accept: request.accept.clone(),
-            accept_encoding: request.accept_encoding.clone(),
+            user_agent: request.header(USER_AGENT),
+            accept: request.header(ACCEPT),
+            accept_encoding: request.header(ACCEPT_ENCODING),
         }
     }
 }
@@ -113,13 +107,13 @@ mod tests {
 
     #[test]
     fn the_log_drops_the_oldest_request() {
-        let request = |path| ApiRequest::parse(&hyper::Request::get(path).body(()).unwrap());
-        let mut log = RequestLog::default();
-        log.record(&request("/first"), None, "fault");
+        let request = |path| ApiRequest::parse(hyper::Request::get(path).body(()).unwrap().into_parts().0);
+        let mut log = VecDeque::new();
+        record(&mut log, &request("/first"), None, "fault");
         let later = request("/later");
         for _ in 0..MAX_REQUESTS {
-            log.record(&later, None, "fault");
+            record(&mut log, &later, None, "fault");
         }
-        assert_eq!((log.0.len(), log.0[0].path.as_str()), (MAX_REQUESTS, "/later"));
+        assert_eq!((log.len(), log[0].path.as_str()), (MAX_REQUESTS, "/later"));
     }
 }

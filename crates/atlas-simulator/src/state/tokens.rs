@@ -1,10 +1,6 @@
 //! The service account and its access tokens.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, time::Instant};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
@@ -22,7 +18,7 @@ const LENGTH: usize = 64;
 
 /// Mints tokens and remembers the valid ones.
 pub(crate) struct Tokens {
-    account: ServiceAccount,
+    pub(crate) account: ServiceAccount,
     live: HashMap<String, LiveToken>,
     /// None until the first request for a token.
     mints: Option<Bucket>,
@@ -36,8 +32,8 @@ struct LiveToken {
 /// Why no token is minted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenError {
-    /// There were more requests than this number within a minute.
-    RateLimited { per_minute: u32 },
+    /// There were more requests than allowed within a minute.
+    RateLimited,
     /// The client has as many valid tokens as it can have.
     TooMany,
 }
@@ -51,25 +47,16 @@ impl Tokens {
         self.account.client_id == client.id && self.account.client_secret == client.secret
     }
 
-    pub(crate) fn lifetime(&self) -> Duration {
-        self.account.token_lifetime
-    }
-
-    pub(crate) fn per_minute(&self) -> u32 {
-        self.account.mints_per_minute
-    }
-
     /// Counts a request for a token. Only those with accepted credentials count: nothing is recorded about others.
     pub(crate) fn count_request(&mut self, now: Instant) -> Result<(), TokenError> {
-        let per_minute = self.per_minute();
+        let per_minute = self.account.mints_per_minute;
         let limit = RateLimitSettings { capacity: per_minute, refill_per_minute: per_minute };
         let bucket = self.mints.get_or_insert_with(|| Bucket::full(limit, now));
-        bucket.take(now).map(drop).map_err(|_| TokenError::RateLimited { per_minute })
+        bucket.take(now).map(drop).map_err(|_| TokenError::RateLimited)
     }
 
     pub(crate) fn mint(&mut self, client: &str, now: Instant) -> Result<String, TokenError> {
-        let lifetime = self.lifetime();
-        self.live.retain(|_, live| live.is_valid(lifetime, now));
+        self.drop_expired(now);
         let live = self.live.values().filter(|live| live.client == client).count();
         if live >= self.account.max_tokens as usize {
             return Err(TokenError::TooMany);
@@ -82,10 +69,14 @@ impl Tokens {
         Ok(token)
     }
 
+    fn drop_expired(&mut self, now: Instant) {
+        self.live.retain(|_, live| now.duration_since(live.minted) < self.account.token_lifetime);
+    }
+
     /// The client that a valid token was minted for.
-    pub(crate) fn client_of(&self, token: &str, now: Instant) -> Option<&str> {
-        let live = self.live.get(token).filter(|live| live.is_valid(self.lifetime(), now))?;
-        Some(&live.client)
+    pub(crate) fn client_of(&mut self, token: &str, now: Instant) -> Option<&str> {
+        self.drop_expired(now);
+        self.live.get(token).map(|live| live.client.as_str())
     }
 
     /// Revokes a token if it was minted for this client.
@@ -99,8 +90,9 @@ impl Tokens {
         self.live.clear();
     }
 
-    pub(crate) fn count_live(&self, now: Instant) -> usize {
-        self.live.values().filter(|live| live.is_valid(self.lifetime(), now)).count()
+    pub(crate) fn count_live(&mut self, now: Instant) -> usize {
+        self.drop_expired(now);
+        self.live.len()
     }
 
     /// Replaces the credentials. Tokens stay valid, as in Atlas.
@@ -114,22 +106,10 @@ impl Tokens {
     }
 }
 
-impl LiveToken {
-    fn is_valid(&self, lifetime: Duration, now: Instant) -> bool {
-        now.duration_since(self.minted) < lifetime
-    }
-}
-
-// The tokens themselves are secrets.
-impl fmt::Debug for Tokens {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut tokens = formatter.debug_struct("Tokens");
-        tokens.field("account", &self.account).field("live", &self.live.len()).finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const ID: &str = "mdb_sa_id_5f0000000000000000000002";
@@ -145,7 +125,8 @@ mod tests {
         assert_eq!(token.len(), 64);
         for (seconds, client, live) in [(3599, Some(ID), 1), (3600, None, 0)] {
             let later = now + Duration::from_secs(seconds);
-            assert_eq!((tokens.client_of(&token, later), tokens.count_live(later)), (client, live));
+            assert_eq!(tokens.client_of(&token, later), client);
+            assert_eq!(tokens.count_live(later), live);
         }
     }
 
@@ -174,7 +155,7 @@ mod tests {
     #[test]
     fn the_rate_limit_belongs_to_the_client() {
         let (mut tokens, now) = tokens(ServiceAccount { mints_per_minute: 2, ..ServiceAccount::default() });
-        let limited = Err(TokenError::RateLimited { per_minute: 2 });
+        let limited = Err(TokenError::RateLimited);
         let counts = [tokens.count_request(now), tokens.count_request(now), tokens.count_request(now)];
         assert_eq!(counts, [Ok(()), Ok(()), limited]);
         let later = now + Duration::from_secs(31);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    scenario::{peering::Dialect, provider::ScenarioProvider},
+    scenario::{container::ScenarioContainer, peering::Dialect, provider::ScenarioProvider},
     state::change::MAX_REPEAT,
 };
 
@@ -27,7 +27,7 @@ fn copies(repeat: u32) -> ScenarioPeering {
     ScenarioPeering { repeat: Some(repeat), ..ScenarioPeering::new(ScenarioProvider::Gcp, "AVAILABLE") }
 }
 
-fn peerings(groups: &Groups) -> &[LivePeering] {
+fn peerings(groups: &Groups) -> &[ScenarioPeering] {
     &groups.get(GROUP).unwrap().peerings
 }
 
@@ -40,7 +40,7 @@ fn set_status(groups: &mut Groups, status: &str, error: Option<&str>) {
 fn a_peering_without_an_id_gets_one_with_its_time_of_creation() {
     let peering = ScenarioPeering { age: Some(Duration::from_secs(0x10)), ..copies(2) };
     let groups = with(vec![peering]);
-    let ids: Vec<_> = peerings(&groups).iter().map(|live| live.id.as_str()).collect();
+    let ids: Vec<_> = peerings(&groups).iter().map(|peering| peering.id.as_deref().unwrap()).collect();
     assert_eq!(ids, ["5ffffff00000000000000001", "5ffffff00000000000000002"]);
     assert!(is_object_id(ids[0]));
     assert!(["5f3a556351db42631e16f33", "5f3a556351db42631e16f33z"].iter().all(|id| !is_object_id(id)));
@@ -50,14 +50,13 @@ fn a_peering_without_an_id_gets_one_with_its_time_of_creation() {
 fn a_new_status_removes_the_old_status_and_error_under_any_name() {
     for provider in ScenarioProvider::ALL {
         let (status, error) = provider.status_fields();
-        let peering = ScenarioPeering { name: Some("p".to_owned()), ..ScenarioPeering::new(provider, "FAILED") };
+        let peering = ScenarioPeering { provider, id: Some(ID.to_owned()), ..named("p") };
         let mut groups = with(vec![peering.with("errorMessage", "old").with(error, "old").with(status, "FAILED")]);
-        let body =
-            |groups: &Groups| peerings(groups)[0].peering.body("i", Dialect { nulls: false, provider_name: false });
+        let body = |groups: &Groups| peerings(groups)[0].body(Dialect { nulls: false, provider_name: false });
         set_status(&mut groups, "FAILED", Some("REJECTED"));
-        assert_eq!(body(&groups), serde_json::json!({"id": "i", status: "FAILED", error: "REJECTED"}));
+        assert_eq!(body(&groups), serde_json::json!({"id": ID, status: "FAILED", error: "REJECTED"}));
         set_status(&mut groups, "AVAILABLE", None);
-        assert_eq!(body(&groups), serde_json::json!({"id": "i", status: "AVAILABLE"}));
+        assert_eq!(body(&groups), serde_json::json!({"id": ID, status: "AVAILABLE"}));
     }
 }
 
@@ -114,7 +113,7 @@ fn an_ambiguous_peering_changes_nothing() {
         let error = ChangeError::Twice { group: GROUP.to_owned(), peering: key.to_owned() };
         assert_eq!(groups.change(GROUP, &Change::Add(peering), now()), Err(error));
     }
-    let names: Vec<_> = peerings(&groups).iter().map(|live| live.peering.name.as_deref()).collect();
+    let names: Vec<_> = peerings(&groups).iter().map(|peering| peering.name.as_deref()).collect();
     assert_eq!(names, [Some("p"), Some("q")]);
 }
 
@@ -131,7 +130,8 @@ fn ids_of_containers_are_generated_valid_and_unique() {
     assert_eq!(groups.add(&group(vec![container("c1")]), MAX_REPEAT, now()), Err(ChangeError::BadId("c1".to_owned())));
     let no_org = ScenarioGroup { org_id: Some("o".to_owned()), ..group(Vec::new()) };
     assert_eq!(groups.add(&no_org, MAX_REPEAT, now()), Err(ChangeError::BadId("o".to_owned())));
-    let ids: Vec<_> = groups.get(GROUP).unwrap().containers.iter().map(|live| live.id.as_str()).collect();
+    let ids: Vec<_> =
+        groups.get(GROUP).unwrap().containers.iter().map(|container| container.id.as_deref().unwrap()).collect();
     assert_eq!(ids, [ID, "5fd873000000000000000001"], "an error changes nothing");
 }
 
@@ -140,7 +140,7 @@ fn there_is_a_maximum_of_groups() {
     let mut groups = Groups::default();
     let group = |number: usize| ScenarioGroup::new(&format!("{number:024x}"), "g", Vec::new());
     for number in 0..MAX_GROUPS {
-        groups.groups.push(LiveGroup::new(&group(number), 1, now(), &mut 0).unwrap());
+        groups.groups.push(group(number));
     }
     assert_eq!(groups.add(&group(MAX_GROUPS), 1, now()), Err(ChangeError::TooManyGroups));
     groups.add(&group(7), 1, now()).unwrap();

@@ -107,13 +107,13 @@ fn used_paths(module: &str, code: &str) -> Vec<String> {
 fn expand(item: &str) -> Vec<String> {
     let Some((prefix, list)) = item.split_once('{') else { return vec![item.to_owned()] };
     let (mut depth, mut start, mut paths) = (0, 0, Vec::new());
-    for (place, c) in list.char_indices() {
+    for (index, c) in list.char_indices() {
         match c {
             '{' => depth += 1,
             '}' if depth > 0 => depth -= 1,
             ',' | '}' if depth == 0 => {
-                paths.extend(expand(&list[start..place]).into_iter().map(|rest| format!("{prefix}{rest}")));
-                start = place + 1;
+                paths.extend(expand(&list[start..index]).into_iter().map(|rest| format!("{prefix}{rest}")));
+                start = index + 1;
             }
             _ => {}
         }

@@ -16,7 +16,7 @@ use super::{containers::ContainerSchedule, context::AccountContext, discovery, e
 use crate::state::ListingKey;
 use atlas::GroupId;
 
-/// Polls the listings of one account; the state says which ones it has.
+/// Polls the listings that the state has for one account.
 pub(super) struct AccountTask {
     context: Arc<AccountContext>,
     containers: BTreeMap<GroupId, Arc<ContainerSchedule>>,

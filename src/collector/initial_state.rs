@@ -1,5 +1,5 @@
-//! What a config says about the state: the state before the first poll, and who may discover the groups that a reload
-//! does not list.
+//! The state that follows from a config: before the first poll, and which accounts may discover the groups that a reload
+//! no longer lists.
 
 use std::time::SystemTime;
 

@@ -42,7 +42,7 @@ async fn check(mut response: Response) -> anyhow::Result<()> {
     if [StatusCode::OK, StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&status) {
         return Ok(());
     }
-    // The first chunk holds the whole sentence and has a bounded size.
+    // The first chunk holds the complete sentence and has a bounded size.
     let body = response.chunk().await.ok().flatten().unwrap_or_default();
     let text = String::from_utf8_lossy(&body);
     let line = text.lines().next().unwrap_or("no explanation").replace(char::is_control, "\u{fffd}");

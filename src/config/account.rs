@@ -3,11 +3,12 @@
 use std::{collections::HashSet, path::Path};
 
 use super::{
-    AccountConfig, Discover, GroupConfig,
+    AccountConfig, GroupConfig,
     connection::{authorities, base_url, proxy},
     credential::{SecretSources, credential},
+    discover::{Discover, providers},
 };
-use atlas::{ApiVersion, GroupId, Provider};
+use atlas::{ApiVersion, GroupId};
 use yaml_reader::{Presence::Absent, Section};
 
 /// Values that must be unique in the whole config.
@@ -96,26 +97,4 @@ fn group(mut section: Section<'_>, seen: &mut Seen) -> Option<GroupConfig> {
     }
     section.finish();
     Some(GroupConfig { id: id?, name, providers })
-}
-
-pub(super) fn providers(section: &mut Section<'_>) -> Vec<Provider> {
-    let is_there = section.is_set("providers");
-    let items = section.items("providers");
-    if !is_there {
-        return Provider::ALL.to_vec();
-    }
-    let mut providers = Vec::new();
-    for (_, item) in &items {
-        match item.as_str().map(str::parse::<Provider>) {
-            Some(Ok(provider)) if providers.contains(&provider) => {
-                section.fault("providers", format!("{provider} is listed twice"));
-            }
-            Some(Ok(provider)) => providers.push(provider),
-            _ => section.fault("providers", "must be a list of `AWS`, `AZURE` and `GCP`"),
-        }
-    }
-    if items.is_empty() {
-        section.fault("providers", "must have at least one entry; remove it for all three");
-    }
-    providers
 }

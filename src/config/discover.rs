@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use regex::{Regex, RegexBuilder};
 
-use super::account::providers;
 use atlas::{self, GroupId, OrgId, Provider};
 use yaml_reader::{Presence, Section};
 
@@ -130,6 +129,29 @@ fn pattern(section: &Section<'_>, key: &str, text: &str) -> Option<Pattern> {
     Pattern::parse(text)
         .map_err(|message| section.fault(key, format!("`{text}` is not a valid pattern: {message}")))
         .ok()
+}
+
+/// The key `providers`: all of them if it is absent.
+pub(super) fn providers(section: &mut Section<'_>) -> Vec<Provider> {
+    let is_there = section.is_set("providers");
+    let items = section.items("providers");
+    if !is_there {
+        return Provider::ALL.to_vec();
+    }
+    let mut providers = Vec::new();
+    for (_, item) in &items {
+        match item.as_str().map(str::parse::<Provider>) {
+            Some(Ok(provider)) if providers.contains(&provider) => {
+                section.fault("providers", format!("{provider} is listed twice"));
+            }
+            Some(Ok(provider)) => providers.push(provider),
+            _ => section.fault("providers", "must be a list of `AWS`, `AZURE` and `GCP`"),
+        }
+    }
+    if items.is_empty() {
+        section.fault("providers", "must have at least one entry; remove it for all three");
+    }
+    providers
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub struct GroupState {
     pub name: String,
     /// Its organization; empty until a discovery finds the group.
     pub org_id: String,
-    /// Atlas's side of the peerings, by container ID.
+    /// Atlas's side of the peerings, by container id.
     pub containers: BTreeMap<String, Container>,
     /// The group as its account last discovered it.
     pub discovered: Option<atlas::Group>,
@@ -65,7 +65,7 @@ impl GroupState {
         self.discovered = Some(group);
     }
 
-    /// Takes over what Atlas said about the group before a reload.
+    /// Takes over Atlas's data about the group from before a reload.
     pub(super) fn carry_over(&mut self, before: Self) {
         if self.name.is_empty() {
             self.name = match (&before.discovered, &before.origin) {
@@ -80,7 +80,7 @@ impl GroupState {
     }
 
     /// The group after a reload that does not list it. The first candidate polls it. If that account has discovered the
-    /// group before, it counts as discovered; otherwise it is undecided until the candidates report.
+    /// group before, it counts as discovered; otherwise the candidates decide whether it stays.
     pub(super) fn unlisted(mut self, candidates: Vec<String>) -> Self {
         let account = candidates.first().cloned().unwrap_or_default();
         self.discovered = self.discovered.filter(|_| self.account == account);

@@ -28,7 +28,7 @@ pub struct ListingState {
     pub last_failure: Option<(Failure, SystemTime)>,
     /// When a poll last succeeded.
     pub last_success: Option<SystemTime>,
-    /// The last complete listing and when it was read; [`ListingState::served`] says whether it may be exported.
+    /// The last complete listing and when it was read; [`ListingState::served`] checks its age.
     pub(super) complete: Option<(Listing, Instant)>,
     /// Failures since the last success.
     failed_in_a_row: u32,

@@ -286,7 +286,7 @@ async fn an_expired_token_is_replaced() {
 /// A response of the token endpoint that states a life of an hour.
 async fn response_with_an_hour(atlas: &Atlas) -> String {
     let account = &atlas.scenario.service_account;
-    let answer = reqwest::Client::new()
+    let response = reqwest::Client::new()
         .post(format!("http://{}/api/oauth/token", atlas.address))
         .basic_auth(&account.client_id, Some(&account.client_secret))
         .header("content-type", "application/x-www-form-urlencoded")
@@ -294,7 +294,7 @@ async fn response_with_an_hour(atlas: &Atlas) -> String {
         .send()
         .await
         .unwrap();
-    answer.text().await.unwrap().replace("\"expires_in\":1,", "\"expires_in\":3600,")
+    response.text().await.unwrap().replace("\"expires_in\":1,", "\"expires_in\":3600,")
 }
 
 #[tokio::test]

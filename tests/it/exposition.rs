@@ -74,9 +74,9 @@ fn sample(line: &str) -> Sample {
 fn quoted(text: &str) -> (String, &str) {
     let mut value = String::new();
     let mut chars = text.char_indices();
-    while let Some((place, c)) = chars.next() {
+    while let Some((index, c)) = chars.next() {
         match c {
-            '"' => return (value, &text[place + 1..]),
+            '"' => return (value, &text[index + 1..]),
             '\\' => value.push(match chars.next().unwrap().1 {
                 'n' => '\n',
                 other => other,

@@ -50,6 +50,26 @@ fn no_file_uses_a_file_that_uses_it() {
     }
 }
 
+#[test]
+fn the_modules_of_the_exporter_use_each_other_in_one_direction() {
+    let forbidden: [(&str, &[&str]); 5] = [
+        ("config", &["collector", "commands", "http", "metrics", "state"]),
+        ("state", &["collector", "commands", "config", "http", "metrics"]),
+        ("metrics", &["collector", "commands", "config", "http"]),
+        ("collector", &["commands", "http", "metrics"]),
+        ("http", &["collector", "commands", "config"]),
+    ];
+    let crates = crates();
+    let (_, modules) = crates.iter().find(|(_, modules)| modules.contains_key("collector")).unwrap();
+    for (module, others) in forbidden {
+        for (file, code) in modules.iter().filter(|(file, _)| is_within(file, module)) {
+            let used = used_paths(file, code);
+            let bad = used.iter().find(|path| others.iter().any(|other| is_within(path, other)));
+            assert_eq!(bad, None, "used in {file}");
+        }
+    }
+}
+
 /// The modules of a crate by their paths, such as `http::router`, with their sources but for their tests. Those of the
 /// root have an empty path.
 type Modules = BTreeMap<String, String>;
@@ -76,13 +96,18 @@ fn uses(modules: &Modules) -> BTreeMap<String, BTreeSet<String>> {
     for (module, code) in modules {
         for path in used_paths(module, code) {
             let used = defining_module(modules, &path);
-            let is_family = used.starts_with(module.as_str()) || module.starts_with(&used);
+            let is_family = is_within(&used, module) || is_within(module, &used);
             if !is_family {
                 graph.entry(module.clone()).or_default().insert(used);
             }
         }
     }
     graph
+}
+
+/// Whether a module is the other one or in it.
+fn is_within(module: &str, other: &str) -> bool {
+    other.is_empty() || module == other || module.starts_with(&format!("{other}::"))
 }
 
 /// The paths in a module's `use` items, from the root of the crate.

@@ -99,8 +99,8 @@ async fn every_reason_has_its_cause() {
 async fn a_deadline_reports_the_failure_before_it() {
     let (reason, text) = failure(Fault::status(500)).await;
     assert_eq!(reason, Reason::Server);
-    let said = "not complete within 1s 200ms; last failure: Atlas returned status 500 `UNEXPECTED_ERROR`";
-    assert!(text.contains(said), "{text}");
+    let expected = "not complete within 1s 200ms; last failure: Atlas returned status 500 `UNEXPECTED_ERROR`";
+    assert!(text.contains(expected), "{text}");
 }
 
 #[tokio::test]

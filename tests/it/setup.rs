@@ -224,8 +224,8 @@ impl Reloader {
     }
 
     pub async fn reload_current(&self) -> Result<(), ReloadError> {
-        let (answer, outcome) = oneshot::channel();
-        self.reload_tx.send(answer).await.unwrap();
+        let (request, outcome) = oneshot::channel();
+        self.reload_tx.send(request).await.unwrap();
         outcome.await.unwrap()
     }
 }

@@ -21,10 +21,10 @@ use crate::{
 };
 
 /// The longest that Atlas lets the secret of a service account live.
-const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const SECRET_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Short enough to watch the peerings change.
-const POLL_INTERVAL: Duration = Duration::from_secs(5);
+const DEMO_INTERVAL: Duration = Duration::from_secs(5);
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Simulates Atlas and exports its peerings until a signal arrives.
@@ -74,11 +74,11 @@ fn config(scenario: &Scenario, atlas_address: &str) -> anyhow::Result<Config> {
                 secret: Secret::from_text(&scenario.service_account.client_secret)?,
             },
         },
-        credential_expires: Some(SystemTime::now() + YEAR),
+        credential_expires: Some(SystemTime::now() + SECRET_LIFETIME),
         proxy: None,
         authorities: Authorities::default(),
         discover: Some(discover),
         groups: Vec::new(),
     };
-    Ok(Config { poll: PollConfig::for_interval(POLL_INTERVAL), accounts: vec![account] })
+    Ok(Config { poll: PollConfig::for_interval(DEMO_INTERVAL), accounts: vec![account] })
 }

@@ -30,6 +30,19 @@ fn no_two_public_types_have_one_name() {
 }
 
 #[test]
+fn no_constant_of_one_name_has_two_values() {
+    let mut seen = BTreeMap::<String, (String, PathBuf)>::new();
+    for (path, text) in sources() {
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for (name, value) in code.split("\n").filter_map(constant) {
+            let (known, other) = seen.entry(name.to_owned()).or_insert_with(|| (value.to_owned(), path.clone()));
+            assert_eq!(known, value, "`{name}` in {} and in {}", other.display(), path.display());
+        }
+    }
+    assert!(seen.len() > 100, "the constants are found: {}", seen.len());
+}
+
+#[test]
 fn no_file_is_for_everything() {
     for (path, _) in sources() {
         let stem = path.file_stem().unwrap().to_str().unwrap();
@@ -197,6 +210,13 @@ fn public_type(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("pub ")?;
     let rest = ["struct ", "enum ", "trait ", "type "].iter().find_map(|kind| rest.strip_prefix(kind))?;
     rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()
+}
+
+/// The name and the value of a constant that a line declares outside of any block.
+fn constant(line: &str) -> Option<(&str, &str)> {
+    let declaration = line.strip_prefix("pub(crate) ").or_else(|| line.strip_prefix("pub ")).unwrap_or(line);
+    let (name, rest) = declaration.strip_prefix("const ")?.split_once(": ")?;
+    Some((name, rest.split_once(" = ")?.1))
 }
 
 /// Every source of the workspace.

@@ -3,7 +3,7 @@
 use super::{peering::ScenarioPeering, provider::ScenarioProvider, settings::Algorithm, timeline::Timeline, *};
 use crate::simulator::Simulator;
 
-const GROUP: &str = "group: 5f3a556351db42631e16f301";
+const GROUP_YAML: &str = "group: 5f3a556351db42631e16f301";
 const ONE: &str = "{name: p, provider: AWS, status: AVAILABLE}";
 
 /// A scenario of one group.
@@ -46,8 +46,8 @@ fn an_inconsistent_scenario_is_rejected() {
         (pair(&format!("id: {id}"), &format!("id: {id}")), "Change(Twice"),
         (pair(&format!("id: {id}"), &format!("name: {id}")), "Change(Twice"),
         (planned("group: 5f3a556351db42631e16f302, peering: p, remove: true"), "Change(NoGroup"),
-        (planned(&format!("{GROUP}, peering: q, status: FAILED")), "Change(NoPeering"),
-        (planned(&format!("{GROUP}, add: {{provider: AWS, status: A, repeat: 1001}}")), "Change(BadRepeat"),
+        (planned(&format!("{GROUP_YAML}, peering: q, status: FAILED")), "Change(NoPeering"),
+        (planned(&format!("{GROUP_YAML}, add: {{provider: AWS, status: A, repeat: 1001}}")), "Change(BadRepeat"),
     ] {
         let error = format!("{:?}", Scenario::parse(&yaml).err().unwrap());
         assert!(error.starts_with(expected), "{yaml}: {error}");
@@ -73,9 +73,9 @@ fn a_planned_peering_can_be_changed_and_removed_later() {
     let yaml = format!(
         "{}
 timeline:
-  - {{after: 2s, {GROUP}, peering: q, remove: true}}
-  - {{after: 3s, {GROUP}, peering: q, remove: true}}
-  - {{after: 1s, {GROUP}, add: {{name: q, provider: GCP, status: ADDING_PEER}}}}",
+  - {{after: 2s, {GROUP_YAML}, peering: q, remove: true}}
+  - {{after: 3s, {GROUP_YAML}, peering: q, remove: true}}
+  - {{after: 1s, {GROUP_YAML}, add: {{name: q, provider: GCP, status: ADDING_PEER}}}}",
         with_peerings(ONE)
     );
     assert_eq!(Scenario::parse(&yaml).unwrap().timeline.len(), 3);

@@ -4,14 +4,14 @@ use std::io::{Read, Write};
 
 use serde_json::json;
 
-use super::{GROUP, PEERS, Response, SCENARIO, TestServer, V2, authorization, error};
+use super::{ACCEPT_V2, GROUP_PATH, PEERS, Response, SCENARIO, TestServer, authorization, error};
 
 const V1: &str = "/api/atlas/v1.0/groups/5f3a556351db42631e16f301/peers";
 
 #[test]
 fn a_request_without_credentials_gets_the_recorded_challenge() {
     let server = TestServer::new(SCENARIO);
-    let response = server.request("GET", PEERS, V2, "");
+    let response = server.request("GET", PEERS, ACCEPT_V2, "");
     let nonce = response.nonce();
     assert_eq!((response.status, nonce.len()), (401, 32));
     let challenge = format!(
@@ -24,7 +24,7 @@ fn a_request_without_credentials_gets_the_recorded_challenge() {
 #[test]
 fn a_nonce_serves_many_requests_with_a_rising_count() {
     let server = TestServer::new(SCENARIO);
-    let nonce = server.request("GET", PEERS, V2, "").nonce();
+    let nonce = server.request("GET", PEERS, ACCEPT_V2, "").nonce();
     for (count, password, expected) in [
         (1, "demo", (200, "ok")),
         (2, "demo", (200, "ok")),
@@ -34,7 +34,7 @@ fn a_nonce_serves_many_requests_with_a_rising_count() {
         assert_eq!(server.outcome(&authorization(PEERS, &nonce, count, password)), expected);
         assert_eq!(server.last().nc, Some(count));
     }
-    let headers = format!("{V2}{}", authorization(PEERS, "never-issued", 1, "demo"));
+    let headers = format!("{ACCEPT_V2}{}", authorization(PEERS, "never-issued", 1, "demo"));
     let head = server.request("GET", PEERS, &headers, "").head;
     assert!(head.contains("stale=true") && server.last().outcome == "stale", "{head}");
 }
@@ -42,7 +42,7 @@ fn a_nonce_serves_many_requests_with_a_rising_count() {
 #[test]
 fn pages_have_links_results_and_a_count() {
     let server = TestServer::new(SCENARIO);
-    let response = server.get(&format!("{PEERS}?itemsPerPage=2&pageNum=2"), V2);
+    let response = server.get(&format!("{PEERS}?itemsPerPage=2&pageNum=2"), ACCEPT_V2);
     for header in [
         "content-type: application/vnd.atlas.2023-01-01+json;charset=utf-8",
         "ratelimit-limit: 2000",
@@ -81,13 +81,13 @@ fn errors_have_a_code_in_body_and_header() {
     let group = |id: &str| format!("/api/atlas/v2/groups/{id}/peers");
     for (uri, headers, status, code) in [
         (PEERS.to_owned(), "", 406, "INVALID_VERSION_DATE"),
-        (group("111111111111111111111111"), V2, 404, "GROUP_NOT_FOUND"),
-        (group("nonsense"), V2, 400, "PATH_PARAM_PARSE_ERROR"),
-        (group("5f3a556351db42631e16f302"), V2, 401, "NOT_IN_GROUP"),
-        (format!("{PEERS}?pageNum=0"), V2, 400, "INVALID_QUERY_PARAMETER"),
-        (format!("{PEERS}?providerName=ALL"), V2, 400, "INVALID_ENUM_VALUE"),
-        ("/api/atlas/v2/orgs/5f00000000000000000000ff/groups".to_owned(), V2, 401, "USER_CANNOT_ACCESS_ORG"),
-        ("/api/atlas/v2/orgs/nonsense/groups".to_owned(), V2, 400, "PATH_PARAM_PARSE_ERROR"),
+        (group("111111111111111111111111"), ACCEPT_V2, 404, "GROUP_NOT_FOUND"),
+        (group("nonsense"), ACCEPT_V2, 400, "PATH_PARAM_PARSE_ERROR"),
+        (group("5f3a556351db42631e16f302"), ACCEPT_V2, 401, "NOT_IN_GROUP"),
+        (format!("{PEERS}?pageNum=0"), ACCEPT_V2, 400, "INVALID_QUERY_PARAMETER"),
+        (format!("{PEERS}?providerName=ALL"), ACCEPT_V2, 400, "INVALID_ENUM_VALUE"),
+        ("/api/atlas/v2/orgs/5f00000000000000000000ff/groups".to_owned(), ACCEPT_V2, 401, "USER_CANNOT_ACCESS_ORG"),
+        ("/api/atlas/v2/orgs/nonsense/groups".to_owned(), ACCEPT_V2, 400, "PATH_PARAM_PARSE_ERROR"),
     ] {
         let response = server.get(&uri, headers);
         assert_eq!(response.error(), error(status, code), "{uri}");
@@ -96,10 +96,10 @@ fn errors_have_a_code_in_body_and_header() {
         assert_eq!(response.head.contains("ratelimit"), uri.contains('?'), "what is not visible does not count");
     }
     for path in ["/", "/api/atlas", "/api/atlas/v3", "/api/atlas/v22", "/api/atlas/v2/oauth/token"] {
-        assert_eq!(server.get(path, V2).error(), error(404, "RESOURCE_NOT_FOUND"), "{path}");
+        assert_eq!(server.get(path, ACCEPT_V2).error(), error(404, "RESOURCE_NOT_FOUND"), "{path}");
     }
     for path in ["/all", "/64c0ffee00000000000000b1"] {
-        assert_eq!(server.get(&format!("{PEERS}{path}"), V2).status, 404);
+        assert_eq!(server.get(&format!("{PEERS}{path}"), ACCEPT_V2).status, 404);
         assert_eq!((server.last().endpoint, server.last().outcome), ("unknown", "not_found"));
     }
 }
@@ -108,18 +108,18 @@ fn errors_have_a_code_in_body_and_header() {
 fn an_empty_bucket_limits_only_its_resources() {
     let limit = "rate_limit: {capacity: 1, refill_per_minute: 1}";
     let server = TestServer::new(&format!("{limit}{SCENARIO}"));
-    assert_eq!(server.get(PEERS, V2).status, 200);
-    let limited = server.get(PEERS, V2);
+    assert_eq!(server.get(PEERS, ACCEPT_V2).status, 200);
+    let limited = server.get(PEERS, ACCEPT_V2);
     assert_eq!(limited.error(), error(429, "RATE_LIMITED_TOKEN_BUCKET"));
     assert!(limited.head.contains("retry-after: 5") && limited.has("ratelimit-remaining: 0"), "{}", limited.head);
     assert_eq!(server.last().outcome, "rate_limited");
-    let group = server.get(GROUP, V2);
+    let group = server.get(GROUP_PATH, ACCEPT_V2);
     assert!(group.has("ratelimit-remaining: 1199"), "{}", group.head);
 }
 
 #[test]
 fn responses_are_compressed_for_clients_that_accept_gzip() {
-    let response = TestServer::new(SCENARIO).get(PEERS, &format!("{V2}Accept-Encoding: gzip\r\n"));
+    let response = TestServer::new(SCENARIO).get(PEERS, &format!("{ACCEPT_V2}Accept-Encoding: gzip\r\n"));
     assert!(response.has("content-encoding: gzip"), "{}", response.head);
     let mut text = String::new();
     flate2::read::GzDecoder::new(&response.body[..]).read_to_string(&mut text).unwrap();
@@ -129,13 +129,16 @@ fn responses_are_compressed_for_clients_that_accept_gzip() {
 #[test]
 fn a_body_can_be_pretty_or_in_an_envelope() {
     let server = TestServer::new(SCENARIO);
-    let group = server.get(GROUP, V2).json();
+    let group = server.get(GROUP_PATH, ACCEPT_V2).json();
     assert_eq!((&group["name"], &group["orgId"]), (&json!("payments"), &json!("5f0000000000000000000001")));
-    assert_eq!(server.get(&format!("{GROUP}?envelope=true"), V2).json(), json!({"status": 200, "content": group}));
-    for uri in [GROUP, PEERS] {
-        let pretty = server.get(&format!("{uri}?pretty=true"), V2);
+    assert_eq!(
+        server.get(&format!("{GROUP_PATH}?envelope=true"), ACCEPT_V2).json(),
+        json!({"status": 200, "content": group})
+    );
+    for uri in [GROUP_PATH, PEERS] {
+        let pretty = server.get(&format!("{uri}?pretty=true"), ACCEPT_V2);
         assert!(pretty.body.starts_with(b"{\n  \""), "{uri}");
-        assert_eq!(pretty.json()["id"], server.get(uri, V2).json()["id"]);
+        assert_eq!(pretty.json()["id"], server.get(uri, ACCEPT_V2).json()["id"]);
     }
 }
 
@@ -148,7 +151,7 @@ fn responses_have_exactly_the_recorded_headers() {
         names.sort();
         names.join(" ")
     };
-    let success = server.get(PEERS, V2);
+    let success = server.get(PEERS, ACCEPT_V2);
     assert_eq!(
         names(&success),
         "content-length content-type date ratelimit-limit ratelimit-remaining referrer-policy server \
@@ -156,11 +159,11 @@ fn responses_have_exactly_the_recorded_headers() {
     );
     assert!(success.has("referrer-policy: strict-origin-when-cross-origin"), "{}", success.head);
     assert_eq!(
-        names(&server.get("/api/atlas/v2/groups/111111111111111111111111", V2)),
+        names(&server.get("/api/atlas/v2/groups/111111111111111111111111", ACCEPT_V2)),
         "content-length content-type date referrer-policy server strict-transport-security vary \
          x-content-type-options x-error-code x-frame-options x-permitted-cross-domain-policies"
     );
-    let challenge = server.request("GET", PEERS, V2, "");
+    let challenge = server.request("GET", PEERS, ACCEPT_V2, "");
     assert_eq!(names(&challenge), "content-length content-type date server vary www-authenticate");
 }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{FORM, PEERS, SCENARIO, TIMEOUT, TOKEN, TestServer, V2, authorization, error};
+use super::{ACCEPT_V2, FORM_HEADER, PEERS, SCENARIO, TEST_TIMEOUT, TOKEN, TestServer, authorization, error};
 use crate::{Credentials, Scenario, Simulator};
 
 const PEERINGS: &str = "/simulator/groups/5f3a556351db42631e16f301/peers";
@@ -22,7 +22,7 @@ fn show(server: &TestServer, path: &str) -> Value {
 }
 
 fn aws(server: &TestServer) -> Vec<Value> {
-    server.get(PEERS, V2).json()["results"].as_array().unwrap().clone()
+    server.get(PEERS, ACCEPT_V2).json()["results"].as_array().unwrap().clone()
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_peering_is_found_by_any_name_which_is_not_sent_to_api_clients() {
     assert_eq!(peerings()[1].get("name"), None);
     let path = format!("{PEERINGS}/a%2Fb%20%C3%A9");
     execute(&server, "POST", &path, &json!({"status": "FAILED"}));
-    let sent = server.get(&format!("{PEERS}?providerName=AZURE"), V2).json()["results"][0].clone();
+    let sent = server.get(&format!("{PEERS}?providerName=AZURE"), ACCEPT_V2).json()["results"][0].clone();
     assert_eq!((&sent["status"], sent.get("name"), sent.get("in_timeline")), (&json!("FAILED"), None, None));
     execute(&server, "DELETE", &path, &Value::Null);
     assert_eq!(peerings().len(), 6);
@@ -70,7 +70,7 @@ fn a_group_can_appear_be_replaced_and_disappear() {
             "peerings": [{"provider": "AWS", "status": "AVAILABLE", "vpcId": vpc}],
         });
         execute(&server, "POST", "/simulator/groups", &group);
-        assert_eq!(server.get(&peers, V2).json()["results"][0]["vpcId"], vpc);
+        assert_eq!(server.get(&peers, ACCEPT_V2).json()["results"][0]["vpcId"], vpc);
     }
     let groups = show(&server, "groups");
     assert_eq!(groups.as_array().unwrap().len(), 3);
@@ -79,7 +79,7 @@ fn a_group_can_appear_be_replaced_and_disappear() {
     assert_eq!(groups[2]["containers"][0]["providerName"], "AWS");
     let path = format!("/simulator/groups/{id}");
     execute(&server, "DELETE", &path, &Value::Null);
-    assert_eq!(server.get(&peers, V2).error(), error(404, "GROUP_NOT_FOUND"));
+    assert_eq!(server.get(&peers, ACCEPT_V2).error(), error(404, "GROUP_NOT_FOUND"));
     assert_eq!(server.control("DELETE", &path, &Value::Null).0, 404);
 }
 
@@ -87,7 +87,7 @@ fn a_group_can_appear_be_replaced_and_disappear() {
 fn faults_and_requests_are_listed_and_cleared() {
     let server = TestServer::new(SCENARIO);
     execute(&server, "POST", "/simulator/faults", &json!({"effect": {"status": {"code": 503}}, "times": 5}));
-    assert_eq!(server.get(PEERS, V2).error(), error(503, "SERVICE_UNAVAILABLE"));
+    assert_eq!(server.get(PEERS, ACCEPT_V2).error(), error(503, "SERVICE_UNAVAILABLE"));
     assert_eq!(show(&server, "faults")[0]["times"], 4);
     let requests = show(&server, "requests");
     let outcomes: Vec<_> = requests.as_array().unwrap().iter().map(|request| &request["outcome"]).collect();
@@ -101,12 +101,12 @@ fn faults_and_requests_are_listed_and_cleared() {
 #[test]
 fn a_new_key_is_accepted_and_the_nonces_of_the_old_one_are_stale() {
     let server = TestServer::new(SCENARIO);
-    let nonce = server.request("GET", PEERS, V2, "").nonce();
+    let nonce = server.request("GET", PEERS, ACCEPT_V2, "").nonce();
     assert_eq!(server.outcome(&authorization(PEERS, &nonce, 1, "demo")), (200, "ok"));
     execute(&server, "POST", "/simulator/credentials", &json!({"public_key": "demo", "private_key": "new"}));
     assert_eq!(server.outcome(&authorization(PEERS, &nonce, 2, "demo")), (401, "bad_credentials"));
     assert_eq!(server.outcome(&authorization(PEERS, &nonce, 3, "new")), (401, "stale"));
-    let nonce = server.request("GET", PEERS, V2, "").nonce();
+    let nonce = server.request("GET", PEERS, ACCEPT_V2, "").nonce();
     assert_eq!(server.outcome(&authorization(PEERS, &nonce, 1, "new")), (200, "ok"));
     server.simulator.set_credentials(Credentials { public_key: "other".to_owned(), private_key: "new".to_owned() });
     assert_eq!(server.outcome(&authorization(PEERS, &nonce, 2, "new")), (401, "bad_credentials"));
@@ -119,7 +119,7 @@ fn a_new_client_secret_is_accepted_and_tokens_stay_valid_until_they_are_revoked(
     let client = json!({"client_id": "mdb_sa_id_5f0000000000000000000002", "client_secret": "mdb_sa_sk_new"});
     execute(&server, "POST", "/simulator/client", &client);
     assert_eq!(server.mint().status, 401);
-    let minted = server.request("POST", TOKEN, &format!("{NEW_CLIENT}{FORM}"), "grant_type=client_credentials");
+    let minted = server.request("POST", TOKEN, &format!("{NEW_CLIENT}{FORM_HEADER}"), "grant_type=client_credentials");
     assert_eq!((minted.status, show(&server, "tokens")), (200, json!({"live": 2})));
     assert_eq!(server.outcome(&bearer), (200, "ok"));
     execute(&server, "DELETE", "/simulator/tokens", &Value::Null);
@@ -130,13 +130,13 @@ fn a_new_client_secret_is_accepted_and_tokens_stay_valid_until_they_are_revoked(
 fn the_access_list_and_the_sunset_can_change() {
     let server = TestServer::new(SCENARIO);
     execute(&server, "POST", "/simulator/access-list", &json!({"access_list": "deny"}));
-    assert_eq!(server.get(PEERS, V2).error(), error(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST"));
+    assert_eq!(server.get(PEERS, ACCEPT_V2).error(), error(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST"));
     execute(&server, "POST", "/simulator/access-list", &json!({"access_list": "allow"}));
     execute(&server, "POST", "/simulator/sunset", &json!({"sunset": "Thu, 1 Jul 2027 00:00:00 GMT"}));
-    let response = server.get(PEERS, V2);
+    let response = server.get(PEERS, ACCEPT_V2);
     assert!(response.status == 200 && response.has("sunset: Thu, 1 Jul 2027 00:00:00 GMT"), "{}", response.head);
     execute(&server, "DELETE", "/simulator/sunset", &Value::Null);
-    assert!(!server.get(PEERS, V2).head.contains("sunset"));
+    assert!(!server.get(PEERS, ACCEPT_V2).head.contains("sunset"));
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn the_help_has_commands_for_this_host() {
 fn the_timeline_is_played() {
     let timeline = "timeline: [{after: 20ms, group: 5f3a556351db42631e16f301, peering: first, status: FAILED}]";
     let server = TestServer::new(&format!("{timeline}{SCENARIO}"));
-    let deadline = Instant::now() + TIMEOUT;
+    let deadline = Instant::now() + TEST_TIMEOUT;
     while aws(&server)[0]["statusName"] != "FAILED" {
         assert!(Instant::now() < deadline, "the timeline was not played");
     }

@@ -7,7 +7,9 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{CLIENT, FORM, PEERS, REVOKE, Response, SCENARIO, TIMEOUT, TOKEN, TestServer, V2, error};
+use super::{
+    ACCEPT_V2, CLIENT, FORM_HEADER, PEERS, REVOKE, Response, SCENARIO, TEST_TIMEOUT, TOKEN, TestServer, error,
+};
 use crate::{Effect, Endless, Fault, SimulatedEndpoint, StatusFault};
 
 fn server(fault: Fault) -> TestServer {
@@ -24,16 +26,16 @@ fn status_fault(code: u16, error_code: Option<&str>, retry_after: Option<u64>) -
 #[test]
 fn a_status_has_the_usual_error_code_of_atlas() {
     for (status, code) in [(500, "UNEXPECTED_ERROR"), (404, "GROUP_NOT_FOUND")] {
-        assert_eq!(server(Fault::status(status)).get(PEERS, V2).error(), error(status, code));
+        assert_eq!(server(Fault::status(status)).get(PEERS, ACCEPT_V2).error(), error(status, code));
     }
 }
 
 #[test]
 fn accepted_credentials_can_be_rejected() {
     let server = server(Fault { endpoint: Some(SimulatedEndpoint::Peers), ..Fault::status(401) });
-    let response = server.get(PEERS, V2);
+    let response = server.get(PEERS, ACCEPT_V2);
     assert!(response.status == 401 && response.head.contains("stale=false"), "{}", response.head);
-    let response = server.request("GET", PEERS, &format!("{V2}{}", server.bearer()), "");
+    let response = server.request("GET", PEERS, &format!("{ACCEPT_V2}{}", server.bearer()), "");
     assert_eq!(response.error(), error(401, "UNEXPECTED_ERROR"));
     assert!(!response.head.contains("www-authenticate"), "{}", response.head);
 }
@@ -41,7 +43,7 @@ fn accepted_credentials_can_be_rejected() {
 #[test]
 fn an_error_can_be_html_with_a_retry_after() {
     let fault = StatusFault { code: 503, html: true, retry_after: Some(7), ..StatusFault::default() };
-    let response = server(Fault::new(Effect::Status(fault))).get(PEERS, V2);
+    let response = server(Fault::new(Effect::Status(fault))).get(PEERS, ACCEPT_V2);
     assert!(response.status == 503 && response.body.starts_with(b"<!DOCTYPE html>"));
     assert!(response.has("content-type: text/html") && response.has("retry-after: 7"), "{}", response.head);
 }
@@ -49,7 +51,7 @@ fn an_error_can_be_html_with_a_retry_after() {
 #[test]
 fn a_rate_limit_error_reads_as_recorded_and_has_the_wait_of_its_header() {
     for (retry_after, seconds) in [(Some(7), 7), (None, 0)] {
-        let response = server(status_fault(429, None, retry_after)).get(PEERS, V2);
+        let response = server(status_fault(429, None, retry_after)).get(PEERS, ACCEPT_V2);
         let body = response.json();
         let path = PEERS.trim_start_matches('/');
         assert_eq!(body["parameters"], json!([path, seconds, 2000, 1000, 60]));
@@ -66,7 +68,7 @@ fn a_rate_limit_error_reads_as_recorded_and_has_the_wait_of_its_header() {
 
 #[test]
 fn a_cut_response_ends_in_the_middle_of_its_body() {
-    let response = server(Fault::new(Effect::Cut)).get(PEERS, V2);
+    let response = server(Fault::new(Effect::Cut)).get(PEERS, ACCEPT_V2);
     let length = response.head.split("content-length: ").nth(1).unwrap();
     let length: usize = length.lines().next().unwrap().parse().unwrap();
     assert_eq!((response.status, response.body.len()), (200, length / 2));
@@ -75,7 +77,7 @@ fn a_cut_response_ends_in_the_middle_of_its_body() {
 #[test]
 fn a_connection_can_be_closed_without_a_response_even_before_authentication() {
     let server = server(Fault::new(Effect::Close));
-    assert_eq!(server.raw("GET", PEERS, V2, ""), b"");
+    assert_eq!(server.raw("GET", PEERS, ACCEPT_V2, ""), b"");
     assert_eq!((server.last().status, server.last().outcome), (None, "fault"));
 }
 
@@ -84,7 +86,7 @@ fn a_request_can_be_left_without_a_response() {
     let server = server(Fault::new(Effect::Never));
     let mut stream = server.connect();
     write!(stream, "GET {PEERS} HTTP/1.1\r\nHost: atlas.test\r\n\r\n").unwrap();
-    let deadline = Instant::now() + TIMEOUT;
+    let deadline = Instant::now() + TEST_TIMEOUT;
     while server.simulator.requests().is_empty() {
         assert!(Instant::now() < deadline, "the request was never logged");
         std::thread::yield_now();
@@ -102,7 +104,7 @@ fn every_list_can_be_endless_with_the_same_or_new_results() {
         [(PEERS, false), (PEERS, true), ("/api/atlas/v2/groups", true), (org_groups, true), (&containers, true)]
     {
         let server = server(Fault::new(Effect::Endless(Endless { fresh })));
-        let page = |number| server.get(&format!("{list}?pageNum={number}"), V2).json();
+        let page = |number| server.get(&format!("{list}?pageNum={number}"), ACCEPT_V2).json();
         let (first, thousandth) = (page(1), page(1000));
         assert!(thousandth["links"].to_string().contains("next"), "{list}");
         assert_eq!(first["results"][0]["id"] == thousandth["results"][0]["id"], !fresh, "{list}");
@@ -112,11 +114,11 @@ fn every_list_can_be_endless_with_the_same_or_new_results() {
 
 #[test]
 fn a_body_can_be_too_long_or_anything() {
-    let oversized = server(Fault::new(Effect::Oversize(200_000))).get(PEERS, V2);
+    let oversized = server(Fault::new(Effect::Oversize(200_000))).get(PEERS, ACCEPT_V2);
     assert!(oversized.status == 200 && oversized.body.len() > 200_000);
-    let garbage = server(Fault::new(Effect::Garbage)).get(PEERS, V2);
+    let garbage = server(Fault::new(Effect::Garbage)).get(PEERS, ACCEPT_V2);
     assert!(serde_json::from_slice::<Value>(&garbage.body).is_err());
-    let body = server(Fault::new(Effect::Body("[]".to_owned()))).get(PEERS, V2);
+    let body = server(Fault::new(Effect::Body("[]".to_owned()))).get(PEERS, ACCEPT_V2);
     assert_eq!((body.status, body.body), (200, b"[]".to_vec()));
 }
 
@@ -124,7 +126,7 @@ fn a_body_can_be_too_long_or_anything() {
 fn a_delayed_response_is_the_usual_one() {
     let server = server(Fault { delay: Some(Duration::from_millis(30)), ..Fault::default() });
     let start = Instant::now();
-    assert_eq!(server.get(PEERS, V2).status, 200);
+    assert_eq!(server.get(PEERS, ACCEPT_V2).status, 200);
     assert!(start.elapsed() >= Duration::from_millis(30));
     assert_eq!(server.last().outcome, "ok");
 }
@@ -132,10 +134,10 @@ fn a_delayed_response_is_the_usual_one() {
 #[test]
 fn a_fault_without_an_endpoint_applies_to_tokens_after_authentication() {
     let server = server(Fault::status(500));
-    let wrong = server.request("POST", TOKEN, FORM, "grant_type=client_credentials");
+    let wrong = server.request("POST", TOKEN, FORM_HEADER, "grant_type=client_credentials");
     assert_eq!((wrong.status, server.last().outcome), (401, "bad_credentials"));
     assert_eq!((server.mint().status, server.last().outcome), (500, "fault"));
-    let revoked = server.request("POST", REVOKE, &format!("{CLIENT}{FORM}"), "token=t");
+    let revoked = server.request("POST", REVOKE, &format!("{CLIENT}{FORM_HEADER}"), "token=t");
     assert_eq!((revoked.status, server.last().outcome), (500, "fault"));
     assert_eq!(server.simulator.live_tokens(), 0);
 }

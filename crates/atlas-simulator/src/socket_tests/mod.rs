@@ -19,13 +19,13 @@ use tokio::sync::oneshot;
 
 use super::{LoggedRequest, Scenario, Simulator};
 
-const TIMEOUT: Duration = Duration::from_secs(10);
-const GROUP: &str = "/api/atlas/v2/groups/5f3a556351db42631e16f301";
+const TEST_TIMEOUT: Duration = Duration::from_secs(10);
+const GROUP_PATH: &str = "/api/atlas/v2/groups/5f3a556351db42631e16f301";
 const PEERS: &str = "/api/atlas/v2/groups/5f3a556351db42631e16f301/peers";
-const V2: &str = "Accept: application/vnd.atlas.2023-01-01+json\r\n";
+const ACCEPT_V2: &str = "Accept: application/vnd.atlas.2023-01-01+json\r\n";
 const TOKEN: &str = "/api/oauth/token";
 const REVOKE: &str = "/api/oauth/revoke";
-const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
+const FORM_HEADER: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 /// `mdb_sa_id_5f0000000000000000000002:mdb_sa_sk_demo`
 const CLIENT: &str = "Authorization: Basic bWRiX3NhX2lkXzVmMDAwMDAwMDAwMDAwMDAwMDAwMDAwMjptZGJfc2Ffc2tfZGVtbw==\r\n";
 const SCENARIO: &str = "
@@ -72,7 +72,7 @@ impl TestServer {
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        stream.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
         stream
     }
 
@@ -100,13 +100,13 @@ impl TestServer {
 
     /// The status and the outcome of a request for the peerings.
     fn outcome(&self, headers: &str) -> (u16, &'static str) {
-        let response = self.request("GET", PEERS, &format!("{V2}{headers}"), "");
+        let response = self.request("GET", PEERS, &format!("{ACCEPT_V2}{headers}"), "");
         (response.status, self.last().outcome)
     }
 
     /// Requests a token.
     fn mint(&self) -> Response {
-        self.request("POST", TOKEN, &format!("{CLIENT}{FORM}"), "grant_type=client_credentials")
+        self.request("POST", TOKEN, &format!("{CLIENT}{FORM_HEADER}"), "grant_type=client_credentials")
     }
 
     /// The header with a new token.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{GROUP, PEERS, Response, SCENARIO, TestServer, V2, error};
+use super::{ACCEPT_V2, GROUP_PATH, PEERS, Response, SCENARIO, TestServer, error};
 use crate::{AccessList, ScenarioGroup};
 
 const GROUPS: &str = "/api/atlas/v2/groups";
@@ -31,7 +31,7 @@ fn names(response: &Response) -> Vec<String> {
 #[test]
 fn the_groups_that_the_caller_can_see_are_listed_as_recorded() {
     let server = server("");
-    let body = server.get(GROUPS, V2).json();
+    let body = server.get(GROUPS, ACCEPT_V2).json();
     let link = |path: &str| json!([{"href": format!("https://cloud.mongodb.com{path}"), "rel": "self"}]);
     assert_eq!(body["links"], link("/api/atlas/v2/groups?includeCount=true&pageNum=1&itemsPerPage=100"));
     assert_eq!(body["totalCount"], 2, "the one without access is not listed");
@@ -48,7 +48,7 @@ fn the_groups_that_the_caller_can_see_are_listed_as_recorded() {
             "withDefaultAlertsSettings": true,
         })
     );
-    assert_eq!(server.get(&format!("{GROUPS}/5f3a556351db42631e16f303"), V2).json(), body["results"][1]);
+    assert_eq!(server.get(&format!("{GROUPS}/5f3a556351db42631e16f303"), ACCEPT_V2).json(), body["results"][1]);
     assert_eq!(body["results"][0]["tags"], json!([]));
     let v1 = server.get("/api/atlas/v1.0/groups", "Accept: application/json\r\n");
     assert!(v1.has("content-type: application/json"), "{}", v1.head);
@@ -63,14 +63,14 @@ fn two_hundred_and_fifty_groups_have_three_pages() {
         server.simulator.add_group(&group).unwrap();
     }
     for list in [GROUPS, ORG_GROUPS] {
-        let page = |query: &str| server.get(&format!("{list}?{query}"), V2);
+        let page = |query: &str| server.get(&format!("{list}?{query}"), ACCEPT_V2);
         assert_eq!((page("").json()["totalCount"].clone(), names(&page("")).len()), (json!(250), 100));
         let pages: Vec<_> = (1..=4).flat_map(|number| names(&page(&format!("pageNum={number}")))).collect();
         assert_eq!(pages, (0..250).map(|number| format!("g{number}")).collect::<Vec<_>>());
         assert_eq!(names(&page("itemsPerPage=500")).len(), 250);
     }
     assert_eq!((server.last().endpoint, server.last().provider), ("org_groups", None));
-    server.get(&format!("{GROUPS}?pageNum=2&itemsPerPage=7"), V2);
+    server.get(&format!("{GROUPS}?pageNum=2&itemsPerPage=7"), ACCEPT_V2);
     let last = server.last();
     assert_eq!((last.endpoint, last.page_num, last.items_per_page), ("groups", Some(2), Some(7)));
 }
@@ -78,13 +78,13 @@ fn two_hundred_and_fifty_groups_have_three_pages() {
 #[test]
 fn an_organization_lists_its_own_groups_by_the_prefix_of_their_names() {
     let server = server("");
-    assert_eq!(names(&server.get(ORG_GROUPS, V2)), ["payments"]);
+    assert_eq!(names(&server.get(ORG_GROUPS, ACCEPT_V2)), ["payments"]);
     let other = ORG_GROUPS.replace("0001/", "0009/");
-    assert_eq!(names(&server.get(&other, V2)), ["Payments-staging"]);
+    assert_eq!(names(&server.get(&other, ACCEPT_V2)), ["Payments-staging"]);
     for (prefix, expected) in [("PAY", 1), ("payments-s", 1), ("staging", 0), ("", 1)] {
-        assert_eq!(names(&server.get(&format!("{other}?name={prefix}"), V2)).len(), expected, "{prefix}");
+        assert_eq!(names(&server.get(&format!("{other}?name={prefix}"), ACCEPT_V2)).len(), expected, "{prefix}");
     }
-    let link = &server.get(&format!("{other}?name=PAY"), V2).json()["links"][0]["href"];
+    let link = &server.get(&format!("{other}?name=PAY"), ACCEPT_V2).json()["links"][0]["href"];
     assert!(link.as_str().unwrap().ends_with("&name=PAY"), "{link}");
 }
 
@@ -92,7 +92,7 @@ fn an_organization_lists_its_own_groups_by_the_prefix_of_their_names() {
 fn the_containers_of_every_provider_are_one_list() {
     let server = server("");
     let containers = CONTAINERS.replace("301/", "303/");
-    let body = server.get(&containers, V2).json();
+    let body = server.get(&containers, ACCEPT_V2).json();
     assert_eq!(body["totalCount"], 3);
     let aws = json!({
         "id": "5f3a8b6b0000000000000001", "providerName": "AWS",
@@ -101,20 +101,20 @@ fn the_containers_of_every_provider_are_one_list() {
     assert_eq!((&body["results"][0], &body["results"][1]["region"]), (&aws, &json!("US_EAST_2")));
     assert_eq!(body["results"][1]["id"].as_str().unwrap().len(), 24);
     assert_eq!(body["results"][2]["providerName"], "GCP");
-    let second = server.get(&format!("{containers}?itemsPerPage=2&pageNum=2"), V2).json();
+    let second = server.get(&format!("{containers}?itemsPerPage=2&pageNum=2"), ACCEPT_V2).json();
     assert_eq!(second["results"], json!([body["results"][2]]));
     assert_eq!(server.get(&containers.replace("v2", "v1.0"), "").json()["results"], body["results"]);
-    assert_eq!(server.get(CONTAINERS, V2).json()["results"], json!([]));
-    assert_eq!(server.get(&CONTAINERS.replace("301/", "302/"), V2).error(), error(401, "NOT_IN_GROUP"));
+    assert_eq!(server.get(CONTAINERS, ACCEPT_V2).json()["results"], json!([]));
+    assert_eq!(server.get(&CONTAINERS.replace("301/", "302/"), ACCEPT_V2).error(), error(401, "NOT_IN_GROUP"));
 }
 
 #[test]
 fn peerings_and_containers_of_a_group_share_a_bucket() {
     let server = server("rate_limit: {capacity: 2, refill_per_minute: 1}");
-    assert!(server.get(PEERS, V2).has("ratelimit-remaining: 1"));
-    assert!(server.get(CONTAINERS, V2).has("ratelimit-remaining: 0"));
-    assert_eq!([PEERS, CONTAINERS].map(|path| server.get(path, V2).status), [429, 429]);
-    assert_eq!(server.get(&CONTAINERS.replace("301/", "303/"), V2).status, 200);
+    assert!(server.get(PEERS, ACCEPT_V2).has("ratelimit-remaining: 1"));
+    assert!(server.get(CONTAINERS, ACCEPT_V2).has("ratelimit-remaining: 0"));
+    assert_eq!([PEERS, CONTAINERS].map(|path| server.get(path, ACCEPT_V2).status), [429, 429]);
+    assert_eq!(server.get(&CONTAINERS.replace("301/", "303/"), ACCEPT_V2).status, 200);
 }
 
 #[test]
@@ -123,33 +123,33 @@ fn each_caller_and_each_organization_has_a_bucket_for_lists_of_groups() {
 group_list_rate_limit: {capacity: 1, refill_per_minute: 1}
 org_rate_limit: {capacity: 1, refill_per_minute: 1}";
     let server = server(limits);
-    let bearer = format!("{V2}{}", server.bearer());
-    assert_eq!([GROUPS, GROUPS].map(|path| server.get(path, V2).status), [200, 429]);
+    let bearer = format!("{ACCEPT_V2}{}", server.bearer());
+    assert_eq!([GROUPS, GROUPS].map(|path| server.get(path, ACCEPT_V2).status), [200, 429]);
     assert_eq!(server.request("GET", GROUPS, &bearer, "").status, 200, "another caller");
-    assert_eq!([PEERS, ORG_GROUPS].map(|path| server.get(path, V2).status), [200, 200], "other buckets");
+    assert_eq!([PEERS, ORG_GROUPS].map(|path| server.get(path, ACCEPT_V2).status), [200, 200], "other buckets");
     assert_eq!(server.request("GET", ORG_GROUPS, &bearer, "").status, 429, "the same organization");
-    assert_eq!(server.get(&ORG_GROUPS.replace("0001/", "0009/"), V2).status, 200, "another organization");
+    assert_eq!(server.get(&ORG_GROUPS.replace("0001/", "0009/"), ACCEPT_V2).status, 200, "another organization");
 }
 
 #[test]
 fn the_buckets_have_the_documented_sizes() {
     let server = server("");
     let root = "/api/atlas/v2";
-    for (path, capacity) in [(GROUPS, 1200), (ORG_GROUPS, 500), (CONTAINERS, 2000), (GROUP, 1200), (root, 300)] {
-        assert!(server.get(path, V2).has(&format!("ratelimit-limit: {capacity}")), "{path}");
+    for (path, capacity) in [(GROUPS, 1200), (ORG_GROUPS, 500), (CONTAINERS, 2000), (GROUP_PATH, 1200), (root, 300)] {
+        assert!(server.get(path, ACCEPT_V2).has(&format!("ratelimit-limit: {capacity}")), "{path}");
     }
 }
 
 #[test]
 fn the_root_describes_the_key_of_the_caller() {
     let server = server("");
-    let root = server.get("/api/atlas/v2", V2).json();
+    let root = server.get("/api/atlas/v2", ACCEPT_V2).json();
     assert_eq!(root["appName"], "MongoDB Atlas");
     assert_eq!((&root["throttling"], &root["links"]), (&json!(false), &json!([])));
     let roles = json!([{"orgId": "5f0000000000000000000001", "roleName": "ORG_READ_ONLY"}]);
     let id = "5f0000000000000000000003";
     assert_eq!(root["apiKey"], json!({"id": id, "publicKey": "demo", "accessList": [], "roles": roles}));
-    let of_account = server.request("GET", "/api/atlas/v2", &format!("{V2}{}", server.bearer()), "").json();
+    let of_account = server.request("GET", "/api/atlas/v2", &format!("{ACCEPT_V2}{}", server.bearer()), "").json();
     assert_eq!((&of_account["apiKey"], &of_account["appName"]), (&Value::Null, &root["appName"]));
     assert_eq!(server.get("/api/atlas/v1.0?envelope=true", "").json()["content"], root);
     assert_eq!(server.last().endpoint, "root");
@@ -163,10 +163,13 @@ fn every_response_of_a_resource_announces_its_end() {
             && response.has("sunset: Thu, 1 Jul 2027 00:00:00 GMT")
     };
     for (path, status) in [(PEERS, 200), (GROUPS, 200), ("/api/atlas/v2/groups/111111111111111111111111", 404)] {
-        let response = server.get(path, V2);
+        let response = server.get(path, ACCEPT_V2);
         assert!(response.status == status && announced(&response), "{path}: {}", response.head);
     }
     server.simulator.set_access_list(AccessList::Deny);
-    assert!(announced(&server.get(PEERS, V2)));
-    assert!(!announced(&server.request("GET", PEERS, V2, "")) && !announced(&server.mint()), "no resource responds");
+    assert!(announced(&server.get(PEERS, ACCEPT_V2)));
+    assert!(
+        !announced(&server.request("GET", PEERS, ACCEPT_V2, "")) && !announced(&server.mint()),
+        "no resource responds"
+    );
 }

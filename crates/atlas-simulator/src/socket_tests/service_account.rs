@@ -4,7 +4,7 @@ use std::{thread::sleep, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{CLIENT, FORM, PEERS, REVOKE, Response, SCENARIO, TOKEN, TestServer, V2, error};
+use super::{ACCEPT_V2, CLIENT, FORM_HEADER, PEERS, REVOKE, Response, SCENARIO, TOKEN, TestServer, error};
 use crate::AccessList;
 
 /// `mdb_sa_id_5f0000000000000000000002:wrong`
@@ -44,14 +44,14 @@ fn wrong_or_missing_credentials_get_no_token() {
     let digest = "Authorization: Digest username=\"demo\"\r\n";
     for (authorization, kind) in [(WRONG, "basic"), ("", "none"), (digest, "digest")] {
         let response =
-            server.request("POST", TOKEN, &format!("{authorization}{FORM}"), "grant_type=client_credentials");
+            server.request("POST", TOKEN, &format!("{authorization}{FORM_HEADER}"), "grant_type=client_credentials");
         let expected = json!({"error": "invalid_client", "error_description": "Invalid credentials provided."});
         assert_eq!((response.status, response.json()), (401, expected));
         assert_eq!((server.last().authorization, server.last().outcome), (kind, "bad_credentials"));
     }
     assert_eq!(server.request("GET", TOKEN, CLIENT, "").error(), error(405, "METHOD_NOT_ALLOWED"));
     assert_eq!(server.simulator.live_tokens(), 0);
-    let response = server.request("GET", PEERS, &format!("{V2}{CLIENT}"), "");
+    let response = server.request("GET", PEERS, &format!("{ACCEPT_V2}{CLIENT}"), "");
     assert!(response.status == 401 && response.head.contains("www-authenticate: Digest"), "a client is not a key");
     assert_eq!((server.last().authorization, server.last().outcome), ("basic", "bad_credentials"));
 }
@@ -63,10 +63,10 @@ fn the_grant_type_must_be_in_a_form() {
     let valid = "grant_type=client_credentials";
     let long = format!("{valid}&padding={}", "x".repeat(20_000));
     for (content_type, body) in [
-        (FORM, ""),
-        (FORM, "grant_type=password"),
-        (FORM, "grant_type=client_credentials&grant_type=client_credentials"),
-        (FORM, &long),
+        (FORM_HEADER, ""),
+        (FORM_HEADER, "grant_type=password"),
+        (FORM_HEADER, "grant_type=client_credentials&grant_type=client_credentials"),
+        (FORM_HEADER, &long),
         (json, valid),
         ("", valid),
     ] {
@@ -112,8 +112,8 @@ fn an_expired_or_unknown_token_gets_no_challenge() {
     sleep(Duration::from_millis(200));
     for authorization in [&bearer, "Authorization: Bearer eyJunknown\r\n", "Authorization: Bearer\r\n"] {
         assert_eq!(server.outcome(authorization), (401, "bad_token"));
-        let response = server.request("GET", PEERS, &format!("{V2}{authorization}"), "");
-        assert_eq!(response.body, server.request("GET", PEERS, V2, "").body, "the body of a challenge");
+        let response = server.request("GET", PEERS, &format!("{ACCEPT_V2}{authorization}"), "");
+        assert_eq!(response.body, server.request("GET", PEERS, ACCEPT_V2, "").body, "the body of a challenge");
         assert!(!response.head.contains("www-authenticate"), "{}", response.head);
     }
     assert_eq!(server.simulator.live_tokens(), 0);
@@ -124,8 +124,9 @@ fn a_revoked_token_is_rejected_and_an_unknown_one_can_be_revoked() {
     let server = server("");
     let bearer = server.bearer();
     let token = token_in(&bearer);
-    let revoke =
-        |authorization: &str, body: &str| server.request("POST", REVOKE, &format!("{authorization}{FORM}"), body);
+    let revoke = |authorization: &str, body: &str| {
+        server.request("POST", REVOKE, &format!("{authorization}{FORM_HEADER}"), body)
+    };
     assert_eq!(oauth_error(&revoke(WRONG, &format!("token={token}"))), error(401, "invalid_client"));
     assert_eq!(oauth_error(&revoke(CLIENT, "token_type_hint=access_token")), error(400, "invalid_request"));
     assert_eq!(server.outcome(&bearer), (200, "ok"));
@@ -154,7 +155,7 @@ fn no_secret_and_no_token_is_logged() {
     let token = token_in(&bearer);
     server.outcome(&bearer);
     let misplaced = format!("{REVOKE}?token={token}&client_secret=mdb_sa_sk_demo");
-    server.request("POST", &misplaced, &format!("{CLIENT}{FORM}"), &format!("token={token}"));
+    server.request("POST", &misplaced, &format!("{CLIENT}{FORM_HEADER}"), &format!("token={token}"));
     let (_, requests) = server.control("GET", "/simulator/requests", &Value::Null);
     assert_eq!(requests.as_array().unwrap().len(), 3);
     for secret in [token, token_in(CLIENT), "mdb_sa_sk_demo"] {

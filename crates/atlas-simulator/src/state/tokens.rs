@@ -112,7 +112,7 @@ mod tests {
 
     use super::*;
 
-    const ID: &str = "mdb_sa_id_5f0000000000000000000002";
+    const CLIENT_ID: &str = "mdb_sa_id_5f0000000000000000000002";
 
     fn tokens(account: ServiceAccount) -> (Tokens, Instant) {
         (Tokens::new(account), Instant::now())
@@ -121,9 +121,9 @@ mod tests {
     #[test]
     fn a_token_is_valid_until_the_end_of_its_lifetime() {
         let (mut tokens, now) = tokens(ServiceAccount::default());
-        let token = tokens.mint(ID, now).unwrap();
+        let token = tokens.mint(CLIENT_ID, now).unwrap();
         assert_eq!(token.len(), 64);
-        for (seconds, client, live) in [(3599, Some(ID), 1), (3600, None, 0)] {
+        for (seconds, client, live) in [(3599, Some(CLIENT_ID), 1), (3600, None, 0)] {
             let later = now + Duration::from_secs(seconds);
             assert_eq!(tokens.client_of(&token, later), client);
             assert_eq!(tokens.count_live(later), live);
@@ -133,20 +133,20 @@ mod tests {
     #[test]
     fn a_revoked_or_expired_token_makes_room_for_another() {
         let (mut tokens, now) = tokens(ServiceAccount { max_tokens: 2, ..ServiceAccount::default() });
-        let first = tokens.mint(ID, now).unwrap();
-        tokens.mint(ID, now).unwrap();
-        assert_eq!(tokens.mint(ID, now), Err(TokenError::TooMany));
-        tokens.revoke(ID, &first);
-        tokens.mint(ID, now).unwrap();
-        assert_eq!(tokens.mint(ID, now), Err(TokenError::TooMany));
-        tokens.mint(ID, now + Duration::from_secs(3600)).unwrap();
+        let first = tokens.mint(CLIENT_ID, now).unwrap();
+        tokens.mint(CLIENT_ID, now).unwrap();
+        assert_eq!(tokens.mint(CLIENT_ID, now), Err(TokenError::TooMany));
+        tokens.revoke(CLIENT_ID, &first);
+        tokens.mint(CLIENT_ID, now).unwrap();
+        assert_eq!(tokens.mint(CLIENT_ID, now), Err(TokenError::TooMany));
+        tokens.mint(CLIENT_ID, now + Duration::from_secs(3600)).unwrap();
     }
 
     #[test]
     fn only_the_client_of_a_token_can_revoke_it() {
         let (mut tokens, now) = tokens(ServiceAccount::default());
-        let token = tokens.mint(ID, now).unwrap();
-        for (client, token, live) in [("other", token.as_str(), 1), (ID, "unknown", 1), (ID, &token, 0)] {
+        let token = tokens.mint(CLIENT_ID, now).unwrap();
+        for (client, token, live) in [("other", token.as_str(), 1), (CLIENT_ID, "unknown", 1), (CLIENT_ID, &token, 0)] {
             tokens.revoke(client, token);
             assert_eq!(tokens.count_live(now), live, "{client}");
         }
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(counts, [Ok(()), Ok(()), limited]);
         let later = now + Duration::from_secs(31);
         assert_eq!(tokens.count_request(later), Ok(()));
-        tokens.replace(ID, "new");
+        tokens.replace(CLIENT_ID, "new");
         assert_eq!(tokens.count_request(later), limited);
         tokens.replace("other", "new");
         assert_eq!(tokens.count_request(later), Ok(()));

@@ -6,7 +6,7 @@ use crate::{
     state::change::MAX_REPEAT,
 };
 
-const GROUP: &str = "5f3a556351db42631e16f301";
+const FIRST_GROUP: &str = "5f3a556351db42631e16f301";
 const ID: &str = "5f3a556351db42631e16f303";
 
 fn now() -> SystemTime {
@@ -15,7 +15,7 @@ fn now() -> SystemTime {
 
 fn with(peerings: Vec<ScenarioPeering>) -> Groups {
     let mut groups = Groups::default();
-    groups.add(&ScenarioGroup::new(GROUP, "payments", peerings), MAX_REPEAT, now()).unwrap();
+    groups.add(&ScenarioGroup::new(FIRST_GROUP, "payments", peerings), MAX_REPEAT, now()).unwrap();
     groups
 }
 
@@ -28,12 +28,12 @@ fn copies(repeat: u32) -> ScenarioPeering {
 }
 
 fn peerings(groups: &Groups) -> &[ScenarioPeering] {
-    &groups.get(GROUP).unwrap().peerings
+    &groups.get(FIRST_GROUP).unwrap().peerings
 }
 
 fn set_status(groups: &mut Groups, status: &str, error: Option<&str>) {
     let (status, error) = (status.to_owned(), error.map(str::to_owned));
-    groups.change(GROUP, &Change::Status { peering: "p".to_owned(), status, error }, now()).unwrap();
+    groups.change(FIRST_GROUP, &Change::Status { peering: "p".to_owned(), status, error }, now()).unwrap();
 }
 
 #[test]
@@ -63,13 +63,13 @@ fn a_new_status_removes_the_old_status_and_error_under_any_name() {
 #[test]
 fn a_peering_replaces_the_one_with_its_name_and_can_be_removed_once() {
     let mut groups = with(vec![named("p")]);
-    groups.change(GROUP, &Change::Add(named("p")), now()).unwrap();
+    groups.change(FIRST_GROUP, &Change::Add(named("p")), now()).unwrap();
     assert_eq!(peerings(&groups).len(), 1);
     let remove = Change::Remove { peering: "p".to_owned() };
-    groups.change(GROUP, &remove, now()).unwrap();
+    groups.change(FIRST_GROUP, &remove, now()).unwrap();
     assert!(peerings(&groups).is_empty());
-    let error = groups.change(GROUP, &remove, now()).unwrap_err();
-    assert_eq!(error.to_string(), format!("there is no peering `p` in group `{GROUP}`"));
+    let error = groups.change(FIRST_GROUP, &remove, now()).unwrap_err();
+    assert_eq!(error.to_string(), format!("there is no peering `p` in group `{FIRST_GROUP}`"));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn many_copies_take_linear_time() {
     let start = std::time::Instant::now();
     for _ in 0..10 {
         let many = ScenarioPeering { repeat: Some(1000), ..named("p{n}") };
-        assert_eq!(groups.change(GROUP, &Change::Add(many), now()).unwrap().len(), 1000);
+        assert_eq!(groups.change(FIRST_GROUP, &Change::Add(many), now()).unwrap().len(), 1000);
     }
     assert_eq!(peerings(&groups).len(), 99_000);
     // Pairwise these are a billion comparisons.
@@ -92,14 +92,14 @@ fn a_change_and_a_group_have_a_maximum_of_peerings() {
         (0, ChangeError::BadRepeat { repeat: 0, most: 1000 }),
         (1001, ChangeError::BadRepeat { repeat: 1001, most: 1000 }),
         (u32::MAX, ChangeError::BadRepeat { repeat: u32::MAX, most: 1000 }),
-        (501, ChangeError::Full(GROUP.to_owned())),
+        (501, ChangeError::Full(FIRST_GROUP.to_owned())),
     ] {
-        assert_eq!(groups.change(GROUP, &Change::Add(copies(repeat)), now()), Err(error));
+        assert_eq!(groups.change(FIRST_GROUP, &Change::Add(copies(repeat)), now()), Err(error));
     }
-    groups.change(GROUP, &Change::Add(copies(500)), now()).unwrap();
+    groups.change(FIRST_GROUP, &Change::Add(copies(500)), now()).unwrap();
     assert_eq!(peerings(&groups).len(), 100_000);
-    let group = ScenarioGroup::new(GROUP, "payments", vec![copies(3), copies(3)]);
-    let error = ChangeError::TooMany { group: GROUP.to_owned(), most: 5 };
+    let group = ScenarioGroup::new(FIRST_GROUP, "payments", vec![copies(3), copies(3)]);
+    let error = ChangeError::TooMany { group: FIRST_GROUP.to_owned(), most: 5 };
     assert_eq!(groups.add(&group, 5, now()), Err(error));
     groups.add(&group, 6, now()).unwrap();
 }
@@ -110,8 +110,8 @@ fn an_ambiguous_peering_changes_nothing() {
     let mut groups = with(vec![named("p"), ScenarioPeering { id: id(), ..named("q") }]);
     let repeated = ScenarioPeering { repeat: Some(2), ..named("r") };
     for (peering, key) in [(repeated, "r"), (ScenarioPeering { id: id(), ..named("p") }, "p")] {
-        let error = ChangeError::Twice { group: GROUP.to_owned(), peering: key.to_owned() };
-        assert_eq!(groups.change(GROUP, &Change::Add(peering), now()), Err(error));
+        let error = ChangeError::Twice { group: FIRST_GROUP.to_owned(), peering: key.to_owned() };
+        assert_eq!(groups.change(FIRST_GROUP, &Change::Add(peering), now()), Err(error));
     }
     let names: Vec<_> = peerings(&groups).iter().map(|peering| peering.name.as_deref()).collect();
     assert_eq!(names, [Some("p"), Some("q")]);
@@ -121,17 +121,17 @@ fn an_ambiguous_peering_changes_nothing() {
 fn ids_of_containers_are_generated_valid_and_unique() {
     let container =
         |id: &str| ScenarioContainer { id: Some(id.to_owned()), ..ScenarioContainer::new(ScenarioProvider::Aws) };
-    let group = |containers| ScenarioGroup { containers, ..ScenarioGroup::new(GROUP, "payments", Vec::new()) };
+    let group = |containers| ScenarioGroup { containers, ..ScenarioGroup::new(FIRST_GROUP, "payments", Vec::new()) };
     let mut groups = Groups::default();
     let generated = ScenarioContainer::new(ScenarioProvider::Gcp);
     groups.add(&group(vec![container(ID), generated]), MAX_REPEAT, now()).unwrap();
-    let error = ChangeError::ContainerTwice { group: GROUP.to_owned(), container: ID.to_owned() };
+    let error = ChangeError::ContainerTwice { group: FIRST_GROUP.to_owned(), container: ID.to_owned() };
     assert_eq!(groups.add(&group(vec![container(ID), container(ID)]), MAX_REPEAT, now()), Err(error));
     assert_eq!(groups.add(&group(vec![container("c1")]), MAX_REPEAT, now()), Err(ChangeError::BadId("c1".to_owned())));
     let no_org = ScenarioGroup { org_id: Some("o".to_owned()), ..group(Vec::new()) };
     assert_eq!(groups.add(&no_org, MAX_REPEAT, now()), Err(ChangeError::BadId("o".to_owned())));
     let ids: Vec<_> =
-        groups.get(GROUP).unwrap().containers.iter().map(|container| container.id.as_deref().unwrap()).collect();
+        groups.get(FIRST_GROUP).unwrap().containers.iter().map(|container| container.id.as_deref().unwrap()).collect();
     assert_eq!(ids, [ID, "5fd873000000000000000001"], "an error changes nothing");
 }
 

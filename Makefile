@@ -2,7 +2,7 @@
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo drill test lint setup check-msrv check-dependencies check-web-config bench image
+.PHONY: demo drill test lint setup toolchain check-msrv check-dependencies check-web-config bench image
 
 # The exporter on top of a simulated Atlas; needs no credential.
 demo:
@@ -16,15 +16,17 @@ drill: setup
 test: setup lint
 	cargo test --workspace --locked
 
-lint: setup
+lint: toolchain
 	cargo fmt --all --check
 	cargo clippy --workspace --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --locked --no-deps --document-private-items
 
+toolchain:
+	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup toolchain install
+
 # Installs what `make test` runs: the toolchain of rust-toolchain.toml, and from Debian prometheus, alertmanager, curl,
 # systemd-socket-activate and chromium with its driver.
-setup:
-	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup toolchain install
+setup: toolchain
 	@command -v prometheus >/dev/null && command -v promtool >/dev/null && command -v curl >/dev/null && \
 		command -v prometheus-alertmanager >/dev/null && command -v amtool >/dev/null && \
 		command -v systemd-socket-activate >/dev/null && \

@@ -27,8 +27,10 @@ pub(super) fn handler(
         }
         event => {
             let record = |state: &mut State| Some(state.accounts.get_mut(&account)?.record_client_event(&event));
-            // Events of an account that a reload removed are logged too.
-            if state.update(record).unwrap_or(true) {
+            // After a reload removed the account, what Atlas says of its credential is of no interest.
+            let is_verdict =
+                matches!(event, ClientEvent::Refused { .. } | ClientEvent::Accepted | ClientEvent::MintFailed { .. });
+            if state.update(record).unwrap_or(!is_verdict) {
                 log_client_event(&account, &state, event);
             }
         }

@@ -29,6 +29,13 @@ fn bare(settings: &str) -> String {
 const GROUP: &str = "5e57d85c854180642f784401";
 
 #[test]
+fn an_empty_key_counts_as_unset() {
+    let config = parse(&account("proxy_url: , client_id: , client_secret_file: ")).unwrap();
+    assert_eq!(config.accounts[0].credential.kind, CredentialKind::ApiKey);
+    assert!(config.accounts[0].proxy.is_none());
+}
+
+#[test]
 fn a_minimal_config_gets_every_default() {
     let config = parse(&account("")).unwrap();
     assert_eq!(config.poll, PollConfig::default());

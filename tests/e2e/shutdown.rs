@@ -28,10 +28,10 @@ fn check_shutdown_while_a_poll_hangs(signal: &str) {
     assert_eq!(idle.ask("GET", "/-/healthy", "").status, 200);
     let mut silent = Connection::open(&exporter.address);
 
-    let asked = Instant::now();
+    let started = Instant::now();
     exporter.process.signal(signal);
     let ended = exporter.process.end();
-    assert!(asked.elapsed() < PROMPT, "{:?}", asked.elapsed());
+    assert!(started.elapsed() < PROMPT, "{:?}", started.elapsed());
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains(&format!("stopping on SIG{signal}")), "{}", ended.stderr);
     assert!(idle.rest().is_empty() && silent.rest().is_empty());

@@ -52,14 +52,14 @@ fn systemd_is_notified_of_readiness_the_watchdog_reloads_and_shutdown() {
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "600000");
     let exporter = Exporter::run(command);
     let wait_for_notification = |word: &str| {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             let mut message = [0; 256];
             let length = socket.recv(&mut message).unwrap();
             if String::from_utf8_lossy(&message[..length]).lines().any(|line| line == word) {
                 return;
             }
-            assert!(begun.elapsed() < Duration::from_secs(20), "no notification {word}");
+            assert!(started.elapsed() < Duration::from_secs(20), "no notification {word}");
         }
     };
     wait_for_notification("READY=1");

@@ -34,7 +34,7 @@ fn no_constant_of_one_name_has_two_values() {
     let mut seen = BTreeMap::<String, (String, PathBuf)>::new();
     for (path, text) in sources() {
         let code = text.split("#[cfg(test)]").next().unwrap();
-        for (name, value) in code.split("\n").filter_map(constant) {
+        for (name, value) in code.lines().filter_map(constant) {
             let (known, other) = seen.entry(name.to_owned()).or_insert_with(|| (value.to_owned(), path.clone()));
             assert_eq!(known, value, "`{name}` in {} and in {}", other.display(), path.display());
         }

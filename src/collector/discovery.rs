@@ -60,7 +60,7 @@ pub(super) async fn discover_once(context: &AccountContext, discover: &Discover)
             Err(Failure::without_request(Reason::RateLimited, message))
         }
     };
-    let is_rate_limited = outcome.as_ref().is_err_and(|failure| failure.reason == Reason::RateLimited);
+    let is_rate_limited = outcome.as_ref().is_err_and(|failure| failure.reason == Reason::RateLimited.into());
     let selected = outcome.map(|mut groups| {
         groups.retain(|group| shard.owns(group.id.as_str()) && discover.selects(group));
         groups

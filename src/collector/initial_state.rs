@@ -21,10 +21,11 @@ pub fn initial_state(config: &Config, shard: Shard) -> State {
     });
     let groups =
         groups.clone().map(|(account, group)| (group.id.clone(), GroupState::configured(&account.name, &group.name)));
-    let PollConfig { interval, max_staleness, .. } = config.poll;
+    let PollConfig { interval, max_staleness, concurrency, .. } = config.poll;
     let mut state =
         State::new(interval, max_staleness, SystemTime::now(), accounts.collect(), groups.collect(), listings);
     state.shard = shard;
+    state.concurrency = concurrency;
     state
 }
 

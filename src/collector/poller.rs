@@ -1,6 +1,10 @@
 //! Polls one listing.
 
-use std::{pin::pin, sync::Arc, time::SystemTime};
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
@@ -12,7 +16,7 @@ use super::{
     rate_limit::Bucket,
     slots::SlotPermit,
 };
-use crate::state::{Failure, ListingEvent, ListingKey, PollResult};
+use crate::state::{Failure, ListingEvent, ListingKey, PollResult, PollRun};
 use atlas::{Listing, Reason};
 
 /// Intervals that a poll waits for a slot before it counts as failed.
@@ -148,7 +152,7 @@ impl Poller {
         let poll = PollResult {
             ended: std::time::Instant::now(),
             ended_at: SystemTime::now(),
-            duration: started.elapsed(),
+            run: Some(PollRun { lateness: Duration::ZERO, duration: started.elapsed() }),
             due: due.into_std(),
             outcome,
         };

@@ -7,6 +7,7 @@ use super::{
     text::{TextBuilder, unix_seconds},
 };
 use crate::state::State;
+use atlas::Reason;
 
 pub(super) fn write_groups(text: &mut TextBuilder, state: &State) {
     let info = state.groups.iter().map(|(id, group)| ([id.as_str(), &group.name, &group.org_id, &group.account], 1));
@@ -30,7 +31,8 @@ fn write_discoveries(text: &mut TextBuilder, state: &State) {
     text.family(&family::DISCOVERY_INTERVAL, interval);
     text.family(&family::DISCOVERIES, all().map(|(account, discovery)| ([account], discovery.discoveries)));
     let failures = all().flat_map(|(account, discovery)| {
-        discovery.failures.iter().map(move |(reason, count)| ([account, reason.as_str()], count))
+        let count = |reason| discovery.failures.get(&reason).copied().unwrap_or_default();
+        Reason::ALL.iter().map(move |reason| ([account, reason.as_str()], count((*reason).into())))
     });
     text.family(&family::DISCOVERY_FAILURES, failures);
     let failure =

@@ -1,5 +1,7 @@
 //! The families of requests to Atlas.
 
+use std::collections::BTreeMap;
+
 use super::{
     family,
     text::{TextBuilder, unix_seconds},
@@ -25,7 +27,10 @@ pub(super) fn write(text: &mut TextBuilder, state: &State) {
     };
     let remaining = rate_limits().map(|(labels, rate_limit)| (labels, rate_limit.remaining));
     text.family(&family::RATE_LIMIT_REMAINING, remaining);
-    text.family(&family::RATE_LIMIT, rate_limits().map(|(labels, rate_limit)| (labels, rate_limit.limit)));
+    // Atlas gives every project the same capacity.
+    let limits: BTreeMap<[&str; 2], u64> =
+        rate_limits().map(|([account, endpoint, _], rate_limit)| ([account, endpoint], rate_limit.limit)).collect();
+    text.family(&family::RATE_LIMIT, limits);
     let ends = || {
         state.version_ends.iter().map(|((account, endpoint), ends)| {
             let version = state.accounts.get(account).map_or("", |account| account.api_version);

@@ -62,7 +62,7 @@ families! {
     INFO = Gauge "mongodbatlas_network_peering_info" ["provider", "vpcId", "group_id", "peering_id", "container_id", "connection_id", "cloud_account", "resource_group", "accepter_region", "cidr_block", "atlas_region", "atlas_cidr_block"];
     /// 1 while Atlas reports an error for the peering, labeled with the reason; any other text has the reason OTHER and is logged.
     ERROR_INFO = Gauge "mongodbatlas_network_peering_error_info" ["provider", "vpcId", "group_id", "peering_id", "reason"];
-    /// Number of peerings by status; 0 for each documented status of the provider that no peering has.
+    /// Number of peerings by status; 0 for each documented status of the provider that no peering has, and only for AVAILABLE if there are no peerings.
     PEERINGS = Gauge "mongodbatlas_network_peerings" ["group_id", "provider", "status"];
     /// Name of the project (group in the API) from the config, otherwise from Atlas; its organization where projects are discovered. Always 1.
     GROUP_INFO = Gauge "mongodbatlas_group_info" ["group_id", "group_name", "org_id", "account"];
@@ -76,28 +76,36 @@ families! {
     DISCOVERY_INTERVAL = Gauge "mongodbatlas_discovery_interval_seconds" ["account"];
     /// Completed discoveries of the account's projects, successful or not.
     DISCOVERIES = Counter "mongodbatlas_discoveries_total" ["account"];
-    /// Failed discoveries by reason; a reason is absent until its first failure.
+    /// Failed discoveries by reason.
     DISCOVERY_FAILURES = Counter "mongodbatlas_discovery_failures_total" ["account", "reason"];
     /// 1 if the last discovery failed, labeled with the reason; absent otherwise.
     DISCOVERY_FAILURE = Gauge "mongodbatlas_discovery_failure_info" ["account", "reason"];
     /// 1 if the last poll of the project and provider read every page and is not older than poll.max_staleness; 0 otherwise and before the first.
-    POLL_SUCCESS = Gauge "mongodbatlas_peering_poll_success" ["group_id", "provider"];
+    POLL_SUCCESS = Gauge "mongodbatlas_peering_poll_success" ["account", "group_id", "provider"];
     /// Time of the last successful poll; 0 before the first.
-    POLL_LAST_SUCCESS = Gauge "mongodbatlas_peering_poll_last_success_timestamp_seconds" ["group_id", "provider"];
-    /// Duration of the last poll, including retries.
-    POLL_DURATION = Gauge "mongodbatlas_peering_poll_duration_seconds" ["group_id", "provider"];
-    /// 1 while peerings of an earlier poll are exported because the last poll failed, else 0.
-    POLL_STALE = Gauge "mongodbatlas_peering_poll_stale" ["group_id", "provider"];
-    /// Peerings that Atlas sent more than once in the exported listing; each is counted once.
-    POLL_DUPLICATES = Gauge "mongodbatlas_peering_poll_duplicates" ["group_id", "provider"];
+    POLL_LAST_SUCCESS = Gauge "mongodbatlas_peering_poll_last_success_timestamp_seconds" ["account", "group_id", "provider"];
+    /// Peerings that Atlas sent more than once in the exported listing, each of which is counted once; absent if there are none.
+    POLL_DUPLICATES = Gauge "mongodbatlas_peering_poll_duplicates" ["account", "group_id", "provider"];
     /// Completed polls, successful or not.
-    POLLS = Counter "mongodbatlas_peering_polls_total" ["group_id", "provider"];
-    /// Failed polls by reason; a reason is absent until its first failure.
-    POLL_FAILURES = Counter "mongodbatlas_peering_poll_failures_total" ["group_id", "provider", "reason"];
+    POLLS = Counter "mongodbatlas_peering_polls_total" ["account", "group_id", "provider"];
+    /// Failed polls, whatever the reason.
+    POLL_FAILURES = Counter "mongodbatlas_peering_poll_failures_total" ["account", "group_id", "provider"];
     /// 1 if the last poll failed, labeled with the reason; absent otherwise.
-    POLL_FAILURE = Gauge "mongodbatlas_peering_poll_failure_info" ["group_id", "provider", "reason"];
+    POLL_FAILURE = Gauge "mongodbatlas_peering_poll_failure_info" ["account", "group_id", "provider", "reason"];
+    /// Failed polls of the account by reason.
+    ACCOUNT_POLL_FAILURES = Counter "mongodbatlas_account_poll_failures_total" ["account", "reason"];
+    /// Polls that are due and wait for a concurrency permit.
+    POLLS_QUEUED = Gauge "mongodbatlas_peering_polls_queued" ["account"];
+    /// Polls that hold a concurrency permit; at most poll.concurrency.
+    POLLS_RUNNING = Gauge "mongodbatlas_peering_polls_running" ["account"];
+    /// Time from when a poll was due until it started.
+    POLL_LATENESS = Histogram "mongodbatlas_peering_poll_lateness_seconds" ["account"];
+    /// Duration of polls, including retries.
+    POLL_DURATION = Histogram "mongodbatlas_peering_poll_duration_seconds" ["account"];
+    /// Configured limit of concurrent polls of the account.
+    POLL_CONCURRENCY = Gauge "mongodbatlas_peering_poll_concurrency" ["account"];
     /// Configured interval between polls of each project and provider.
-    POLL_INTERVAL = Gauge "mongodbatlas_peering_poll_interval_seconds" [];
+    POLL_INTERVAL = Gauge "mongodbatlas_peering_poll_interval_seconds" ["account"];
     /// Configured maximum age of a listing; older peerings are no longer exported.
     MAX_STALENESS = Gauge "mongodbatlas_peering_max_staleness_seconds" [];
     /// HTTP requests sent to Atlas, including retries and digest challenges; code is the HTTP status, or the reason if there was no response.
@@ -106,8 +114,8 @@ families! {
     API_DURATION = Histogram "mongodbatlas_api_request_duration_seconds" ["account", "endpoint"];
     /// Requests left in the token bucket of a rate limit, as Atlas last reported; containers share the bucket of peers, and group_id is empty if the bucket does not belong to a project.
     RATE_LIMIT_REMAINING = Gauge "mongodbatlas_api_ratelimit_remaining" ["account", "endpoint", "group_id"];
-    /// Capacity of the token bucket, as Atlas last reported.
-    RATE_LIMIT = Gauge "mongodbatlas_api_ratelimit_limit" ["account", "endpoint", "group_id"];
+    /// Capacity of each token bucket, as Atlas last reported.
+    RATE_LIMIT = Gauge "mongodbatlas_api_ratelimit_limit" ["account", "endpoint"];
     /// Time from which the API version in use is deprecated; absent unless Atlas announces it.
     API_DEPRECATION = Gauge "mongodbatlas_api_deprecation_timestamp_seconds" ["account", "endpoint", "version"];
     /// Time at which the API version in use stops working; absent unless Atlas announces it.

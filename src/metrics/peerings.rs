@@ -75,7 +75,9 @@ fn write_peerings(text: &mut TextBuilder, peerings: &[Exported<'_>]) {
 
 fn write_counts(text: &mut TextBuilder, listings: &[(&ListingKey, &Listing)]) {
     let counts = listings.iter().flat_map(|(key, listing)| {
-        let documented = key.provider.documented_statuses();
+        // Most listings have no peerings: one series says so.
+        let documented: &[&str] =
+            if listing.peerings.is_empty() { &["AVAILABLE"] } else { key.provider.documented_statuses() };
         let mut by_status: BTreeMap<&str, u32> = documented.iter().map(|status| (*status, 0)).collect();
         for peering in &listing.peerings {
             *by_status.entry(&peering.status).or_default() += 1;

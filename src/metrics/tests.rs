@@ -6,7 +6,7 @@ use std::{
 use insta::assert_snapshot;
 
 use super::{family::Family, *};
-use crate::state::{AccountState, DiscoveryState, Failure, GroupState, ListingKey, PollResult, TokenState};
+use crate::state::{AccountState, DiscoveryState, Failure, GroupState, ListingKey, PollResult, PollRun, TokenState};
 use atlas::{
     self, ClientEvent, Container, Endpoint, GroupId, Listing, Outcome, Peering, Provider, RateLimit, Reason,
     RequestRecord, VersionEnds,
@@ -32,8 +32,8 @@ fn state() -> State {
 }
 
 fn poll(state: &mut State, provider: Provider, ended: Instant, outcome: Result<Listing, Failure>) {
-    let (ended_at, duration) = (at(1_700_000_060), Duration::from_millis(150));
-    let poll = PollResult { ended, due: ended, ended_at, duration, outcome };
+    let run = Some(PollRun { lateness: Duration::from_secs(3), duration: Duration::from_millis(150) });
+    let poll = PollResult { ended, due: ended, ended_at: at(1_700_000_060), run, outcome };
     state.record_poll(&ListingKey { group: group(), provider }, poll);
 }
 
@@ -78,13 +78,23 @@ fn full(now: Instant) -> State {
 }
 
 fn failure(reason: Reason) -> Failure {
-    Failure { reason, message: String::new(), advice: reason.advice(), is_account_wide: false }
+    Failure::without_request(reason, String::new())
 }
 
-/// The exposition without the headers of families and the version of the exporter.
+/// The exposition without the headers of families, reasons that nothing failed for, and the version of the exporter.
 fn samples(state: &State, now: Instant) -> String {
     let text = render(state, now).replace(env!("CARGO_PKG_VERSION"), "VERSION");
-    text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")
+    let is_shown = |line: &&str| !line.starts_with('#') && !(line.contains("reason=") && line.ends_with(" 0"));
+    text.lines().filter(is_shown).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_reason_has_a_count_from_the_start() {
+    let text = render(&state(), Instant::now());
+    let zeros = |name| text.lines().filter(|line| line.starts_with(name) && line.ends_with(" 0")).count();
+    assert_eq!(zeros("mongodbatlas_account_poll_failures_total{"), Reason::ALL.len() + 1, "and `queue_timeout`");
+    assert_eq!(zeros("mongodbatlas_discovery_failures_total{"), Reason::ALL.len());
+    assert_eq!(zeros("mongodbatlas_peering_poll_failures_total{"), 2, "one for each listing");
 }
 
 #[test]
@@ -96,15 +106,42 @@ fn the_samples_before_the_first_poll() {
     mongodbatlas_discovery_last_success_timestamp_seconds{account="main"} 0
     mongodbatlas_discovery_interval_seconds{account="main"} 600
     mongodbatlas_discoveries_total{account="main"} 0
-    mongodbatlas_peering_poll_success{group_id="5e57d85c854180642f784401",provider="AWS"} 0
-    mongodbatlas_peering_poll_success{group_id="5e57d85c854180642f784401",provider="GCP"} 0
-    mongodbatlas_peering_poll_last_success_timestamp_seconds{group_id="5e57d85c854180642f784401",provider="AWS"} 0
-    mongodbatlas_peering_poll_last_success_timestamp_seconds{group_id="5e57d85c854180642f784401",provider="GCP"} 0
-    mongodbatlas_peering_poll_stale{group_id="5e57d85c854180642f784401",provider="AWS"} 0
-    mongodbatlas_peering_poll_stale{group_id="5e57d85c854180642f784401",provider="GCP"} 0
-    mongodbatlas_peering_polls_total{group_id="5e57d85c854180642f784401",provider="AWS"} 0
-    mongodbatlas_peering_polls_total{group_id="5e57d85c854180642f784401",provider="GCP"} 0
-    mongodbatlas_peering_poll_interval_seconds 60
+    mongodbatlas_peering_poll_success{account="main",group_id="5e57d85c854180642f784401",provider="AWS"} 0
+    mongodbatlas_peering_poll_success{account="main",group_id="5e57d85c854180642f784401",provider="GCP"} 0
+    mongodbatlas_peering_poll_last_success_timestamp_seconds{account="main",group_id="5e57d85c854180642f784401",provider="AWS"} 0
+    mongodbatlas_peering_poll_last_success_timestamp_seconds{account="main",group_id="5e57d85c854180642f784401",provider="GCP"} 0
+    mongodbatlas_peering_polls_total{account="main",group_id="5e57d85c854180642f784401",provider="AWS"} 0
+    mongodbatlas_peering_polls_total{account="main",group_id="5e57d85c854180642f784401",provider="GCP"} 0
+    mongodbatlas_peering_poll_failures_total{account="main",group_id="5e57d85c854180642f784401",provider="AWS"} 0
+    mongodbatlas_peering_poll_failures_total{account="main",group_id="5e57d85c854180642f784401",provider="GCP"} 0
+    mongodbatlas_peering_polls_queued{account="main"} 0
+    mongodbatlas_peering_polls_running{account="main"} 0
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="0.1"} 0
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="0.5"} 0
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="1"} 0
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="5"} 0
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="15"} 0
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="30"} 0
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="60"} 0
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="300"} 0
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="900"} 0
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="+Inf"} 0
+    mongodbatlas_peering_poll_lateness_seconds_sum{account="main"} 0
+    mongodbatlas_peering_poll_lateness_seconds_count{account="main"} 0
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="0.1"} 0
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="0.25"} 0
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="0.5"} 0
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="1"} 0
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="2.5"} 0
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="5"} 0
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="10"} 0
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="30"} 0
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="60"} 0
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="+Inf"} 0
+    mongodbatlas_peering_poll_duration_seconds_sum{account="main"} 0
+    mongodbatlas_peering_poll_duration_seconds_count{account="main"} 0
+    mongodbatlas_peering_poll_concurrency{account="main"} 0
+    mongodbatlas_peering_poll_interval_seconds{account="main"} 60
     mongodbatlas_peering_max_staleness_seconds 900
     mongodbatlas_api_credential_refused{account="main"} 0
     mongodbatlas_api_credential_unreadable{account="main"} 0
@@ -143,20 +180,45 @@ fn the_samples_of_every_family() {
     mongodbatlas_discoveries_total{account="main"} 2
     mongodbatlas_discovery_failures_total{account="main",reason="server"} 1
     mongodbatlas_discovery_failure_info{account="main",reason="server"} 1
-    mongodbatlas_peering_poll_success{group_id="5e57d85c854180642f784401",provider="AWS"} 1
-    mongodbatlas_peering_poll_success{group_id="5e57d85c854180642f784401",provider="GCP"} 0
-    mongodbatlas_peering_poll_last_success_timestamp_seconds{group_id="5e57d85c854180642f784401",provider="AWS"} 1700000060
-    mongodbatlas_peering_poll_last_success_timestamp_seconds{group_id="5e57d85c854180642f784401",provider="GCP"} 0
-    mongodbatlas_peering_poll_duration_seconds{group_id="5e57d85c854180642f784401",provider="AWS"} 0.15
-    mongodbatlas_peering_poll_duration_seconds{group_id="5e57d85c854180642f784401",provider="GCP"} 0.15
-    mongodbatlas_peering_poll_stale{group_id="5e57d85c854180642f784401",provider="AWS"} 0
-    mongodbatlas_peering_poll_stale{group_id="5e57d85c854180642f784401",provider="GCP"} 0
-    mongodbatlas_peering_poll_duplicates{group_id="5e57d85c854180642f784401",provider="AWS"} 1
-    mongodbatlas_peering_polls_total{group_id="5e57d85c854180642f784401",provider="AWS"} 1
-    mongodbatlas_peering_polls_total{group_id="5e57d85c854180642f784401",provider="GCP"} 1
-    mongodbatlas_peering_poll_failures_total{group_id="5e57d85c854180642f784401",provider="GCP",reason="timeout"} 1
-    mongodbatlas_peering_poll_failure_info{group_id="5e57d85c854180642f784401",provider="GCP",reason="timeout"} 1
-    mongodbatlas_peering_poll_interval_seconds 60
+    mongodbatlas_peering_poll_success{account="main",group_id="5e57d85c854180642f784401",provider="AWS"} 1
+    mongodbatlas_peering_poll_success{account="main",group_id="5e57d85c854180642f784401",provider="GCP"} 0
+    mongodbatlas_peering_poll_last_success_timestamp_seconds{account="main",group_id="5e57d85c854180642f784401",provider="AWS"} 1700000060
+    mongodbatlas_peering_poll_last_success_timestamp_seconds{account="main",group_id="5e57d85c854180642f784401",provider="GCP"} 0
+    mongodbatlas_peering_poll_duplicates{account="main",group_id="5e57d85c854180642f784401",provider="AWS"} 1
+    mongodbatlas_peering_polls_total{account="main",group_id="5e57d85c854180642f784401",provider="AWS"} 1
+    mongodbatlas_peering_polls_total{account="main",group_id="5e57d85c854180642f784401",provider="GCP"} 1
+    mongodbatlas_peering_poll_failures_total{account="main",group_id="5e57d85c854180642f784401",provider="AWS"} 0
+    mongodbatlas_peering_poll_failures_total{account="main",group_id="5e57d85c854180642f784401",provider="GCP"} 1
+    mongodbatlas_peering_poll_failure_info{account="main",group_id="5e57d85c854180642f784401",provider="GCP",reason="timeout"} 1
+    mongodbatlas_account_poll_failures_total{account="main",reason="timeout"} 1
+    mongodbatlas_peering_polls_queued{account="main"} 0
+    mongodbatlas_peering_polls_running{account="main"} 0
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="0.1"} 0
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="0.5"} 0
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="1"} 0
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="5"} 2
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="15"} 2
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="30"} 2
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="60"} 2
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="300"} 2
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="900"} 2
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="+Inf"} 2
+    mongodbatlas_peering_poll_lateness_seconds_sum{account="main"} 6
+    mongodbatlas_peering_poll_lateness_seconds_count{account="main"} 2
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="0.1"} 0
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="0.25"} 2
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="0.5"} 2
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="1"} 2
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="2.5"} 2
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="5"} 2
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="10"} 2
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="30"} 2
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="60"} 2
+    mongodbatlas_peering_poll_duration_seconds_bucket{account="main",le="+Inf"} 2
+    mongodbatlas_peering_poll_duration_seconds_sum{account="main"} 0.3
+    mongodbatlas_peering_poll_duration_seconds_count{account="main"} 2
+    mongodbatlas_peering_poll_concurrency{account="main"} 0
+    mongodbatlas_peering_poll_interval_seconds{account="main"} 60
     mongodbatlas_peering_max_staleness_seconds 900
     mongodbatlas_api_requests_total{account="main",endpoint="peers",code="200"} 1
     mongodbatlas_api_request_duration_seconds_bucket{account="main",endpoint="peers",le="0.05"} 0
@@ -173,8 +235,8 @@ fn the_samples_of_every_family() {
     mongodbatlas_api_request_duration_seconds_count{account="main",endpoint="peers"} 1
     mongodbatlas_api_ratelimit_remaining{account="main",endpoint="groups",group_id=""} 1998
     mongodbatlas_api_ratelimit_remaining{account="main",endpoint="peers",group_id="5e57d85c854180642f784401"} 1998
-    mongodbatlas_api_ratelimit_limit{account="main",endpoint="groups",group_id=""} 2000
-    mongodbatlas_api_ratelimit_limit{account="main",endpoint="peers",group_id="5e57d85c854180642f784401"} 2000
+    mongodbatlas_api_ratelimit_limit{account="main",endpoint="groups"} 2000
+    mongodbatlas_api_ratelimit_limit{account="main",endpoint="peers"} 2000
     mongodbatlas_api_deprecation_timestamp_seconds{account="main",endpoint="peers",version="v1.0"} 1722816000
     mongodbatlas_api_sunset_timestamp_seconds{account="main",endpoint="peers",version="v1.0"} 1814400000
     mongodbatlas_api_credential_refused{account="main"} 1

@@ -41,7 +41,7 @@ impl TextBuilder {
                 self.header(family);
             }
             let mut below = 0;
-            for (bound, count) in Histogram::BOUNDS.iter().zip(histogram.counts) {
+            for (bound, count) in histogram.buckets() {
                 below += count;
                 self.sample(family, "_bucket", labels, Some(&bound.to_string()), below);
             }

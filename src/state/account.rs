@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::poll::Failure;
+use super::poll::{Failure, FailureReason, PollStats};
 use atlas::{ClientEvent, GroupId, Reason};
 
 /// Failed first discoveries after which readiness no longer waits for the account.
@@ -28,6 +28,8 @@ pub struct AccountState {
     pub token: Option<TokenState>,
     /// The last heartbeat of the account's task; `None` before the first.
     pub last_heartbeat: Option<Instant>,
+    /// Its polls.
+    pub polls: PollStats,
     /// The discoveries of an account that discovers groups.
     pub discovery: Option<DiscoveryState>,
 }
@@ -55,7 +57,7 @@ pub struct DiscoveryState {
     /// Discoveries that ended.
     pub discoveries: u64,
     /// Failed discoveries by reason.
-    pub failures: BTreeMap<Reason, u64>,
+    pub failures: BTreeMap<FailureReason, u64>,
     /// Why the last one failed, if it did.
     pub failure: Option<Failure>,
     /// When one last succeeded.
@@ -65,7 +67,7 @@ pub struct DiscoveryState {
     /// Failures since the last success.
     pub(super) failed_in_a_row: u32,
     /// Their reasons, each reported once.
-    pub(super) reported: BTreeSet<Reason>,
+    pub(super) reported: BTreeSet<FailureReason>,
 }
 
 impl DiscoveryState {
@@ -92,6 +94,7 @@ impl AccountState {
     pub(super) fn carry_over(&mut self, before: &Self) {
         // `unreadable` starts as false: the reload has just read the files.
         self.refused = before.refused;
+        self.polls = before.polls.clone();
         if let (Some(token), Some(before)) = (&mut self.token, &before.token) {
             *token = before.clone();
         }

@@ -1,11 +1,11 @@
 //! What is known about one listing, and how polls change it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     time::{Duration, Instant, SystemTime},
 };
 
-use super::poll::{DropCause, Failure, ListingEvent};
+use super::poll::{DropCause, Failure, FailureReason, ListingEvent};
 use atlas::{Listing, Peering, Reason};
 
 /// Consecutive 404s that drop a listing; a single one may be a mistake of Atlas.
@@ -16,9 +16,9 @@ const NOT_FOUND_TO_DROP: u32 = 2;
 pub struct ListingState {
     /// Polls that ended.
     pub polls: u64,
-    /// Failed polls by reason.
-    pub failures: BTreeMap<Reason, u64>,
-    /// How long the last poll took.
+    /// Failed polls.
+    pub failures: u64,
+    /// How long the last poll that sent requests took.
     pub duration: Duration,
     /// When the next poll is due; `None` until the listing is scheduled.
     pub due: Option<Instant>,
@@ -33,7 +33,7 @@ pub struct ListingState {
     /// Failures since the last success.
     failed_in_a_row: u32,
     /// Their reasons, each reported once.
-    reported: BTreeSet<Reason>,
+    reported: BTreeSet<FailureReason>,
     /// Whether the last reported failure was account-wide.
     reported_account_wide: bool,
     /// Consecutive 404s.
@@ -88,7 +88,7 @@ impl ListingState {
     ) -> Vec<ListingEvent> {
         let mut events = Vec::new();
         let reason = failure.reason;
-        *self.failures.entry(reason).or_default() += 1;
+        self.failures += 1;
         self.failed_in_a_row += 1;
         self.failure = Some(failure.clone());
         self.last_failure = Some((failure.clone(), ended_at));
@@ -96,7 +96,7 @@ impl ListingState {
             self.reported_account_wide = failure.is_account_wide;
             events.push(ListingEvent::Failing(failure));
         }
-        self.not_found_in_a_row = if reason == Reason::NotFound { self.not_found_in_a_row + 1 } else { 0 };
+        self.not_found_in_a_row = if reason == Reason::NotFound.into() { self.not_found_in_a_row + 1 } else { 0 };
         if self.not_found_in_a_row == NOT_FOUND_TO_DROP {
             events.push(ListingEvent::GroupMissing);
         }

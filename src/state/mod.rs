@@ -23,7 +23,7 @@ pub use self::{
     group::GroupState,
     health::{not_ready_reason, stall_reason},
     listing::ListingState,
-    poll::{DropCause, Failure, ListingEvent, PollResult},
+    poll::{DropCause, Failure, FailureReason, ListingEvent, PollResult, PollRun, PollStats},
     shared::SharedState,
 };
 use crate::shard::Shard;
@@ -48,6 +48,8 @@ pub const STALL_INTERVALS: u32 = 5;
 pub struct State {
     /// The time between two polls of a listing.
     pub interval: Duration,
+    /// How many polls of an account may run at the same time.
+    pub concurrency: usize,
     /// A listing older than this is not exported.
     pub max_staleness: Duration,
     /// When the config in use was read.
@@ -86,6 +88,7 @@ impl State {
         let listings = listings.into_iter().map(|key| (key, ListingState::default())).collect();
         Self {
             interval,
+            concurrency: 0,
             max_staleness,
             config_read,
             last_reload_ok: true,
@@ -193,8 +196,11 @@ impl State {
     /// Records a poll, if its listing is still polled, and returns what changed.
     pub fn record_poll(&mut self, key: &ListingKey, poll: PollResult) -> Vec<ListingEvent> {
         let Some(listing) = self.listings.get_mut(key) else { return Vec::new() };
+        if let Some(account) = self.groups.get(&key.group).and_then(|group| self.accounts.get_mut(&group.account)) {
+            account.polls.record(&poll);
+        }
         listing.polls += 1;
-        listing.duration = poll.duration;
+        listing.duration = poll.run.map_or(listing.duration, |run| run.duration);
         listing.due = Some(poll.due);
         let events = match poll.outcome {
             Ok(complete) => listing.succeed(complete, poll.ended, poll.ended_at),

@@ -29,8 +29,8 @@ impl Fixture {
     pub(in crate::http) fn poll(&mut self, provider: Provider, seconds: u64, outcome: Result<Vec<Peering>, Failure>) {
         let ended = self.start + Duration::from_secs(seconds);
         let outcome = outcome.map(|peerings| Listing { peerings, duplicates: 0 });
-        let (duration, due) = (Duration::ZERO, ended + MINUTE);
-        self.state.record_poll(&key(provider), PollResult { ended, ended_at: wall(seconds), duration, due, outcome });
+        let poll = PollResult { ended, ended_at: wall(seconds), run: None, due: ended + MINUTE, outcome };
+        self.state.record_poll(&key(provider), poll);
     }
 
     fn view(&self, seconds: u64) -> View<'_> {
@@ -63,7 +63,7 @@ fn status(state: &watch::Sender<State>) -> Arc<Status> {
 
 fn failure() -> Failure {
     let message = "Atlas returned status 503".to_owned();
-    Failure { reason: Reason::Server, message, advice: Reason::Server.advice(), is_account_wide: false }
+    Failure::without_request(Reason::Server, message)
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn a_failed_discovery_changes_nothing_and_is_reported_once() {
     assert_eq!(fixture.discover("a", Err(failure(Reason::Server))), []);
     assert!(!fixture.discovery().succeeded());
     assert_eq!((fixture.discovery().last_success, fixture.polled().len()), (Some(at(2)), 4));
-    assert_eq!(fixture.discovery().failures, BTreeMap::from([(Reason::Server, 2)]));
+    assert_eq!(fixture.discovery().failures, BTreeMap::from([(Reason::Server.into(), 2)]));
     assert_eq!(fixture.find([1, 2]), [DiscoveryEvent::Recovered(2), removed(3)]);
     assert!(fixture.discovery().succeeded());
 }
@@ -196,8 +196,8 @@ fn the_state_is_ready_once_groups_are_known_and_polled_and_stays_ready() {
     assert!(!fixture.state.is_ready());
     for key in fixture.state.listings_of("a").cloned().collect::<Vec<_>>() {
         let outcome = Err(failure(Reason::Dns));
-        let (ended, duration) = (std::time::Instant::now(), Duration::ZERO);
-        fixture.state.record_poll(&key, PollResult { ended, due: ended, ended_at: at(9), duration, outcome });
+        let ended = std::time::Instant::now();
+        fixture.state.record_poll(&key, PollResult { ended, due: ended, ended_at: at(9), run: None, outcome });
     }
     assert!(fixture.state.is_ready());
     fixture.find([1, 2]);

@@ -1,32 +1,59 @@
-//! The task of one account: a poller for each of its listings, and its discovery.
+//! The task of one account: it polls the listings of the account and discovers its groups.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     convert::Infallible,
     sync::Arc,
-    time::Instant,
 };
 
 use tokio::{
-    task::{AbortHandle, JoinError, JoinSet},
-    time::{MissedTickBehavior, interval},
+    sync::mpsc::{UnboundedSender, unbounded_channel},
+    task::{AbortHandle, Id, JoinError, JoinSet},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
-use super::{containers::ContainerSchedule, context::AccountContext, discovery, events, poller::Poller};
-use crate::state::ListingKey;
-use atlas::GroupId;
+use super::{
+    containers::{self, ContainerSchedule},
+    context::AccountContext,
+    discovery, events, poll,
+    rate_limit::Bucket,
+    scheduler::{Action, End, Scheduler},
+};
+use crate::state::{Failure, ListingKey};
+use atlas::{GroupId, Listing};
+
+/// The end of a task that read a listing.
+type Attempt = (End, Result<Listing, Failure>);
 
 /// Polls the listings that the state has for one account.
 pub(super) struct AccountTask {
     context: Arc<AccountContext>,
+    scheduler: Scheduler,
+    attempts: JoinSet<Attempt>,
+    /// The listing of each task in `attempts`.
+    listings: HashMap<Id, ListingKey>,
+    handles: HashMap<ListingKey, AbortHandle>,
     containers: BTreeMap<GroupId, Arc<ContainerSchedule>>,
-    pollers: HashMap<ListingKey, AbortHandle>,
+    /// The groups whose containers are due.
+    due_containers: UnboundedSender<(GroupId, Arc<ContainerSchedule>)>,
     tasks: JoinSet<()>,
 }
 
 impl AccountTask {
     pub(super) fn new(context: Arc<AccountContext>) -> Self {
-        Self { context, containers: BTreeMap::new(), pollers: HashMap::new(), tasks: JoinSet::new() }
+        let (due_containers, due) = unbounded_channel();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(containers::read_due(context.clone(), due));
+        Self {
+            scheduler: Scheduler::new(&context.poll),
+            context,
+            attempts: JoinSet::new(),
+            listings: HashMap::new(),
+            handles: HashMap::new(),
+            containers: BTreeMap::new(),
+            due_containers,
+            tasks,
+        }
     }
 
     /// Polls every listing of the account each interval, and discovers groups each discovery interval.
@@ -38,13 +65,24 @@ impl AccountTask {
         if let Some(discover) = context.account.discover.clone() {
             self.tasks.spawn(discovery::run(context.clone(), discover));
         }
-        self.sync_pollers();
+        self.sync_listings();
         let mut heartbeat = interval(context.poll.interval);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let now = Instant::now();
+            let paused = |key: &ListingKey| Some(now + context.backoffs.remaining(&Bucket::Group(key.group.clone()))?);
+            for action in self.scheduler.step(now, paused) {
+                self.perform(action);
+            }
+            self.record_queue();
+            let next_step = self.scheduler.next_step();
             tokio::select! {
                 _ = heartbeat.tick() => self.heartbeat(),
-                () = context.discovered.notified() => self.sync_pollers(),
+                () = context.discovered.notified() => self.sync_listings(),
+                () = sleep_until(next_step.unwrap_or(now)), if next_step.is_some() => {}
+                Some(end) = self.attempts.join_next_with_id() => {
+                    self.finish(end)?;
+                }
                 Some(Err(error)) = self.tasks.join_next() => if error.is_panic() {
                     return Err(error);
                 },
@@ -60,22 +98,91 @@ impl AccountTask {
         if let Some(discover) = &self.context.account.discover {
             discovery::discover_once(&self.context, discover).await;
         }
-        for key in self.sync_listings() {
-            let poller = self.poller(key);
-            self.tasks.spawn(poller.poll_once());
+        self.sync_listings();
+        while self.scheduler.keys().next().is_some() {
+            let now = Instant::now();
+            for action in self.scheduler.step(now, |_| None) {
+                match action {
+                    // Nothing is due later, so a poll may wait for its permit as long as it takes.
+                    Action::Fail(_, _, record) if record.run.is_none() => {}
+                    Action::Fail(ref key, ..) => {
+                        let key = key.clone();
+                        self.perform(action);
+                        self.scheduler.remove(&key);
+                    }
+                    action => self.perform(action),
+                }
+            }
+            let next_step = self.scheduler.next_step();
+            tokio::select! {
+                Some(end) = self.attempts.join_next_with_id() => if let Some(key) = self.finish(end)? {
+                    self.scheduler.remove(&key);
+                },
+                () = sleep_until(next_step.unwrap_or(now)), if next_step.is_some() => {}
+            }
         }
-        while let Some(end) = self.tasks.join_next().await {
+        // No more containers become due, which ends their task.
+        let Self { context, mut tasks, due_containers, .. } = self;
+        drop(due_containers);
+        while let Some(end) = tasks.join_next().await {
             end?;
         }
-        events::log_suppressed(&self.context.account.name, &self.context.log_limiter);
+        events::log_suppressed(&context.account.name, &context.log_limiter);
         Ok(())
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Start(key, deadline) => {
+                let context = self.context.clone();
+                let listing = key.clone();
+                let handle = self.attempts.spawn(async move { poll::attempt(&context, &listing, deadline).await });
+                self.listings.insert(handle.id(), key.clone());
+                self.handles.insert(key, handle);
+            }
+            Action::Abort(key) => self.abort(&key),
+            Action::Fail(key, failure, record) => poll::record(&self.context, &key, record, Err(failure)),
+        }
+    }
+
+    fn abort(&self, key: &ListingKey) {
+        if let Some(handle) = self.handles.get(key) {
+            handle.abort();
+        }
+    }
+
+    /// Handles the end of an attempt. Returns the listing if its poll has ended, too.
+    fn finish(&mut self, end: Result<(Id, Attempt), JoinError>) -> Result<Option<ListingKey>, JoinError> {
+        let (id, attempt) = match end {
+            Ok((id, attempt)) => (id, Some(attempt)),
+            Err(error) if error.is_panic() => return Err(error),
+            Err(error) => (error.id(), None),
+        };
+        let Some(key) = self.listings.remove(&id) else { return Ok(None) };
+        self.handles.remove(&key);
+        let (end, outcome) = match attempt {
+            Some((end, outcome)) => (end, Some(outcome)),
+            None => (End::Aborted, None),
+        };
+        let record = self.scheduler.finish(&key, Instant::now(), &end);
+        let (Some(record), Some(outcome)) = (record, outcome) else { return Ok(None) };
+        if self.context.poll.containers
+            && let Ok(listing) = &outcome
+            && let Some(schedule) = self.containers.get(&key.group)
+            && schedule.start_if_due(listing, self.context.poll.interval)
+        {
+            // The receiver lives as long as this task.
+            let _ = self.due_containers.send((key.group.clone(), schedule.clone()));
+        }
+        poll::record(&self.context, &key, record, outcome);
+        Ok(Some(key))
     }
 
     fn heartbeat(&mut self) {
         let AccountContext { account, state, log_limiter, rediscover, .. } = &*self.context;
-        state.update_quietly(|state| {
+        state.update(|state| {
             if let Some(account) = state.accounts.get_mut(&account.name) {
-                account.last_heartbeat = Some(Instant::now());
+                account.last_heartbeat = Some(Instant::now().into_std());
             }
         });
         events::log_suppressed(&account.name, log_limiter);
@@ -83,36 +190,47 @@ impl AccountTask {
             rediscover.notify_one();
         }
         // A reload or the discovery of another account may have moved groups.
-        self.sync_pollers();
+        self.sync_listings();
     }
 
-    /// Starts pollers for new listings and stops those of removed listings.
-    fn sync_pollers(&mut self) {
-        let listings = self.sync_listings();
-        for (_, removed) in self.pollers.extract_if(|key, _| !listings.contains(key)) {
-            removed.abort();
-        }
-        for key in listings {
-            if !self.pollers.contains_key(&key) {
-                let poller = self.poller(key.clone());
-                self.pollers.insert(key, self.tasks.spawn(poller.run()));
+    /// Shows how busy the account is. The next poll that ends, or the heartbeat, publishes it.
+    fn record_queue(&self) {
+        let AccountContext { account, state, .. } = &*self.context;
+        state.update_quietly(|state| {
+            if let Some(account) = state.accounts.get_mut(&account.name) {
+                account.polls.queued = self.scheduler.queued();
+                account.polls.running = self.scheduler.running();
             }
-        }
+        });
     }
 
-    /// The listings of the account. Drops the back-offs and container schedules of other groups.
-    fn sync_listings(&mut self) -> BTreeSet<ListingKey> {
-        let AccountContext { account, backoffs, state, .. } = &*self.context;
-        let listings: BTreeSet<ListingKey> = state.read().listings_of(&account.name).cloned().collect();
+    /// Schedules new listings and stops polling those that are gone, with their back-offs and container schedules.
+    fn sync_listings(&mut self) {
+        let AccountContext { account, backoffs, state, poll, .. } = &*self.context;
+        let now = Instant::now();
+        let known: BTreeSet<ListingKey> = self.scheduler.keys().cloned().collect();
+        let (listings, new) = state.update_quietly(|state| {
+            let listings: BTreeSet<ListingKey> = state.listings_of(&account.name).cloned().collect();
+            let new = listings.difference(&known).map(|key| (key.clone(), state.schedule(key, now.into_std())));
+            let new: Vec<_> = new.collect();
+            (listings, new)
+        });
+        for removed in known.difference(&listings) {
+            self.abort(removed);
+            self.scheduler.remove(removed);
+        }
+        for (key, (due, is_first)) in new {
+            let due = due.map_or(now, Instant::from_std);
+            // A reload may have made the interval shorter.
+            let due = if due > now + poll.interval { now + poll.interval.mul_f64(fastrand::f64()) } else { due };
+            self.scheduler.insert(key, due, is_first);
+        }
         let groups: BTreeSet<&GroupId> = listings.iter().map(|key| &key.group).collect();
         backoffs.set_groups(&groups);
         self.containers.retain(|group, _| groups.contains(group));
-        listings
-    }
-
-    fn poller(&mut self, key: ListingKey) -> Poller {
-        let containers = self.containers.entry(key.group.clone()).or_default().clone();
-        Poller::new(key, self.context.clone(), containers)
+        for group in groups {
+            self.containers.entry(group.clone()).or_default();
+        }
     }
 }
 

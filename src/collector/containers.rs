@@ -1,17 +1,43 @@
-//! When to request the containers of a group: rarely.
+//! Reads the containers of groups: rarely, and one group after the other, apart from the polls. They only add labels.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use tokio::time::Instant;
+use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
+use tracing::debug;
 
-use atlas::{Container, Listing};
+use super::{context::AccountContext, rate_limit::Bucket};
+use atlas::{Container, GroupId, Listing};
 
 /// Time between two requests when all containers are known; they hardly ever change.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Time to the next request after a failure; nothing depends on it.
 const RETRY_DELAY: Duration = Duration::from_secs(300);
+
+/// Reads the containers of each group that is received. A failure is only logged for debugging.
+pub(super) async fn read_due(
+    context: Arc<AccountContext>,
+    mut due: UnboundedReceiver<(GroupId, Arc<ContainerSchedule>)>,
+) {
+    let AccountContext { account, poll, client, backoffs, state, .. } = &*context;
+    while let Some((group, schedule)) = due.recv().await {
+        let outcome = match backoffs.remaining(&Bucket::Group(group.clone())) {
+            None => client.list_containers(&group, poll.deadline).await.map_err(|error| error.error_chain()),
+            Some(_) => Err("the project is rate limited".to_owned()),
+        };
+        match outcome {
+            Ok(found) => {
+                schedule.succeeded(&found);
+                state.update(|state| state.record_containers(&group, found));
+            }
+            Err(error) => {
+                schedule.failed();
+                debug!(account = account.name, group = group.as_str(), "containers not read: {error}");
+            }
+        }
+    }
+}
 
 /// Shared by the listings of one group: a request returns the containers of all providers.
 #[derive(Default)]

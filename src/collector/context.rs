@@ -5,16 +5,13 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio::sync::Notify;
 
-use super::{events, log_limiter::LogLimiter, outage::OutageDetector, rate_limit::RateLimitBackoffs, slots::PollSlots};
+use super::{events, log_limiter::LogLimiter, rate_limit::RateLimitBackoffs};
 use crate::{
     config::{AccountConfig, PollConfig},
     shard::Shard,
     state::SharedState,
 };
 use atlas::Client;
-
-/// Retries of a page after a transient failure.
-pub(super) const PAGE_RETRIES: usize = 3;
 
 /// Shared by the tasks of one account.
 pub(super) struct AccountContext {
@@ -23,8 +20,6 @@ pub(super) struct AccountContext {
     pub(super) shard: Shard,
     pub(super) client: Client,
     pub(super) backoffs: Arc<RateLimitBackoffs>,
-    pub(super) slots: PollSlots,
-    pub(super) outage: OutageDetector,
     pub(super) log_limiter: LogLimiter,
     /// Requests a discovery before the next one is due.
     pub(super) rediscover: Notify,
@@ -53,8 +48,6 @@ impl AccountContext {
             shard,
             client: client.context("make the HTTP client; are CA certificates installed?")?,
             backoffs,
-            slots: PollSlots::new(poll.concurrency),
-            outage: OutageDetector::default(),
             log_limiter: LogLimiter::default(),
             rediscover: Notify::new(),
             discovered: Notify::new(),

@@ -4,13 +4,12 @@ use std::{sync::Arc, time::SystemTime};
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{
-    context::{AccountContext, PAGE_RETRIES},
-    events,
-    rate_limit::Bucket,
-};
+use super::{context::AccountContext, events, rate_limit::Bucket};
 use crate::{config::Discover, state::Failure};
 use atlas::Reason;
+
+/// Retries of a page after a transient failure.
+const PAGE_RETRIES: usize = 3;
 
 /// Jitter of the interval, as a fraction in either direction, so that exporters do not synchronize.
 const JITTER: f64 = 0.1;

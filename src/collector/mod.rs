@@ -2,24 +2,25 @@
 //!
 //! ```text
 //! Collector           mod.rs         the accounts in the config, and how a reload changes them
-//!   AccountTask       account.rs     one account: starts and stops the pollers of its listings
+//!   AccountTask       account.rs     one account: starts polls, and records how they end
+//!     Scheduler       scheduler.rs   decides which poll starts when
+//!       Breaker       breaker.rs     what to expect of a provider and of a group
 //!     run             discovery.rs   finds the groups of the account
-//!     Poller          poller.rs      polls one listing each interval
 //! ```
-//! Each listing has a task of its own, which waits only for a concurrency permit of its account. The tasks record
-//! results in the state, and `events` logs the changes.
+//! Each attempt to read a listing is a task of its own. The task of the account records results in the state, and
+//! `events` logs the changes.
 
 mod account;
+mod breaker;
 mod containers;
 mod context;
 mod discovery;
 mod events;
 mod initial_state;
 mod log_limiter;
-mod outage;
-mod poller;
+mod poll;
 mod rate_limit;
-mod slots;
+mod scheduler;
 
 use std::{collections::HashMap, convert::Infallible, mem, sync::Arc};
 

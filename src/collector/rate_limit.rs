@@ -60,7 +60,6 @@ impl RateLimitBackoffs {
         let retry_after = request.retry_after.unwrap_or_default();
         match request.outcome {
             Outcome::Status(429) => backoff.grow(retry_after),
-            Outcome::Status(503) => backoff.extend(retry_after),
             // The bucket is empty: Atlas would reject the next request.
             _ if request.rate_limit.is_some_and(|limit| limit.remaining == 0) => backoff.extend(MIN_BACKOFF),
             // A response that arrives during the back-off changes nothing.

@@ -65,7 +65,7 @@ pub(super) fn ready() -> State {
 fn stalled() -> State {
     let Fixture { mut state, start } = Fixture::new();
     state.interval = Duration::ZERO;
-    state.ensure_due(&key(Provider::Aws), start);
+    state.schedule(&key(Provider::Aws), start);
     state
 }
 

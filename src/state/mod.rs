@@ -128,9 +128,10 @@ impl State {
         (undiscovered, self.listings.values().filter(|listing| listing.polls == 0).count())
     }
 
-    /// Makes a listing due now, unless its due time is known. Returns the due time.
-    pub fn ensure_due(&mut self, key: &ListingKey, now: Instant) -> Option<Instant> {
-        self.listings.get_mut(key).map(|listing| *listing.due.get_or_insert(now))
+    /// Makes a listing due now, unless its due time is known. Returns the due time, and whether it was never polled.
+    pub fn schedule(&mut self, key: &ListingKey, now: Instant) -> (Option<Instant>, bool) {
+        let listing = self.listings.get_mut(key);
+        listing.map_or((None, true), |listing| (Some(*listing.due.get_or_insert(now)), listing.polls == 0))
     }
 
     /// How many accounts lack a heartbeat or a discovery, and how many listings lack a poll, for longer than

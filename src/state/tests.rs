@@ -144,10 +144,10 @@ fn a_listing_that_is_not_polled_becomes_overdue() {
     let start = fixture.start;
     let overdue = |state: &State, seconds| state.overdue(start + Duration::from_secs(seconds));
     assert_eq!(overdue(&fixture.state, 1000), (0, 0), "not scheduled yet");
-    fixture.state.ensure_due(&fixture.key, start);
+    fixture.state.schedule(&fixture.key, start);
     assert_eq!((overdue(&fixture.state, 300), overdue(&fixture.state, 301)), ((0, 0), (0, 1)), "never polled");
     fixture.poll(60, Ok(listing(&[])));
-    fixture.state.ensure_due(&fixture.key, start);
+    fixture.state.schedule(&fixture.key, start);
     assert_eq!((overdue(&fixture.state, 360), overdue(&fixture.state, 361)), ((0, 0), (0, 1)));
 }
 

@@ -1,0 +1,634 @@
+//! Decides which poll of an account starts when: plain data and a given time, without tasks, clock and I/O.
+//!
+//! A poll waits until it is due, then in a lane for a concurrency permit. What a listing costs is the time for which its
+//! polls hold a permit, so the lanes separate listings by what is known of that:
+//!
+//! ```text
+//! healthy   the last poll succeeded quickly, or nothing is known yet
+//! failing   the last poll failed quickly
+//! slow      the last poll held its permit for longer than the quantum, whatever its outcome
+//! ```
+//! The lanes share the permits by weighted fair queueing: while healthy polls wait, the others get a twentieth of the
+//! permit time, and otherwise all that is left. Within a lane the poll that is due first starts first, but a listing that
+//! is only expected to fail because its siblings do comes before those that failed themselves: it may be healthy.
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::breaker::{Breaker, Condition, Siblings};
+use crate::{
+    config::PollConfig,
+    state::{Failure, FailureReason, ListingKey, PollRun},
+};
+use atlas::{Backoff, Reason};
+
+/// Retries of a poll after transient failures.
+const RETRIES: u32 = 3;
+
+/// The delay before the first retry. Each further delay is twice as long; jitter adds up to 100%.
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
+
+/// If `Retry-After` is longer, the poll fails: the next one is soon enough.
+const MAX_RETRY_WAIT: Duration = Duration::from_secs(5);
+
+/// The shares of the permit time while all lanes have waiting polls.
+const SHARES: [f64; 3] = [0.95, 0.025, 0.025];
+
+/// Slow polls hold at most this part of the permits, so that the others are always free soon.
+const SLOW_PERMITS: usize = 2;
+
+/// The quantum is at least this part of the request timeout, and this many times what a fast poll takes.
+const QUANTUM_DIVISOR: u32 = 10;
+const QUANTUM_FACTOR: u32 = 4;
+
+/// The last successful polls, by which the quantum follows the speed of Atlas.
+const SAMPLES: usize = 64;
+
+/// The polls of one account.
+pub(super) struct Scheduler {
+    interval: Duration,
+    deadline: Duration,
+    timeout: Duration,
+    concurrency: usize,
+    entries: HashMap<ListingKey, Entry>,
+    /// When something is due for a listing; at most one time for each.
+    timers: BTreeSet<(Instant, ListingKey)>,
+    lanes: [Queue; 3],
+    /// The virtual time of fair queueing: that of the lane that started a poll last.
+    virtual_time: f64,
+    /// The listings whose polls hold a permit.
+    running: BTreeSet<ListingKey>,
+    breakers: HashMap<Siblings, Breaker>,
+    /// How long the last successful polls held their permit.
+    samples: VecDeque<Duration>,
+    /// Whether the last poll of the slow lane was fast: its listings are recovering and may use every permit.
+    slow_recovers: bool,
+}
+
+/// What the caller has to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Poll the listing, within the deadline, and report the end with [`Scheduler::finish`].
+    Start(ListingKey, Duration),
+    /// Abort the poll of the listing, and report that as an end.
+    Abort(ListingKey),
+    /// Record that the poll of the listing failed.
+    Fail(ListingKey, Failure, Record),
+}
+
+/// What to record with the outcome of a poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    /// How the poll ran; `None` if it sent no request.
+    pub(super) run: Option<PollRun>,
+    /// When the next poll is due.
+    pub(super) due: Instant,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug)]
+pub(super) enum End {
+    Succeeded,
+    Failed {
+        failure: Failure,
+        /// Whether another attempt may succeed.
+        is_transient: bool,
+        retry_after: Duration,
+    },
+    /// The caller aborted it.
+    Aborted,
+}
+
+/// Ordered by what the lanes may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Lane {
+    Healthy,
+    Failing,
+    Slow,
+}
+
+impl Lane {
+    const ALL: [Self; 3] = [Self::Healthy, Self::Failing, Self::Slow];
+
+    fn of(condition: &Condition) -> Self {
+        match condition {
+            Condition::Healthy => Self::Healthy,
+            Condition::Failing(_) => Self::Failing,
+            Condition::Slow(_) => Self::Slow,
+        }
+    }
+}
+
+/// The waiting polls of a lane.
+struct Queue {
+    waiting: BTreeSet<Place>,
+    /// The permit time that the lane has used, divided by its share.
+    virtual_time: f64,
+    /// What a poll of the lane usually costs, in seconds.
+    cost: f64,
+}
+
+/// The place of a poll in its lane.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    /// Whether the last poll of the listing itself failed or was slow.
+    has_failed: bool,
+    due: Instant,
+    key: ListingKey,
+}
+
+/// A listing.
+struct Entry {
+    /// When the current poll is or was due.
+    due: Instant,
+    /// When it fails for lack of a permit.
+    expires: Instant,
+    timer: Option<Instant>,
+    phase: Phase,
+    condition: Condition,
+    /// When the first attempt of the current poll started.
+    started: Option<Instant>,
+    attempts: u32,
+    backoff: Backoff,
+    is_first: bool,
+    /// Whether the listing is gone and its entry only waits for the end of its poll.
+    is_removed: bool,
+}
+
+enum Phase {
+    /// Until the poll is due.
+    Waiting,
+    /// For a permit.
+    Queued(Lane),
+    /// For the next attempt, without a permit, after this failure.
+    Retrying(Failure),
+    Running(Attempt),
+}
+
+struct Attempt {
+    lane: Lane,
+    started: Instant,
+    /// The permit time that the lane paid in advance, in seconds.
+    paid: f64,
+    /// Whether it holds its permit for longer than the quantum.
+    overran: bool,
+    is_aborted: bool,
+}
+
+impl Entry {
+    fn attempt(&self) -> Option<&Attempt> {
+        match &self.phase {
+            Phase::Running(attempt) => Some(attempt),
+            _ => None,
+        }
+    }
+
+    /// Whether its poll holds one of the permits for slow polls.
+    fn is_slow(&self) -> bool {
+        self.attempt().is_some_and(|attempt| !attempt.is_aborted && (attempt.lane == Lane::Slow || attempt.overran))
+    }
+
+    fn place(&self, key: &ListingKey) -> Place {
+        Place { has_failed: self.condition != Condition::Healthy, due: self.due, key: key.clone() }
+    }
+
+    fn run(&self, now: Instant) -> Option<PollRun> {
+        let started = self.started?;
+        Some(PollRun { lateness: started.saturating_duration_since(self.due), duration: now - started })
+    }
+}
+
+impl Scheduler {
+    /// A scheduler without listings.
+    pub(super) fn new(poll: &PollConfig) -> Self {
+        let cost = poll.timeout.as_secs_f64() / f64::from(QUANTUM_DIVISOR);
+        let queue = || Queue { waiting: BTreeSet::new(), virtual_time: 0.0, cost };
+        Self {
+            interval: poll.interval,
+            deadline: poll.deadline,
+            timeout: poll.timeout,
+            concurrency: poll.concurrency,
+            entries: HashMap::new(),
+            timers: BTreeSet::new(),
+            lanes: [queue(), queue(), queue()],
+            virtual_time: 0.0,
+            running: BTreeSet::new(),
+            breakers: HashMap::new(),
+            samples: VecDeque::with_capacity(SAMPLES),
+            slow_recovers: false,
+        }
+    }
+
+    /// Adds a listing. `is_first` means that it was never polled.
+    pub(super) fn insert(&mut self, key: ListingKey, due: Instant, is_first: bool) {
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.is_removed = false;
+            return;
+        }
+        let entry = Entry {
+            due,
+            expires: due + self.interval,
+            timer: None,
+            phase: Phase::Waiting,
+            condition: Condition::Healthy,
+            started: None,
+            attempts: 0,
+            backoff: Backoff::new(FIRST_RETRY_DELAY, Duration::MAX),
+            is_first,
+            is_removed: false,
+        };
+        self.entries.insert(key.clone(), entry);
+        self.set_timer(&key, Some(due));
+    }
+
+    /// Removes a listing. The caller aborts its poll if it runs, and reports that end.
+    pub(super) fn remove(&mut self, key: &ListingKey) {
+        self.set_timer(key, None);
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        entry.is_removed = true;
+        match entry.phase {
+            Phase::Running(_) => {}
+            Phase::Queued(lane) => {
+                self.lanes[lane as usize].waiting.remove(&entry.place(key));
+                self.entries.remove(key);
+            }
+            Phase::Waiting | Phase::Retrying(_) => drop(self.entries.remove(key)),
+        }
+        for siblings in Siblings::of(key) {
+            self.change_breaker(siblings, &|breaker, _| breaker.forget(|forgotten| forgotten == key));
+        }
+    }
+
+    /// The listings.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &ListingKey> {
+        self.entries.iter().filter(|(_, entry)| !entry.is_removed).map(|(key, _)| key)
+    }
+
+    /// How many polls are due and wait for a permit.
+    pub(super) fn queued(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.waiting.len()).sum()
+    }
+
+    /// How many polls hold a permit.
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// When to call [`step`](Self::step) again, if nothing else happens before.
+    pub(super) fn next_step(&self) -> Option<Instant> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// What to do now. `paused_until` says until when a rate limit forbids requests about a listing.
+    pub(super) fn step(&mut self, now: Instant, paused_until: impl Fn(&ListingKey) -> Option<Instant>) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let mut retries = Vec::new();
+        while let Some((at, key)) = self.timers.first().filter(|(at, _)| *at <= now).cloned() {
+            self.timers.remove(&(at, key.clone()));
+            let Some(entry) = self.entries.get_mut(&key) else { continue };
+            entry.timer = None;
+            match &mut entry.phase {
+                Phase::Waiting => self.enqueue(&key),
+                Phase::Queued(_) => actions.push(self.expire(key, now)),
+                Phase::Retrying(_) => retries.push(key),
+                Phase::Running(attempt) => {
+                    attempt.overran = true;
+                    self.slow_recovers = false;
+                    self.observe(&key, &Condition::Slow(None));
+                }
+            }
+        }
+        while self.running.len() < self.concurrency
+            && let Some((lane, key)) = self.pick()
+        {
+            match paused_until(&key).filter(|until| *until > now) {
+                None => actions.push(self.start(key, lane, now)),
+                Some(until) if until <= now + self.interval => self.wait(&key, until),
+                Some(until) => {
+                    let seconds = (until - now).as_secs();
+                    let message = format!("no request sent: the project is rate limited for another {seconds} s");
+                    let due = now + self.interval;
+                    self.wait(&key, due);
+                    let failure = Failure::without_request(Reason::RateLimited, message);
+                    actions.push(Action::Fail(key, failure, Record { run: None, due }));
+                }
+            }
+        }
+        for key in retries {
+            actions.extend(self.retry(key, now));
+        }
+        actions.extend(self.abort_slow());
+        actions
+    }
+
+    /// Records the end of an attempt. Returns what to record if the poll has ended, and `None` if it goes on later.
+    pub(super) fn finish(&mut self, key: &ListingKey, now: Instant, end: &End) -> Option<Record> {
+        self.set_timer(key, None);
+        let entry = self.entries.get_mut(key)?;
+        let Phase::Running(attempt) = std::mem::replace(&mut entry.phase, Phase::Waiting) else { return None };
+        self.running.remove(key);
+        let held = now - attempt.started;
+        let lane = &mut self.lanes[attempt.lane as usize];
+        lane.virtual_time += (held.as_secs_f64() - attempt.paid) / SHARES[attempt.lane as usize];
+        lane.cost += (held.as_secs_f64() - lane.cost) / 8.0;
+        if entry.is_removed {
+            self.entries.remove(key);
+            return None;
+        }
+        if matches!(end, End::Succeeded) {
+            self.samples.truncate(SAMPLES - 1);
+            self.samples.push_front(held);
+        }
+        let is_slow = held > self.quantum();
+        if is_slow {
+            self.slow_recovers = false;
+        } else if attempt.lane == Lane::Slow {
+            self.slow_recovers = true;
+        }
+        let condition = match end {
+            End::Aborted => Condition::Slow(Some(aborted(held))),
+            End::Succeeded if is_slow => Condition::Slow(None),
+            End::Succeeded => Condition::Healthy,
+            End::Failed { failure, .. } if is_slow => Condition::Slow(Some(failure.clone())),
+            End::Failed { failure, .. } => Condition::Failing(failure.clone()),
+        };
+        // A failure that says nothing about other listings is no evidence about them.
+        if is_slow || matches!(end, End::Succeeded | End::Aborted | End::Failed { is_transient: true, .. }) {
+            self.observe(key, &condition);
+        }
+        let is_healthy = self.lane_of(key) == Lane::Healthy;
+        let entry = self.entries.get_mut(key)?;
+        match end {
+            End::Aborted => {
+                entry.condition.update(condition);
+                entry.started = None;
+                self.enqueue(key);
+                return None;
+            }
+            End::Failed { failure, is_transient: true, retry_after }
+                if is_healthy && !is_slow && entry.attempts <= RETRIES && *retry_after <= MAX_RETRY_WAIT =>
+            {
+                let delay = entry.backoff.next_delay().mul_f64(1.0 + fastrand::f64()).max(*retry_after);
+                if entry.started.is_some_and(|started| now + delay < started + self.deadline) {
+                    entry.phase = Phase::Retrying(failure.clone());
+                    self.set_timer(key, Some(now + delay));
+                    return None;
+                }
+            }
+            _ => {}
+        }
+        entry.condition = condition;
+        let retry_after = if let End::Failed { retry_after, .. } = end { *retry_after } else { Duration::ZERO };
+        Some(self.end_poll(key, now, retry_after))
+    }
+
+    /// Ends the current poll and makes the next one due.
+    fn end_poll(&mut self, key: &ListingKey, now: Instant, retry_after: Duration) -> Record {
+        let interval = self.interval;
+        let Some(entry) = self.entries.get_mut(key) else { return Record { run: None, due: now } };
+        let run = entry.run(now);
+        // First polls start together; a random part of the interval spreads the second ones. Polls that queued together
+        // would stay together, too.
+        let part = if entry.is_first {
+            fastrand::f64()
+        } else if run.is_some_and(|run| run.lateness > interval / 10) {
+            1.0 - fastrand::f64() / 5.0
+        } else {
+            1.0
+        };
+        entry.is_first = false;
+        let due = entry.started.unwrap_or(now) + interval.mul_f64(part);
+        let due = due.max(now + retry_after.min(interval));
+        self.wait(key, due);
+        Record { run, due }
+    }
+
+    /// Lets a listing wait until its next poll is due.
+    fn wait(&mut self, key: &ListingKey, due: Instant) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        (entry.due, entry.expires) = (due, due + self.interval);
+        (entry.started, entry.attempts) = (None, 0);
+        entry.backoff.reset();
+        entry.phase = Phase::Waiting;
+        self.set_timer(key, Some(due));
+    }
+
+    /// Lets a poll wait for a permit.
+    fn enqueue(&mut self, key: &ListingKey) {
+        let lane = self.lane_of(key);
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        entry.phase = Phase::Queued(lane);
+        let (place, expires) = (entry.place(key), entry.expires);
+        self.push(lane, place);
+        self.set_timer(key, Some(expires));
+    }
+
+    fn push(&mut self, lane: Lane, place: Place) {
+        let queue = &mut self.lanes[lane as usize];
+        if queue.waiting.is_empty() {
+            // A lane does not save up the time in which it needs no permit.
+            queue.virtual_time = queue.virtual_time.max(self.virtual_time);
+        }
+        queue.waiting.insert(place);
+    }
+
+    /// A poll got no permit for an interval.
+    fn expire(&mut self, key: ListingKey, now: Instant) -> Action {
+        let failure = self.queue_failure(&key, now);
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.expires = now + self.interval;
+        }
+        self.set_timer(&key, Some(now + self.interval));
+        Action::Fail(key, failure, Record { run: None, due: now })
+    }
+
+    /// Why a poll got no permit: what made its lane wait, otherwise too many polls.
+    fn queue_failure(&self, key: &ListingKey, now: Instant) -> Failure {
+        let Some(entry) = self.entries.get(key) else {
+            return Failure::without_request(FailureReason::QueueTimeout, String::new());
+        };
+        let seconds = now.saturating_duration_since(entry.due).as_secs();
+        if let Some(failure) = entry.condition.failure() {
+            let message = format!("not polled again for {seconds} s; the last poll failed: {}", failure.message);
+            return Failure { message, ..failure.clone() };
+        }
+        let breakers = Siblings::of(key).into_iter().filter_map(|siblings| self.breakers.get(&siblings));
+        if let Some(failure) = breakers.filter_map(|breaker| breaker.condition().failure()).next() {
+            let message = format!("not polled for {seconds} s; polls of the same kind fail: {}", failure.message);
+            return Failure { message, ..failure.clone() };
+        }
+        let message = format!("no concurrency permit for {seconds} s");
+        Failure::without_request(FailureReason::QueueTimeout, message)
+    }
+
+    /// Removes the poll to start next from its lane.
+    fn pick(&mut self) -> Option<(Lane, ListingKey)> {
+        let slow_permits = if self.slow_recovers { self.concurrency } else { self.slow_permits() };
+        let may_start = |lane: &Lane| {
+            !self.lanes[*lane as usize].waiting.is_empty()
+                && (*lane != Lane::Slow || self.slow_running() < slow_permits)
+        };
+        let virtual_time = |lane: &Lane| self.lanes[*lane as usize].virtual_time;
+        let lane = Lane::ALL
+            .into_iter()
+            .filter(may_start)
+            .min_by(|one, other| virtual_time(one).total_cmp(&virtual_time(other)))?;
+        let queue = &mut self.lanes[lane as usize];
+        let Place { key, .. } = queue.waiting.pop_first()?;
+        self.virtual_time = queue.virtual_time;
+        Some((lane, key))
+    }
+
+    fn start(&mut self, key: ListingKey, lane: Lane, now: Instant) -> Action {
+        let queue = &mut self.lanes[lane as usize];
+        let paid = queue.cost;
+        queue.virtual_time += paid / SHARES[lane as usize];
+        self.running.insert(key.clone());
+        let mut remaining = self.deadline;
+        if let Some(entry) = self.entries.get_mut(&key) {
+            let started = *entry.started.get_or_insert(now);
+            remaining = self.deadline.saturating_sub(now - started);
+            entry.attempts += 1;
+            entry.phase = Phase::Running(Attempt { lane, started: now, paid, overran: false, is_aborted: false });
+        }
+        self.set_timer(&key, Some(now + self.quantum()));
+        Action::Start(key, remaining)
+    }
+
+    /// Retries a poll if a permit is free, and otherwise ends it: others wait, and the next poll is soon enough.
+    fn retry(&mut self, key: ListingKey, now: Instant) -> Option<Action> {
+        if self.running.len() < self.concurrency {
+            return Some(self.start(key, Lane::Healthy, now));
+        }
+        let entry = self.entries.get_mut(&key)?;
+        let Phase::Retrying(failure) = std::mem::replace(&mut entry.phase, Phase::Waiting) else { return None };
+        entry.condition = Condition::Failing(failure.clone());
+        let record = self.end_poll(&key, now, Duration::ZERO);
+        Some(Action::Fail(key, failure, record))
+    }
+
+    /// Aborts polls that overran, newest first, while healthy ones wait and slow ones hold more than their permits.
+    fn abort_slow(&mut self) -> Vec<Action> {
+        let mut excess = self.slow_running().saturating_sub(self.slow_permits());
+        if excess == 0 || self.running.len() < self.concurrency || self.lanes[Lane::Healthy as usize].waiting.is_empty()
+        {
+            return Vec::new();
+        }
+        let overran = |key: &ListingKey| {
+            let attempt = self.entries.get(key)?.attempt().filter(|attempt| attempt.overran && !attempt.is_aborted)?;
+            Some((attempt.started, key.clone()))
+        };
+        let mut overran: Vec<_> = self.running.iter().filter_map(overran).collect();
+        overran.sort();
+        let mut actions = Vec::new();
+        while excess > 0
+            && let Some((_, key)) = overran.pop()
+        {
+            if let Some(Phase::Running(attempt)) = self.entries.get_mut(&key).map(|entry| &mut entry.phase) {
+                attempt.is_aborted = true;
+            }
+            excess -= 1;
+            actions.push(Action::Abort(key));
+        }
+        actions
+    }
+
+    fn slow_permits(&self) -> usize {
+        (self.concurrency / SLOW_PERMITS).max(1)
+    }
+
+    fn slow_running(&self) -> usize {
+        self.running.iter().filter(|key| self.entries.get(*key).is_some_and(Entry::is_slow)).count()
+    }
+
+    /// For how long a poll may hold a permit without being slow.
+    fn quantum(&self) -> Duration {
+        let mut samples: Vec<Duration> = self.samples.iter().copied().collect();
+        samples.sort_unstable();
+        // A quarter, so that slow successes of most listings do not count as the speed of Atlas.
+        let fast = samples.get(samples.len() / 4).copied().unwrap_or_default();
+        (self.timeout / QUANTUM_DIVISOR).max(fast * QUANTUM_FACTOR)
+    }
+
+    /// The lane in which a listing waits: its own condition decides, and if that is healthy those of its siblings.
+    fn lane_of(&self, key: &ListingKey) -> Lane {
+        let own = self.entries.get(key).map_or(Lane::Healthy, |entry| Lane::of(&entry.condition));
+        if own > Lane::Healthy {
+            return own;
+        }
+        let breakers = Siblings::of(key).into_iter().filter_map(|siblings| self.breakers.get(&siblings));
+        breakers.map(|breaker| Lane::of(breaker.condition())).max().unwrap_or(Lane::Healthy)
+    }
+
+    /// Records what a poll says about the siblings of its listing. A listing that fails again says nothing new. If one
+    /// breaker is open, that explains a failure, which then says nothing about the other siblings.
+    fn observe(&mut self, key: &ListingKey, condition: &Condition) {
+        let has_failed = self.entries.get(key).is_some_and(|entry| entry.condition != Condition::Healthy);
+        if has_failed && *condition != Condition::Healthy {
+            return;
+        }
+        let all = Siblings::of(key);
+        let is_open = |siblings: &Siblings| self.breakers.get(siblings).is_some_and(Breaker::is_open);
+        let explained = if *condition == Condition::Healthy { None } else { all.iter().find(|one| is_open(one)) };
+        for siblings in explained.map_or(all.to_vec(), |one| vec![one.clone()]) {
+            self.change_breaker(siblings, &|breaker, siblings| breaker.observe(siblings, key, condition));
+        }
+    }
+
+    /// Changes a breaker, and moves the waiting polls of its listings to the lane that follows.
+    fn change_breaker(&mut self, siblings: Siblings, change: &dyn Fn(&mut Breaker, &Siblings)) {
+        let breaker = self.breakers.entry(siblings.clone()).or_default();
+        let before = Lane::of(breaker.condition());
+        change(breaker, &siblings);
+        let after = Lane::of(breaker.condition());
+        if breaker.is_empty() {
+            self.breakers.remove(&siblings);
+        }
+        if before == after {
+            return;
+        }
+        if before == Lane::Healthy
+            && let Siblings::Provider(provider) = siblings
+        {
+            // The provider explains earlier failures in single groups, too.
+            let groups: Vec<Siblings> =
+                self.breakers.keys().filter(|siblings| matches!(siblings, Siblings::Group(_))).cloned().collect();
+            for group in groups {
+                self.change_breaker(group, &|breaker, _| breaker.forget(|key| key.provider == provider));
+            }
+        }
+        let waiting = self.lanes.iter().flat_map(|lane| &lane.waiting);
+        let moved: Vec<Place> = waiting.filter(|place| siblings.include(&place.key)).cloned().collect();
+        for place in moved {
+            let lane = self.lane_of(&place.key);
+            let entry = self.entries.get_mut(&place.key);
+            let Some(Phase::Queued(old)) = entry.map(|entry| &mut entry.phase) else { continue };
+            let old = std::mem::replace(old, lane);
+            self.lanes[old as usize].waiting.remove(&place);
+            self.push(lane, place);
+        }
+    }
+
+    fn set_timer(&mut self, key: &ListingKey, at: Option<Instant>) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        if let Some(before) = std::mem::replace(&mut entry.timer, at) {
+            self.timers.remove(&(before, key.clone()));
+        }
+        if let Some(at) = at {
+            self.timers.insert((at, key.clone()));
+        }
+    }
+}
+
+fn aborted(held: Duration) -> Failure {
+    let seconds = held.as_secs_f64();
+    let message = format!("no complete response within {seconds:.1} s, then aborted because other polls were waiting");
+    Failure::without_request(Reason::Timeout, message)
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,7 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    caller::AuthError,
-    http::auth::DigestResponse,
+    http::auth::{AuthError, DigestResponse},
     scenario::settings::{Algorithm, Credentials, DigestSettings},
 };
 
@@ -65,7 +64,7 @@ impl DigestVerifier {
         }
         let nonce = response.get("nonce").and_then(|nonce| self.nonces.get_mut(nonce));
         let nonce = nonce.filter(|nonce| nonce.is_fresh(&self.settings, now)).ok_or(AuthError::Stale)?;
-        if nonce.accept(self.settings.qop, response.nonce_count()) { Ok(()) } else { Err(AuthError::ReplayedCount) }
+        if nonce.accept(self.settings.qop, response.nonce_count()) { Ok(()) } else { Err(AuthError::ReplayedNc) }
     }
 
     /// Replaces the API key and forgets all nonces.
@@ -127,14 +126,14 @@ mod tests {
 
     use super::*;
 
-    const RFC_7616: &str = r#"username="Mufasa", realm="http-auth@example.org", uri="/dir/index.html",
-        nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", nc=00000001, qop=auth,
-        cnonce="f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ""#;
-    const RFC_2069: &str = r#"username="Mufasa", realm="testrealm@host.com",
-        nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", uri="/dir/index.html""#;
+    const RFC_7616: &str = "username=\"Mufasa\", realm=\"http-auth@example.org\", uri=\"/dir/index.html\", \
+        nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", nc=00000001, qop=auth, \
+        cnonce=\"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ\"";
+    const RFC_2069: &str = "username=\"Mufasa\", realm=\"testrealm@host.com\", \
+        nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\", uri=\"/dir/index.html\"";
 
     fn response(algorithm: Algorithm, password: &str, fields: &str) -> String {
-        expected(algorithm, password, "GET", &DigestResponse::parse(fields).unwrap()).unwrap()
+        expected(algorithm, password, "GET", &DigestResponse::parse(&format!("Digest {fields}")).unwrap()).unwrap()
     }
 
     struct TestClient {
@@ -160,8 +159,8 @@ mod tests {
             let fields = format!(
                 r#"{qop}username="demo", realm="{REALM}", nonce="{nonce}", uri="{uri}", algorithm={algorithm}"#
             );
-            let fields = format!("{fields}, response={}", response(self.algorithm, password, &fields));
-            self.server.verify("GET", "/peers?a=1", &DigestResponse::parse(&fields).unwrap(), self.now)
+            let header = format!("Digest {fields}, response={}", response(self.algorithm, password, &fields));
+            self.server.verify("GET", "/peers?a=1", &DigestResponse::parse(&header).unwrap(), self.now)
         }
 
         fn get(&mut self, nc: &str) -> Result<(), AuthError> {
@@ -184,7 +183,7 @@ mod tests {
     #[test]
     fn the_count_starts_at_one_and_rises() {
         let mut client = TestClient::new(DigestSettings::default());
-        let replayed = Err(AuthError::ReplayedCount);
+        let replayed = Err(AuthError::ReplayedNc);
         for (nc, expected) in [
             ("00000000", replayed),
             ("00000002", replayed),

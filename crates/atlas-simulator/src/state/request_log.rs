@@ -2,13 +2,15 @@
 
 use std::{collections::VecDeque, time::SystemTime};
 
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
 use serde::Serialize;
 use tracing::info;
 
 use crate::{
-    endpoint::SimulatedEndpoint,
-    http::{auth::DigestResponse, request::ApiRequest},
+    http::{
+        auth::{DigestResponse, PresentedCredentials},
+        request::ApiRequest,
+    },
     scenario::provider::ScenarioProvider,
 };
 
@@ -77,20 +79,23 @@ impl LoggedRequest {
     fn new(request: &ApiRequest, status: Option<u16>, outcome: &'static str) -> LoggedRequest {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let query = request.page_query();
-        let digest = request.credentials.digest();
+        let digest = match &request.credentials {
+            PresentedCredentials::Digest(response) => Some(response),
+            _ => None,
+        };
         LoggedRequest {
             at: since.map_or(0.0, |since| since.as_secs_f64()),
             method: request.head.method.to_string(),
             path: request.path().to_owned(),
-            query: request.head.uri.query().filter(|_| !request.is_oauth()).unwrap_or_default().to_owned(),
+            query: request.head.uri.query().filter(|_| !request.endpoint.is_oauth()).unwrap_or_default().to_owned(),
             version: format!("{:?}", request.head.version),
-            endpoint: request.endpoint().map_or("unknown", SimulatedEndpoint::name),
+            endpoint: request.endpoint.into(),
             group_id: request.group().map(str::to_owned),
             provider: query.and_then(|query| query.provider),
             page_num: query.map(|query| query.page_num),
             items_per_page: query.map(|query| query.items_per_page),
             status,
-            authorization: request.credentials.kind(),
+            authorization: (&request.credentials).into(),
             nonce: digest.and_then(|digest| digest.get("nonce")).map(str::to_owned),
             nc: digest.and_then(DigestResponse::nonce_count),
             outcome,
@@ -107,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_log_drops_the_oldest_request() {
-        let request = |path| ApiRequest::parse(hyper::Request::get(path).body(()).unwrap().into_parts().0);
+        let request = |path| ApiRequest::parse(axum::http::Request::get(path).body(()).unwrap().into_parts().0);
         let mut log = VecDeque::new();
         record(&mut log, &request("/first"), None, "fault");
         let later = request("/later");

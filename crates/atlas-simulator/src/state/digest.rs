@@ -44,7 +44,7 @@ impl DigestVerifier {
         fastrand::fill(&mut random);
         let nonce = BASE64_STANDARD.encode(random);
         self.nonces.insert(nonce.clone(), Nonce { issued: now, last_count: 0, uses: 0 });
-        let algorithm = self.settings.algorithm.name();
+        let algorithm: &str = self.settings.algorithm.into();
         let qop = if self.settings.qop { r#" qop="auth","# } else { "" };
         format!(r#"Digest realm="{REALM}", domain="", nonce="{nonce}", algorithm={algorithm},{qop} stale={stale}"#)
     }
@@ -75,7 +75,7 @@ impl DigestVerifier {
 
     fn is_well_formed(&self, uri: &str, response: &DigestResponse) -> bool {
         let algorithm = response.get("algorithm").unwrap_or("MD5");
-        algorithm.eq_ignore_ascii_case(self.settings.algorithm.name())
+        algorithm.eq_ignore_ascii_case(self.settings.algorithm.into())
             && response.get("username") == Some(&self.credentials.public_key)
             && response.get("realm") == Some(REALM)
             && response.get("uri") == Some(uri)
@@ -155,7 +155,7 @@ mod tests {
         fn request(&mut self, nc: &str, password: &str, uri: &str) -> Result<(), AuthError> {
             let qop =
                 if self.server.settings.qop { format!(r#"qop=auth, nc={nc}, cnonce="c", "#) } else { String::new() };
-            let (nonce, algorithm) = (&self.nonce, self.algorithm.name());
+            let (nonce, algorithm) = (&self.nonce, <&str>::from(self.algorithm));
             let fields = format!(
                 r#"{qop}username="demo", realm="{REALM}", nonce="{nonce}", uri="{uri}", algorithm={algorithm}"#
             );

@@ -1,7 +1,7 @@
 //! A simulated Atlas behind TLS with a private certificate authority.
 
 use std::{
-    fs,
+    fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -9,8 +9,12 @@ use std::{
 };
 
 use atlas_simulator::{Scenario, Simulator};
+use axum::serve::Listener;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
@@ -18,6 +22,7 @@ use tokio_rustls::{
         crypto::aws_lc_rs,
         pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
     },
+    server::TlsStream,
 };
 
 use crate::{
@@ -61,11 +66,8 @@ impl TlsAtlas {
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let listener = TcpListener::from_std(listener).unwrap();
-                tokio::select! {
-                    () = serve(&listener, &acceptor, &served) => {}
-                    _ = ended => {}
-                }
+                let listener = TlsListener { listener: TcpListener::from_std(listener).unwrap(), acceptor };
+                served.serve(listener, async { drop(ended.await) }).await;
             });
         });
         TlsAtlas { simulator, address, shutdown: Some(shutdown), thread: Some(thread) }
@@ -98,16 +100,28 @@ impl Drop for TlsAtlas {
     }
 }
 
-async fn serve(listener: &TcpListener, acceptor: &TlsAcceptor, simulator: &Simulator) {
-    loop {
-        let (stream, _) = listener.accept().await.unwrap();
-        let (acceptor, simulator) = (acceptor.clone(), simulator.clone());
-        tokio::spawn(async move {
+/// Accepts TLS connections, one handshake at a time.
+struct TlsListener {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
+        loop {
+            let (stream, address) = self.listener.accept().await.unwrap();
             // A client that does not trust the certificate disconnects.
-            if let Ok(stream) = acceptor.accept(stream).await {
-                simulator.serve_connection(stream).await;
+            if let Ok(stream) = self.acceptor.accept(stream).await {
+                return (stream, address);
             }
-        });
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
     }
 }
 

@@ -67,6 +67,13 @@ pub enum Effect {
     Drip(#[serde(with = "duration_serde")] Duration),
 }
 
+impl Effect {
+    /// Whether there is a response, complete or not.
+    pub(crate) fn has_response(&self) -> bool {
+        !matches!(self, Effect::Close | Effect::Never)
+    }
+}
+
 /// A list that never ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -130,11 +137,11 @@ impl Fault {
 
     fn matches(&self, request: &ApiRequest, is_authenticated: bool) -> bool {
         // A connection breaks regardless of credentials.
-        let before_auth = self.before_auth || matches!(self.effect, Some(Effect::Close | Effect::Never));
+        let before_auth = self.before_auth || !self.effect.as_ref().is_none_or(Effect::has_response);
         let query = request.page_query();
         (is_authenticated || before_auth)
             && self.group.as_deref().is_none_or(|group| request.group() == Some(group))
-            && self.endpoint.is_none_or(|endpoint| request.endpoint() == Some(endpoint))
+            && self.endpoint.is_none_or(|endpoint| request.endpoint == endpoint)
             && self.provider.is_none_or(|provider| query.is_some_and(|query| query.provider == Some(provider)))
             && self.page.is_none_or(|page| query.is_some_and(|query| query.page_num == page))
     }
@@ -159,7 +166,7 @@ mod tests {
     const PEERS: &str = "/api/atlas/v2/groups/5f3a556351db42631e16f301/peers";
 
     fn request(uri: &str) -> ApiRequest {
-        ApiRequest::parse(hyper::Request::get(uri).body(()).unwrap().into_parts().0)
+        ApiRequest::parse(axum::http::Request::get(uri).body(()).unwrap().into_parts().0)
     }
 
     #[test]

@@ -10,7 +10,6 @@
 //!   resource      -> rate limit -> http::resources  -> http::body
 //! ```
 
-mod caller;
 mod endpoint;
 mod fault;
 mod http;

@@ -1,6 +1,7 @@
 //! The handle on a running simulator, for tests, the demo and the control API.
 
 use std::{
+    fmt,
     sync::Arc,
     time::{Instant, SystemTime},
 };
@@ -27,6 +28,12 @@ use crate::{
 #[derive(Clone)]
 pub struct Simulator {
     state: Arc<Mutex<State>>,
+}
+
+impl fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulator").finish_non_exhaustive()
+    }
 }
 
 impl Simulator {

@@ -1,15 +1,38 @@
-//! The credentials that a request presents in its `Authorization` header.
+//! The credentials that a request presents in its `Authorization` header, and whose they are.
 
 use std::collections::HashMap;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use percent_encoding::percent_decode_str;
 
-/// What `Authorization` contains. It holds secrets, so it is not `Debug`.
-pub(crate) enum PresentedCredentials {
+/// Whose credentials were accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Caller {
+    /// The owner of this public key.
+    ApiKey(String),
+    /// The service account with this client ID.
+    ServiceAccount(String),
+}
+
+/// Why credentials were rejected. Its name is the outcome in the request log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub(crate) enum AuthError {
+    #[strum(serialize = "challenge")]
     Missing,
-    /// None if malformed.
-    Digest(Option<DigestResponse>),
+    Stale,
+    BadCredentials,
+    ReplayedNc,
+    BadToken,
+}
+
+/// What `Authorization` contains. Its name is the kind in the request log. It holds secrets, so it is not `Debug`.
+#[derive(strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
+pub(crate) enum PresentedCredentials {
+    #[strum(serialize = "none")]
+    Missing,
+    Digest(DigestResponse),
     /// None if malformed.
     Basic(Option<ClientCredentials>),
     /// An access token.
@@ -23,8 +46,8 @@ pub(crate) struct ClientCredentials {
     pub(crate) secret: String,
 }
 
-/// The fields of a response to a digest challenge.
-#[derive(Debug)]
+/// The fields of a response to a digest challenge. A malformed response has none.
+#[derive(Debug, Default)]
 pub(crate) struct DigestResponse(HashMap<String, String>);
 
 impl PresentedCredentials {
@@ -34,28 +57,10 @@ impl PresentedCredentials {
         };
         let (scheme, rest) = header.split_once(' ').unwrap_or((header, ""));
         match scheme.to_ascii_lowercase().as_str() {
-            "digest" => PresentedCredentials::Digest(DigestResponse::parse(rest)),
+            "digest" => PresentedCredentials::Digest(DigestResponse::parse(header).unwrap_or_default()),
             "basic" => PresentedCredentials::Basic(ClientCredentials::parse(rest)),
             "bearer" => PresentedCredentials::Bearer(rest.trim().to_owned()),
             _ => PresentedCredentials::Other,
-        }
-    }
-
-    /// The kind in the request log.
-    pub(crate) fn kind(&self) -> &'static str {
-        match self {
-            PresentedCredentials::Missing => "none",
-            PresentedCredentials::Digest(_) => "digest",
-            PresentedCredentials::Basic(_) => "basic",
-            PresentedCredentials::Bearer(_) => "bearer",
-            PresentedCredentials::Other => "other",
-        }
-    }
-
-    pub(crate) fn digest(&self) -> Option<&DigestResponse> {
-        match self {
-            PresentedCredentials::Digest(response) => response.as_ref(),
-            _ => None,
         }
     }
 }
@@ -71,18 +76,13 @@ impl ClientCredentials {
 }
 
 impl DigestResponse {
-    /// Parses what follows the scheme. None if malformed, empty, or if a field is repeated.
-    pub(crate) fn parse(mut rest: &str) -> Option<DigestResponse> {
-        let mut fields = HashMap::new();
-        while !rest.trim().is_empty() {
-            let (name, after) = rest.split_once('=')?;
-            let (value, after) = parse_value(after.trim_start())?;
-            if fields.insert(name.trim().to_ascii_lowercase(), value).is_some() {
-                return None;
-            }
-            rest = after;
-        }
-        if fields.is_empty() { None } else { Some(DigestResponse(fields)) }
+    /// Parses a header, whose grammar is that of a challenge. None if malformed, or if a field is repeated.
+    pub(crate) fn parse(header: &str) -> Option<DigestResponse> {
+        let challenges = http_auth::parse_challenges(header).ok()?;
+        let [challenge] = challenges.as_slice() else { return None };
+        let fields = challenge.params.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.to_unescaped()));
+        let fields: HashMap<_, _> = fields.collect();
+        (fields.len() == challenge.params.len()).then_some(DigestResponse(fields))
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
@@ -94,33 +94,6 @@ impl DigestResponse {
         let text = self.get("nc").filter(|text| text.len() == 8)?;
         u32::from_str_radix(text, 16).ok()
     }
-}
-
-/// Parses a token or a quoted string, and the comma after it.
-fn parse_value(text: &str) -> Option<(String, &str)> {
-    let (value, rest) = match text.strip_prefix('"') {
-        Some(quoted) => unquote(quoted)?,
-        None => {
-            let (token, rest) = text.split_at(text.find(',').unwrap_or(text.len()));
-            (token.trim().to_owned(), rest)
-        }
-    };
-    let rest = rest.trim_start();
-    let rest = if rest.is_empty() { rest } else { rest.strip_prefix(',')? };
-    Some((value, rest))
-}
-
-fn unquote(text: &str) -> Option<(String, &str)> {
-    let mut value = String::new();
-    let mut characters = text.char_indices();
-    while let Some((index, character)) = characters.next() {
-        match character {
-            '"' => return Some((value, &text[index + 1..])),
-            '\\' => value.push(characters.next()?.1),
-            other => value.push(other),
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -139,7 +112,7 @@ mod tests {
             (Some("Negotiate t"), "other"),
             (Some(""), "other"),
         ] {
-            assert_eq!(PresentedCredentials::parse(header).kind(), kind, "{header:?}");
+            assert_eq!(<&str>::from(PresentedCredentials::parse(header)), kind, "{header:?}");
         }
         let bearer = PresentedCredentials::parse(Some("Bearer  eyJ.a=b "));
         assert!(matches!(bearer, PresentedCredentials::Bearer(token) if token == "eyJ.a=b"));
@@ -164,15 +137,15 @@ mod tests {
 
     #[test]
     fn a_digest_response_has_tokens_and_quoted_strings() {
-        let text = r#"username="a, \"b\"", nc=0000000a , qop=auth,uri="/x?y=1,2""#;
+        let text = r#"Digest username="a, \"b\"", nc=0000000a , qop=auth,uri="/x?y=1,2""#;
         let response = DigestResponse::parse(text).unwrap();
         assert_eq!(
             ["username", "qop", "uri"].map(|name| response.get(name).unwrap()),
             [r#"a, "b""#, "auth", "/x?y=1,2"]
         );
         assert_eq!(response.nonce_count(), Some(10));
-        for malformed in ["", "abc", r#"username="open"#, r#"a="1" b="2""#, "a=1, a=2"] {
-            assert!(DigestResponse::parse(malformed).is_none(), "{malformed}");
+        for malformed in ["abc", r#"username="open"#, r#"a="1" b="2""#, "a=1, a=2", "a=1, Basic b=2"] {
+            assert!(DigestResponse::parse(&format!("Digest {malformed}")).is_none(), "{malformed}");
         }
     }
 }

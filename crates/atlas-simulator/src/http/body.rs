@@ -1,28 +1,31 @@
-//! An HTTP response before it is sent, and the ways in which a fault delivers its body.
+//! A response before it is sent, and what a fault makes of its body.
 
-use std::{io::Write, iter, time::Duration};
+use std::{future::pending, io::Write, iter, time::Duration};
 
-use bytes::Bytes;
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderValue, Response, StatusCode, header::CONTENT_LENGTH},
+};
 use flate2::{Compression, write::GzEncoder};
-use futures_util::{StreamExt, TryStreamExt, stream};
-use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
-use hyper::{Response, StatusCode, body::Frame, header::HeaderValue};
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
 use tokio::time::sleep;
+
+use super::error::ApiError;
+use crate::fault::Effect;
 
 /// Recorded on every response of Atlas itself, including challenges.
 const SERVER: (&str, &str) = ("server", "mdbws");
 
 /// Recorded on every response of a resource, success or error, but not on challenges.
-const RESOURCE_HEADERS: [(&str, &str); 5] = [
+const RESOURCE_HEADERS: [(&str, &str); 6] = [
+    SERVER,
     ("referrer-policy", "strict-origin-when-cross-origin"),
     ("strict-transport-security", "max-age=31536000; includeSubdomains;"),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
     ("x-permitted-cross-domain-policies", "none"),
 ];
-
-/// Recorded on errors and challenges, but on no success. None of the recorded responses was compressed.
-const VARY: (&str, &str) = ("vary", "Accept-Encoding");
 
 const UNAUTHORIZED: &str = r#"{
   "error" : 401,
@@ -45,52 +48,53 @@ const FLUSH: Duration = Duration::from_millis(10);
 pub(crate) struct ApiResponse {
     /// The outcome in the request log.
     pub(crate) outcome: &'static str,
-    pub(crate) status: u16,
     /// Whether a resource of the API sends it, rather than the server in front.
     pub(crate) is_from_resource: bool,
-    pub(crate) delivery: Delivery,
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
+    pub(crate) http: Response<Bytes>,
 }
-
-/// How a body is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Delivery {
-    Whole,
-    /// Half of what `Content-Length` promises.
-    Cut,
-    /// Byte by byte with this pause between them.
-    Drip(Duration),
-    /// Valid JSON that is longer than this many bytes.
-    Padded(u64),
-}
-
-/// A body that can break off, stall or grow while it is sent.
-pub(crate) type FaultyBody = UnsyncBoxBody<Bytes, BodyCut>;
-
-/// Ends the connection, or the stream of HTTP/2, in the middle of a body.
-#[derive(Debug, thiserror::Error)]
-#[error("a fault cuts the body")]
-pub(crate) struct BodyCut;
 
 impl ApiResponse {
-    /// A response that does not come from Atlas itself.
-    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> ApiResponse {
-        let headers = vec![("content-type", content_type.to_owned())];
-        let (outcome, is_from_resource, delivery) = ("ok", false, Delivery::Whole);
-        ApiResponse { outcome, status, is_from_resource, delivery, headers, body: body.into() }
+    fn new(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> ApiResponse {
+        let mut http = Response::new(body.into());
+        *http.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+        ApiResponse { outcome: "ok", is_from_resource: false, http }.with("content-type", content_type)
     }
 
-    /// A response of a resource.
-    pub(crate) fn from_resource(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> ApiResponse {
-        let mut response = ApiResponse::new(status, content_type, body);
-        response.is_from_resource = true;
-        iter::once(SERVER).chain(RESOURCE_HEADERS).fold(response, |response, (name, value)| response.with(name, value))
-    }
-
-    /// A JSON response of the server in front of the resources, such as a token.
-    pub(crate) fn from_server(status: u16, body: impl Into<Vec<u8>>) -> ApiResponse {
+    /// A response of Atlas that has none of the headers of a resource.
+    pub(crate) fn from_server(status: u16, body: impl Into<Bytes>) -> ApiResponse {
         ApiResponse::new(status, "application/json", body).with(SERVER.0, SERVER.1)
+    }
+
+    pub(crate) fn from_resource(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> ApiResponse {
+        let response = ApiResponse { is_from_resource: true, ..ApiResponse::new(status, content_type, body) };
+        RESOURCE_HEADERS.iter().fold(response, |response, (name, value)| response.with(name, value))
+    }
+
+    /// The response with an error and this status, and with this error code if there is one.
+    pub(crate) fn error(error: &ApiError, status: u16, code: Option<&str>) -> ApiResponse {
+        let outcome = match status {
+            401 => "no_access",
+            403 => "access_list",
+            404 => "not_found",
+            406 => "not_acceptable",
+            429 => "rate_limited",
+            _ => "bad_request",
+        };
+        let code = code.unwrap_or(error.into());
+        let parameters = match json!(error) {
+            Value::Null => json!([]),
+            Value::Array(parameters) => parameters.into(),
+            parameter => json!([parameter]),
+        };
+        let body = json!({
+            "detail": error.to_string(),
+            "error": status,
+            "errorCode": code,
+            "parameters": parameters,
+            "reason": StatusCode::from_u16(status).unwrap_or_default().canonical_reason(),
+        });
+        let response = ApiResponse::from_resource(status, "application/json", body.to_string());
+        response.varying().with("x-error-code", code).logged_as(outcome)
     }
 
     /// The recorded response to missing, stale and wrong keys. There is no recording for a rejected token: the
@@ -98,7 +102,7 @@ impl ApiResponse {
     pub(crate) fn unauthorized(challenge: Option<String>) -> ApiResponse {
         let response = ApiResponse::from_server(401, UNAUTHORIZED).varying();
         match challenge {
-            Some(challenge) => response.with("www-authenticate", challenge),
+            Some(challenge) => response.with("www-authenticate", &challenge),
             None => response,
         }
     }
@@ -113,62 +117,57 @@ impl ApiResponse {
         ApiResponse { outcome, ..self }
     }
 
-    /// Adds a header.
-    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> ApiResponse {
-        self.headers.push((name, value.into()));
+    /// Adds a header. A fault can contain text that is no valid value: such a header is omitted.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> ApiResponse {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.http.headers_mut().insert(name, value);
+        }
         self
     }
 
-    /// Adds the header of a response that may be compressed.
+    /// Adds the header that is recorded on errors and challenges, but on no success. None of the recorded responses
+    /// was compressed.
     pub(crate) fn varying(self) -> ApiResponse {
-        self.with(VARY.0, VARY.1)
+        self.with("vary", "Accept-Encoding")
     }
 
-    /// Compresses a success. Padding is added while the body is sent, so a padded body stays as it is.
-    pub(crate) fn compress(self) -> ApiResponse {
-        if self.status != 200 || self.body.is_empty() || matches!(self.delivery, Delivery::Padded(_)) {
+    /// Compresses a success.
+    pub(crate) fn compress(mut self) -> ApiResponse {
+        if self.http.status() != StatusCode::OK || self.http.body().is_empty() {
             return self;
         }
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        match encoder.write_all(&self.body).and_then(|()| encoder.finish()) {
-            Ok(body) => ApiResponse { body, ..self }.varying().with("content-encoding", "gzip"),
-            Err(_) => self,
-        }
-    }
-
-    /// The response for hyper; for `HEAD` without its body.
-    pub(crate) fn into_http(self, is_head: bool) -> Response<FaultyBody> {
-        let length = self.body.len();
-        let body = if is_head { Vec::new() } else { self.body };
-        let mut response = Response::new(faulty_body(body.into(), self.delivery));
-        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or_default();
-        let headers = response.headers_mut();
-        for (name, value) in self.headers {
-            // A fault can contain text that is no valid header value. Such a header is omitted.
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(name, value);
-            }
-        }
-        if !matches!(self.delivery, Delivery::Padded(_)) {
-            headers.insert("content-length", length.into());
-        }
-        response
+        let Ok(body) = encoder.write_all(self.http.body()).and_then(|()| encoder.finish()) else { return self };
+        *self.http.body_mut() = body.into();
+        self.varying().with("content-encoding", "gzip")
     }
 }
 
-fn faulty_body(body: Bytes, delivery: Delivery) -> FaultyBody {
-    // Each chunk with the pause before it.
-    let chunks: Box<dyn Iterator<Item = (Duration, Result<Bytes, BodyCut>)> + Send> = match delivery {
-        Delivery::Whole => return Full::new(body).map_err(|never| match never {}).boxed_unsync(),
-        Delivery::Cut => {
+impl From<ApiError> for ApiResponse {
+    fn from(error: ApiError) -> ApiResponse {
+        ApiResponse::error(&error, error.status(), None)
+    }
+}
+
+/// The response as it is sent with this effect of a fault.
+pub(crate) async fn deliver(response: Response<Bytes>, effect: Option<Effect>) -> Response<Body> {
+    let (mut head, body) = response.into_parts();
+    // Each chunk with the pause before it. An error ends the connection, or the stream of HTTP/2.
+    let chunks: Box<dyn Iterator<Item = (Duration, Result<Bytes, &str>)> + Send> = match effect {
+        Some(Effect::Never) => pending().await,
+        Some(Effect::Close) => Box::new(iter::once((Duration::ZERO, Err("a fault closes the connection")))),
+        Some(Effect::Oversize(size)) => Box::new(padded(&body, size).map(|chunk| (Duration::ZERO, Ok(chunk)))),
+        Some(Effect::Cut) => {
+            head.headers.insert(CONTENT_LENGTH, body.len().into());
             let half = body.slice(..body.len() / 2);
-            Box::new([(Duration::ZERO, Ok(half)), (FLUSH, Err(BodyCut))].into_iter())
+            Box::new([(Duration::ZERO, Ok(half)), (FLUSH, Err("a fault cuts the body"))].into_iter())
         }
-        Delivery::Drip(pause) => Box::new((0..body.len()).map(move |index| {
-            let pause = if index == 0 { Duration::ZERO } else { pause };
-            (pause, Ok(body.slice(index..=index)))
-        })),
-        Delivery::Padded(size) => Box::new(padded(&body, size).map(|chunk| (Duration::ZERO, Ok(chunk)))),
+        Some(Effect::Drip(pause)) => {
+            head.headers.insert(CONTENT_LENGTH, body.len().into());
+            let pauses = iter::once(Duration::ZERO).chain(iter::repeat(pause));
+            Box::new(pauses.zip((0..body.len()).map(move |index| Ok(body.slice(index..=index)))))
+        }
+        _ => return Response::from_parts(head, body.into()),
     };
     let send = |(pause, chunk): (Duration, _)| async move {
         if !pause.is_zero() {
@@ -176,7 +175,7 @@ fn faulty_body(body: Bytes, delivery: Delivery) -> FaultyBody {
         }
         chunk
     };
-    StreamBody::new(stream::iter(chunks).then(send).map_ok(Frame::data)).boxed_unsync()
+    Response::from_parts(head, Body::from_stream(stream::iter(chunks).then(send)))
 }
 
 /// A JSON object with another field that makes it longer than `size` bytes.
@@ -187,33 +186,4 @@ fn padded(body: &Bytes, size: u64) -> impl Iterator<Item = Bytes> + use<> {
         .into_iter()
         .chain(iter::repeat_n(Bytes::from_static(&CHUNK), chunks))
         .chain([Bytes::from_static(br#""}"#)])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn response(delivery: Delivery) -> Response<FaultyBody> {
-        let response = ApiResponse::new(200, "application/json", r#"{"results":[]}"#);
-        ApiResponse { delivery, ..response }.into_http(false)
-    }
-
-    #[tokio::test]
-    async fn a_padded_body_is_valid_json_beyond_its_size() {
-        let response = response(Delivery::Padded(100_000));
-        assert!(!response.headers().contains_key("content-length"));
-        let bytes = response.into_body().collect().await.unwrap().to_bytes();
-        assert!(bytes.len() > 100_000);
-        let body: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
-        assert_eq!(body["results"], serde_json::json!([]));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_dripping_body_pauses_between_bytes() {
-        let start = tokio::time::Instant::now();
-        let response = response(Delivery::Drip(Duration::from_secs(1)));
-        let bytes = response.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(bytes, r#"{"results":[]}"#);
-        assert_eq!(start.elapsed().as_secs(), 13);
-    }
 }

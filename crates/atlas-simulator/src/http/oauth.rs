@@ -2,12 +2,16 @@
 
 use std::time::Instant;
 
-use hyper::Method;
+use axum::http::Method;
 use serde_json::json;
 
-use super::{body::ApiResponse, error::ApiError, request::ApiRequest};
+use super::{
+    auth::{AuthError, Caller},
+    body::ApiResponse,
+    error::ApiError,
+    request::ApiRequest,
+};
 use crate::{
-    caller::{AuthError, Caller},
     endpoint::SimulatedEndpoint,
     state::{State, tokens::TokenError},
 };
@@ -15,20 +19,21 @@ use crate::{
 /// The access list does not matter here: Atlas applies it where a token is used.
 pub(crate) fn respond(state: &mut State, request: &ApiRequest, caller: &Result<Caller, AuthError>) -> ApiResponse {
     if request.head.method != Method::POST {
-        return ApiError::method_not_allowed(request.head.method.as_str()).into_response();
+        return ApiError::MethodNotAllowed(request.head.method.to_string()).into();
     }
     let Ok(Caller::ServiceAccount(client)) = caller else {
         return error(401, None, None);
     };
-    match request.endpoint() {
-        Some(SimulatedEndpoint::Revoke) => revoke(state, request, client),
-        _ => mint(state, request, client),
+    if request.endpoint == SimulatedEndpoint::Revoke {
+        revoke(state, request, client)
+    } else {
+        mint(state, request, client)
     }
 }
 
 fn mint(state: &mut State, request: &ApiRequest, client: &str) -> ApiResponse {
     let counted = state.tokens.count_request(Instant::now());
-    if counted.is_ok() && request.form_field("grant_type") != Some("client_credentials") {
+    if counted.is_ok() && request.form_field("grant_type").as_deref() != Some("client_credentials") {
         let description = "The grant type must be client_credentials.";
         return error(400, Some("unsupported_grant_type"), Some(description));
     }
@@ -38,11 +43,14 @@ fn mint(state: &mut State, request: &ApiRequest, client: &str) -> ApiResponse {
             let body = json!({"access_token": token, "expires_in": expires_in, "token_type": "Bearer"});
             private(ApiResponse::from_server(200, body.to_string()))
         }
-        Err(TokenError::RateLimited) => {
-            ApiError::too_many_requests(request.path(), state.tokens.account.mints_per_minute).into_response()
-        }
+        Err(TokenError::RateLimited) => rate_limited(state, request).into(),
         Err(TokenError::TooMany) => error(403, None, None),
     }
+}
+
+/// The error that follows too many requests for a token.
+pub(crate) fn rate_limited(state: &State, request: &ApiRequest) -> ApiError {
+    ApiError::RateLimited(request.path().to_owned(), state.tokens.account.mints_per_minute, 1)
 }
 
 /// Revokes a token. RFC 7009 requires the same response for an unknown one.
@@ -50,7 +58,7 @@ fn revoke(state: &mut State, request: &ApiRequest, client: &str) -> ApiResponse 
     let Some(token) = request.form_field("token") else {
         return error(400, None, Some("The parameter token is missing."));
     };
-    state.tokens.revoke(client, token);
+    state.tokens.revoke(client, &token);
     private(ApiResponse::from_server(200, ""))
 }
 
@@ -63,7 +71,7 @@ fn private(response: ApiResponse) -> ApiResponse {
 /// code and the description that are given.
 pub(crate) fn error(status: u16, code: Option<&str>, description: Option<&str>) -> ApiResponse {
     let (usual_code, usual_description, outcome) = match status {
-        401 => ("invalid_client", "Invalid credentials provided.", AuthError::BadCredentials.outcome()),
+        401 => ("invalid_client", "Invalid credentials provided.", AuthError::BadCredentials.into()),
         403 => {
             let description = "Access Token limit reached. Revoke a token or wait until one expires.";
             ("access_denied", description, "token_limit")

@@ -25,8 +25,8 @@ use crate::state::{
     groups::Groups,
 };
 
-/// What a simulator serves. It holds secrets, so it is not `Debug`.
-#[derive(Clone, PartialEq, Deserialize)]
+/// What a simulator serves. Its `Debug` hides the secrets.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scenario {
     /// The only accepted API key.

@@ -1,12 +1,12 @@
 //! The settings of the simulated API in a scenario.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use serde::Deserialize;
 
 use super::duration_serde;
 
-/// An API key. It holds a secret, so it is not `Debug`.
+/// An API key. Its `Debug` hides the private half.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
@@ -16,7 +16,7 @@ pub struct Credentials {
     pub private_key: String,
 }
 
-/// A service account, and the limits of its tokens. It holds a secret, so it is not `Debug`.
+/// A service account, and the limits of its tokens. Its `Debug` hides the secret.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServiceAccount {
@@ -49,13 +49,15 @@ pub struct DigestSettings {
 }
 
 /// The hash function of digest authentication.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, strum::IntoStaticStr)]
 pub enum Algorithm {
     /// RFC 2617 and Atlas
     #[serde(rename = "MD5")]
+    #[strum(serialize = "MD5")]
     Md5,
     /// RFC 7616
     #[serde(rename = "SHA-256")]
+    #[strum(serialize = "SHA-256")]
     Sha256,
 }
 
@@ -80,13 +82,15 @@ pub enum AccessList {
     Deny,
 }
 
-impl Algorithm {
-    /// Its name in a challenge.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Algorithm::Md5 => "MD5",
-            Algorithm::Sha256 => "SHA-256",
-        }
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("public_key", &self.public_key).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ServiceAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceAccount").field("client_id", &self.client_id).finish_non_exhaustive()
     }
 }
 

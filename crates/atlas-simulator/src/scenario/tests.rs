@@ -25,6 +25,11 @@ fn settings_have_the_documented_values() {
     assert_eq!((scenario.digest.algorithm, scenario.access_list), (Algorithm::Sha256, AccessList::Deny));
     assert_eq!((scenario.digest.nonce_lifetime, scenario.latency.as_millis()), (Duration::from_secs(1), 5));
     assert_eq!(scenario.groups[0].containers[0].fields["regionName"], "EU_WEST_1");
+    let text = format!("{:?}", Scenario::default());
+    assert!(
+        text.contains("public_key: \"demo\"") && !text.contains("private") && !text.contains("mdb_sa_sk"),
+        "{text}"
+    );
     assert!(scenario.groups[0].access && scenario.digest.qop && scenario.gzip && !scenario.nulls);
 }
 
@@ -49,7 +54,7 @@ fn an_inconsistent_scenario_is_rejected() {
         (planned(&format!("{GROUP_YAML}, peering: q, status: FAILED")), "Change(NoPeering"),
         (planned(&format!("{GROUP_YAML}, add: {{provider: AWS, status: A, repeat: 1001}}")), "Change(BadRepeat"),
     ] {
-        let error = format!("{:?}", Scenario::parse(&yaml).err().unwrap());
+        let error = format!("{:?}", Scenario::parse(&yaml).unwrap_err());
         assert!(error.starts_with(expected), "{yaml}: {error}");
     }
     assert!(Scenario::parse(&copies("name: 'p{n}', repeat: 2")).is_ok());
@@ -58,7 +63,7 @@ fn an_inconsistent_scenario_is_rejected() {
 #[test]
 fn unusual_texts_and_numbers_do_not_panic() {
     for peering in ["{provider: '', status: ''}", "{provider: \u{1f980}, status: A}"] {
-        Scenario::parse(&with_peerings(peering)).err().unwrap();
+        Scenario::parse(&with_peerings(peering)).unwrap_err();
     }
     let peering = "{provider: aws, status: '', name: '', error: '', '': '', age: 100y, \u{1f980}: .nan, repeat: 1}";
     let mut scenario = Scenario::parse(&with_peerings(peering)).unwrap();

@@ -63,6 +63,7 @@ fn pages_have_links_results_and_a_count() {
     );
     assert_eq!((&body["totalCount"], &body["results"][0]["vpcId"]), (&json!(5), &json!("vpc-2")));
     assert_eq!(body["results"].as_array().unwrap().len(), 2);
+    assert_eq!(server.get(&format!("{PEERS}?includeCount=false"), ACCEPT_V2).json().get("totalCount"), None);
 }
 
 #[test]
@@ -105,6 +106,39 @@ fn errors_have_a_code_in_body_and_header() {
 }
 
 #[test]
+fn invalid_and_unknown_parameters_are_rejected_by_name() {
+    let server = TestServer::new(SCENARIO);
+    for (path, query) in [
+        (PEERS, "pageNum=0 pageNum=x itemsPerPage=0 itemsPerPage=501 includeCount=1 envelope=yes page=1 name=a"),
+        ("/api/atlas/v2/groups", "name=a providerName=AWS"),
+        (&PEERS.replace("peers", "containers/all"), "providerName=AWS"),
+        (GROUP_PATH, "pageNum=1 providerName=AWS pretty=1"),
+        ("/api/atlas/v2", "includeCount=true"),
+    ] {
+        for parameter in query.split(' ') {
+            let response = server.get(&format!("{path}?{parameter}"), ACCEPT_V2);
+            assert_eq!(response.error(), error(400, "INVALID_QUERY_PARAMETER"), "{path} {parameter}");
+            assert_eq!(response.json()["parameters"], json!([parameter.split('=').next()]), "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_version_date_from_2023_on_is_known() {
+    let server = TestServer::new(SCENARIO);
+    for (version, status) in [
+        ("vnd.atlas.2023-01-01+json", 200),
+        ("vnd.atlas.2025-03-12+json", 200),
+        ("vnd.atlas.2022-12-31+json", 406),
+        ("vnd.atlas.2023-13-01+json", 406),
+        ("vnd.atlas.latest+json", 406),
+        ("json", 406),
+    ] {
+        assert_eq!(server.get(PEERS, &format!("Accept: application/{version}\r\n")).status, status, "{version}");
+    }
+}
+
+#[test]
 fn an_empty_bucket_limits_only_its_resources() {
     let limit = "rate_limit: {capacity: 1, refill_per_minute: 1}";
     let server = TestServer::new(&format!("{limit}{SCENARIO}"));
@@ -135,6 +169,8 @@ fn a_body_can_be_pretty_or_in_an_envelope() {
         server.get(&format!("{GROUP_PATH}?envelope=true"), ACCEPT_V2).json(),
         json!({"status": 200, "content": group})
     );
+    let list = |query: &str| server.get(&format!("{PEERS}{query}"), ACCEPT_V2).json().get("status").cloned();
+    assert_eq!((list("?envelope=true"), list("")), (Some(json!(200)), None));
     for uri in [GROUP_PATH, PEERS] {
         let pretty = server.get(&format!("{uri}?pretty=true"), ACCEPT_V2);
         assert!(pretty.body.starts_with(b"{\n  \""), "{uri}");

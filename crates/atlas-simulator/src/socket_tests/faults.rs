@@ -75,6 +75,15 @@ fn a_cut_response_ends_in_the_middle_of_its_body() {
 }
 
 #[test]
+fn a_dripping_response_pauses_between_bytes() {
+    let server = server(Fault::new(Effect::Drip(Duration::from_millis(1))));
+    let start = Instant::now();
+    let response = server.get("/api/atlas/v2", ACCEPT_V2);
+    assert!(start.elapsed() >= Duration::from_millis(response.body.len() as u64 - 1));
+    assert_eq!(response.json()["appName"], "MongoDB Atlas");
+}
+
+#[test]
 fn a_connection_can_be_closed_without_a_response_even_before_authentication() {
     let server = server(Fault::new(Effect::Close));
     assert_eq!(server.raw("GET", PEERS, ACCEPT_V2, ""), b"");
@@ -115,7 +124,11 @@ fn every_list_can_be_endless_with_the_same_or_new_results() {
 #[test]
 fn a_body_can_be_too_long_or_anything() {
     let oversized = server(Fault::new(Effect::Oversize(200_000))).get(PEERS, ACCEPT_V2);
-    assert!(oversized.status == 200 && oversized.body.len() > 200_000);
+    assert!(oversized.status == 200 && oversized.has("transfer-encoding: chunked"), "{}", oversized.head);
+    let chunks = String::from_utf8(oversized.body).unwrap();
+    // Every second line is the length of a chunk.
+    let body: String = chunks.split("\r\n").skip(1).step_by(2).collect();
+    assert!(body.len() > 200_000 && serde_json::from_str::<Value>(&body).unwrap()["results"].is_array());
     let garbage = server(Fault::new(Effect::Garbage)).get(PEERS, ACCEPT_V2);
     assert!(serde_json::from_slice::<Value>(&garbage.body).is_err());
     let body = server(Fault::new(Effect::Body("[]".to_owned()))).get(PEERS, ACCEPT_V2);

@@ -68,6 +68,12 @@ fn two_hundred_and_fifty_groups_have_three_pages() {
         let pages: Vec<_> = (1..=4).flat_map(|number| names(&page(&format!("pageNum={number}")))).collect();
         assert_eq!(pages, (0..250).map(|number| format!("g{number}")).collect::<Vec<_>>());
         assert_eq!(names(&page("itemsPerPage=500")).len(), 250);
+        assert!(names(&page("pageNum=4294967295")).is_empty());
+        for (number, expected) in [(1, "self next"), (2, "previous self next"), (3, "previous self")] {
+            let links = page(&format!("pageNum={number}")).json()["links"].clone();
+            let rels: Vec<_> = links.as_array().unwrap().iter().map(|link| link["rel"].as_str().unwrap()).collect();
+            assert_eq!(rels.join(" "), expected, "{list} {number}");
+        }
     }
     assert_eq!((server.last().endpoint, server.last().provider), ("org_groups", None));
     server.get(&format!("{GROUPS}?pageNum=2&itemsPerPage=7"), ACCEPT_V2);
@@ -84,8 +90,12 @@ fn an_organization_lists_its_own_groups_by_the_prefix_of_their_names() {
     for (prefix, expected) in [("PAY", 1), ("payments-s", 1), ("staging", 0), ("", 1)] {
         assert_eq!(names(&server.get(&format!("{other}?name={prefix}"), ACCEPT_V2)).len(), expected, "{prefix}");
     }
-    let link = &server.get(&format!("{other}?name=PAY"), ACCEPT_V2).json()["links"][0]["href"];
-    assert!(link.as_str().unwrap().ends_with("&name=PAY"), "{link}");
+    let group = ScenarioGroup::new("5f3a556351db42631e16f304", "\u{e9}T eins", Vec::new());
+    server.simulator.add_group(&group).unwrap();
+    let page = server.get(&format!("{ORG_GROUPS}?name=%C3%89t%20"), ACCEPT_V2);
+    assert_eq!(names(&page), ["\u{e9}T eins"]);
+    let link = &page.json()["links"][0]["href"];
+    assert!(link.as_str().unwrap().ends_with("&name=%C3%89t+"), "{link}");
 }
 
 #[test]

@@ -7,8 +7,7 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    caller::AuthError,
-    http::auth::DigestResponse,
+    http::auth::{AuthError, DigestResponse},
     scenario::settings::{Algorithm, Credentials, DigestSettings},
 };
 
@@ -45,7 +44,7 @@ impl DigestVerifier {
         fastrand::fill(&mut random);
         let nonce = BASE64_STANDARD.encode(random);
         self.nonces.insert(nonce.clone(), Nonce { issued: now, last_count: 0, uses: 0 });
-        let algorithm = self.settings.algorithm.name();
+        let algorithm: &str = self.settings.algorithm.into();
         let qop = if self.settings.qop { r#" qop="auth","# } else { "" };
         format!(r#"Digest realm="{REALM}", domain="", nonce="{nonce}", algorithm={algorithm},{qop} stale={stale}"#)
     }
@@ -65,7 +64,7 @@ impl DigestVerifier {
         }
         let nonce = response.get("nonce").and_then(|nonce| self.nonces.get_mut(nonce));
         let nonce = nonce.filter(|nonce| nonce.is_fresh(&self.settings, now)).ok_or(AuthError::Stale)?;
-        if nonce.accept(self.settings.qop, response.nonce_count()) { Ok(()) } else { Err(AuthError::ReplayedCount) }
+        if nonce.accept(self.settings.qop, response.nonce_count()) { Ok(()) } else { Err(AuthError::ReplayedNc) }
     }
 
     /// Replaces the API key and forgets all nonces.
@@ -76,7 +75,7 @@ impl DigestVerifier {
 
     fn is_well_formed(&self, uri: &str, response: &DigestResponse) -> bool {
         let algorithm = response.get("algorithm").unwrap_or("MD5");
-        algorithm.eq_ignore_ascii_case(self.settings.algorithm.name())
+        algorithm.eq_ignore_ascii_case(self.settings.algorithm.into())
             && response.get("username") == Some(&self.credentials.public_key)
             && response.get("realm") == Some(REALM)
             && response.get("uri") == Some(uri)
@@ -127,14 +126,14 @@ mod tests {
 
     use super::*;
 
-    const RFC_7616: &str = r#"username="Mufasa", realm="http-auth@example.org", uri="/dir/index.html",
-        nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", nc=00000001, qop=auth,
-        cnonce="f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ""#;
-    const RFC_2069: &str = r#"username="Mufasa", realm="testrealm@host.com",
-        nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", uri="/dir/index.html""#;
+    const RFC_7616: &str = "username=\"Mufasa\", realm=\"http-auth@example.org\", uri=\"/dir/index.html\", \
+        nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", nc=00000001, qop=auth, \
+        cnonce=\"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ\"";
+    const RFC_2069: &str = "username=\"Mufasa\", realm=\"testrealm@host.com\", \
+        nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\", uri=\"/dir/index.html\"";
 
     fn response(algorithm: Algorithm, password: &str, fields: &str) -> String {
-        expected(algorithm, password, "GET", &DigestResponse::parse(fields).unwrap()).unwrap()
+        expected(algorithm, password, "GET", &DigestResponse::parse(&format!("Digest {fields}")).unwrap()).unwrap()
     }
 
     struct TestClient {
@@ -156,12 +155,12 @@ mod tests {
         fn request(&mut self, nc: &str, password: &str, uri: &str) -> Result<(), AuthError> {
             let qop =
                 if self.server.settings.qop { format!(r#"qop=auth, nc={nc}, cnonce="c", "#) } else { String::new() };
-            let (nonce, algorithm) = (&self.nonce, self.algorithm.name());
+            let (nonce, algorithm) = (&self.nonce, <&str>::from(self.algorithm));
             let fields = format!(
                 r#"{qop}username="demo", realm="{REALM}", nonce="{nonce}", uri="{uri}", algorithm={algorithm}"#
             );
-            let fields = format!("{fields}, response={}", response(self.algorithm, password, &fields));
-            self.server.verify("GET", "/peers?a=1", &DigestResponse::parse(&fields).unwrap(), self.now)
+            let header = format!("Digest {fields}, response={}", response(self.algorithm, password, &fields));
+            self.server.verify("GET", "/peers?a=1", &DigestResponse::parse(&header).unwrap(), self.now)
         }
 
         fn get(&mut self, nc: &str) -> Result<(), AuthError> {
@@ -184,7 +183,7 @@ mod tests {
     #[test]
     fn the_count_starts_at_one_and_rises() {
         let mut client = TestClient::new(DigestSettings::default());
-        let replayed = Err(AuthError::ReplayedCount);
+        let replayed = Err(AuthError::ReplayedNc);
         for (nc, expected) in [
             ("00000000", replayed),
             ("00000002", replayed),

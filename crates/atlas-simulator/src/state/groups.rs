@@ -92,30 +92,33 @@ fn resolve(group: &ScenarioGroup, most: u32, now: SystemTime, serial: &mut u64) 
             return Err(ChangeError::ContainerTwice { group: group.id.clone(), container: id.to_owned() });
         }
     }
-    let mut known = HashSet::new();
     for peering in &group.peerings {
-        for mut copy in expand(peering, most)? {
-            if resolved.peerings.len() >= most as usize {
-                return Err(ChangeError::TooMany { group: group.id.clone(), most });
-            }
-            resolve_id(&mut copy.id, copy.age, now, serial)?;
-            if let Some(key) = copy.keys().find(|key| known.contains(*key)) {
-                return Err(twice(group, key));
-            }
-            known.extend(copy.keys().map(str::to_owned));
-            resolved.peerings.push(copy);
+        resolved.peerings.extend(expand(peering, most, now, serial)?);
+        if resolved.peerings.len() > most as usize {
+            return Err(ChangeError::TooMany { group: group.id.clone(), most });
+        }
+    }
+    let mut known = HashSet::new();
+    for key in resolved.peerings.iter().flat_map(ScenarioPeering::keys) {
+        if !known.insert(key) {
+            return Err(twice(group, key));
         }
     }
     Ok(resolved)
 }
 
-/// The single peerings that this one stands for, of which there can be `most`.
-fn expand(peering: &ScenarioPeering, most: u32) -> Result<impl Iterator<Item = ScenarioPeering> + '_, ChangeError> {
+/// The single peerings that this one stands for, of which there can be `most`, each with an ID.
+fn expand(
+    peering: &ScenarioPeering,
+    most: u32,
+    now: SystemTime,
+    serial: &mut u64,
+) -> Result<Vec<ScenarioPeering>, ChangeError> {
     let repeat = peering.repeat.unwrap_or(1);
     if !(1..=if peering.id.is_some() { 1 } else { most }).contains(&repeat) {
         return Err(ChangeError::BadRepeat { repeat, most });
     }
-    Ok((1..=repeat).map(|number| {
+    let copy = |number: u32| {
         let mut copy = ScenarioPeering { repeat: None, ..peering.clone() };
         if peering.repeat.is_some() {
             let texts = copy.fields.values_mut().filter_map(|value| match value {
@@ -126,8 +129,10 @@ fn expand(peering: &ScenarioPeering, most: u32) -> Result<impl Iterator<Item = S
                 *text = text.replace("{n}", &number.to_string());
             }
         }
-        copy
-    }))
+        resolve_id(&mut copy.id, copy.age, now, serial)?;
+        Ok(copy)
+    };
+    (1..=repeat).map(copy).collect()
 }
 
 /// Adds every copy, or replaces the peering with its ID or name. An error leaves the group unchanged.
@@ -137,11 +142,8 @@ fn put(
     now: SystemTime,
     serial: &mut u64,
 ) -> Result<Vec<String>, ChangeError> {
-    let mut copies: Vec<_> = expand(peering, MAX_ADDED)?.collect();
-    let mut ids = Vec::new();
-    for copy in &mut copies {
-        ids.push(resolve_id(&mut copy.id, copy.age, now, serial)?.to_owned());
-    }
+    let copies = expand(peering, MAX_ADDED, now, serial)?;
+    let ids = copies.iter().filter_map(|copy| copy.id.clone()).collect();
     let positions = positions(group, &copies)?;
     for (copy, position) in copies.into_iter().zip(positions) {
         match position {

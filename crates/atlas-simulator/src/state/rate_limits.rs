@@ -3,9 +3,8 @@
 use std::{collections::HashMap, time::Instant};
 
 use crate::{
-    caller::Caller,
     endpoint::SimulatedEndpoint,
-    http::request::Route,
+    http::{auth::Caller, request::ApiRequest},
     scenario::{Scenario, settings::RateLimitSettings},
 };
 
@@ -32,27 +31,27 @@ impl RateLimits {
     /// Takes a token and returns how many remain, as [`Bucket::take`] does. A new bucket is full.
     pub(crate) fn take(
         &mut self,
-        route: &Route,
+        request: &ApiRequest,
         caller: &Caller,
         limit: RateLimitSettings,
         now: Instant,
     ) -> Result<u64, u64> {
         use SimulatedEndpoint::{Containers, Groups, Peers, Root};
         // Peerings and containers of a group share a bucket.
-        let endpoint = if route.endpoint == Containers { Peers } else { route.endpoint };
+        let endpoint = if request.endpoint == Containers { Peers } else { request.endpoint };
         let caller = matches!(endpoint, Groups | Root).then(|| caller.clone());
-        let bucket = self.0.entry((endpoint, route.id.clone(), caller));
+        let bucket = self.0.entry((endpoint, request.id.clone(), caller));
         bucket.or_insert_with(|| Bucket::full(limit, now)).take(now)
     }
 }
 
 /// The limit of an endpoint, or of an unknown path.
-pub(crate) fn limit(settings: &Scenario, endpoint: Option<SimulatedEndpoint>) -> RateLimitSettings {
+pub(crate) fn limit(settings: &Scenario, endpoint: SimulatedEndpoint) -> RateLimitSettings {
     match endpoint {
-        Some(SimulatedEndpoint::Group) => GROUP_LIMIT,
-        Some(SimulatedEndpoint::Groups) => settings.group_list_rate_limit,
-        Some(SimulatedEndpoint::OrgGroups) => settings.org_rate_limit,
-        Some(SimulatedEndpoint::Root) => ROOT_LIMIT,
+        SimulatedEndpoint::Group => GROUP_LIMIT,
+        SimulatedEndpoint::Groups => settings.group_list_rate_limit,
+        SimulatedEndpoint::OrgGroups => settings.org_rate_limit,
+        SimulatedEndpoint::Root => ROOT_LIMIT,
         _ => settings.rate_limit,
     }
 }

@@ -2,13 +2,15 @@
 
 use std::{collections::VecDeque, time::SystemTime};
 
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
 use serde::Serialize;
 use tracing::info;
 
 use crate::{
-    endpoint::SimulatedEndpoint,
-    http::{auth::DigestResponse, request::ApiRequest},
+    http::{
+        auth::{DigestResponse, PresentedCredentials},
+        request::ApiRequest,
+    },
     scenario::provider::ScenarioProvider,
 };
 
@@ -64,41 +66,38 @@ pub(crate) fn record(
     status: Option<u16>,
     outcome: &'static str,
 ) {
-    let request = LoggedRequest::new(request, status, outcome);
-    let LoggedRequest { method, path, query, .. } = &request;
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let page = request.page_query();
+    let digest = match &request.credentials {
+        PresentedCredentials::Digest(response) => Some(response),
+        _ => None,
+    };
+    let (method, path) = (request.head.method.as_str(), request.path());
+    let query = request.head.uri.query().filter(|_| !request.endpoint.is_oauth()).unwrap_or_default();
     info!(method, path, query, status, outcome, "request");
     if log.len() == MAX_REQUESTS {
         log.pop_front();
     }
-    log.push_back(request);
-}
-
-impl LoggedRequest {
-    fn new(request: &ApiRequest, status: Option<u16>, outcome: &'static str) -> LoggedRequest {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let query = request.page_query();
-        let digest = request.credentials.digest();
-        LoggedRequest {
-            at: since.map_or(0.0, |since| since.as_secs_f64()),
-            method: request.head.method.to_string(),
-            path: request.path().to_owned(),
-            query: request.head.uri.query().filter(|_| !request.is_oauth()).unwrap_or_default().to_owned(),
-            version: format!("{:?}", request.head.version),
-            endpoint: request.endpoint().map_or("unknown", SimulatedEndpoint::name),
-            group_id: request.group().map(str::to_owned),
-            provider: query.and_then(|query| query.provider),
-            page_num: query.map(|query| query.page_num),
-            items_per_page: query.map(|query| query.items_per_page),
-            status,
-            authorization: request.credentials.kind(),
-            nonce: digest.and_then(|digest| digest.get("nonce")).map(str::to_owned),
-            nc: digest.and_then(DigestResponse::nonce_count),
-            outcome,
-            user_agent: request.header(USER_AGENT),
-            accept: request.header(ACCEPT),
-            accept_encoding: request.header(ACCEPT_ENCODING),
-        }
-    }
+    log.push_back(LoggedRequest {
+        at: since.map_or(0.0, |since| since.as_secs_f64()),
+        method: method.to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        version: format!("{:?}", request.head.version),
+        endpoint: request.endpoint.into(),
+        group_id: request.group().map(str::to_owned),
+        provider: page.and_then(|page| page.provider),
+        page_num: page.map(|page| page.page_num),
+        items_per_page: page.map(|page| page.items_per_page),
+        status,
+        authorization: (&request.credentials).into(),
+        nonce: digest.and_then(|digest| digest.get("nonce")).map(str::to_owned),
+        nc: digest.and_then(DigestResponse::nonce_count),
+        outcome,
+        user_agent: request.header(USER_AGENT),
+        accept: request.header(ACCEPT),
+        accept_encoding: request.header(ACCEPT_ENCODING),
+    });
 }
 
 #[cfg(test)]
@@ -107,7 +106,7 @@ mod tests {
 
     #[test]
     fn the_log_drops_the_oldest_request() {
-        let request = |path| ApiRequest::parse(hyper::Request::get(path).body(()).unwrap().into_parts().0);
+        let request = |path| ApiRequest::parse(axum::http::Request::get(path).body(()).unwrap().into_parts().0);
         let mut log = VecDeque::new();
         record(&mut log, &request("/first"), None, "fault");
         let later = request("/later");

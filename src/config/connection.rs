@@ -59,7 +59,9 @@ pub(super) fn environment_proxies(
         return EnvironmentProxies::default();
     }
     EnvironmentProxies::read(env).unwrap_or_else(|problems| {
-        problems.iter().for_each(|problem| top.fault_here(problem.to_string()));
+        for problem in problems {
+            top.fault_here(problem.to_string());
+        }
         EnvironmentProxies::default()
     })
 }

@@ -4,7 +4,7 @@ use std::{collections::HashSet, path::Path};
 
 use super::{
     AccountConfig, GroupConfig,
-    connection::{authorities, base_url, proxy},
+    connection::{authorities, base_url, environment_proxies, proxy},
     credential::{SecretSources, credential},
     discover::{Discover, providers},
 };
@@ -30,7 +30,14 @@ pub(super) fn parse_all(
     if sections.is_empty() {
         top.fault("accounts", "at least one account is required");
     }
-    sections.into_iter().filter_map(|section| parse(section, &sources, &mut seen)).collect()
+    let environment = environment_proxies(top, &sections, env);
+    let accounts = sections.into_iter().filter_map(|section| parse(section, &sources, &mut seen));
+    accounts
+        .map(|mut account| {
+            account.proxy = account.proxy.or_else(|| environment.for_url(&account.base_url).cloned());
+            account
+        })
+        .collect()
 }
 
 fn parse(mut section: Section<'_>, sources: &SecretSources<'_>, seen: &mut Seen) -> Option<AccountConfig> {

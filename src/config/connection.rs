@@ -6,7 +6,7 @@ use super::{
     credential::{SecretSources, secret},
     read_text,
 };
-use atlas::{Authorities, ProxyUrl};
+use atlas::{Authorities, EnvironmentProxies, ProxyUrl};
 use yaml_reader::Section;
 
 /// A larger file of certificates is rejected; one with all public authorities has a fifth of this size.
@@ -42,17 +42,40 @@ pub(super) fn base_url(section: &mut Section<'_>) -> Option<Url> {
     }
 }
 
+const PROXY_KEYS: [&str; 3] = ["proxy_url", "proxy_url_file", "proxy_url_env"];
+
+fn has_proxy(section: &Section<'_>) -> bool {
+    PROXY_KEYS.iter().any(|key| section.is_set(key))
+}
+
+/// The proxies of the environment, for the accounts that have none of their own. A variable that cannot be used is a
+/// fault: without a proxy, requests would take another way than its author wants.
+pub(super) fn environment_proxies(
+    top: &Section<'_>,
+    accounts: &[Section<'_>],
+    env: &dyn Fn(&str) -> Option<String>,
+) -> EnvironmentProxies {
+    if accounts.iter().all(has_proxy) {
+        return EnvironmentProxies::default();
+    }
+    EnvironmentProxies::read(env).unwrap_or_else(|problems| {
+        for problem in problems {
+            top.fault_here(problem.to_string());
+        }
+        EnvironmentProxies::default()
+    })
+}
+
 /// The proxy, if the config has one. A URL with a password must come from a file or an environment variable.
 #[allow(clippy::option_option, reason = "the outer `None` is a fault, as in the functions around it")]
 pub(super) fn proxy(section: &mut Section<'_>, sources: &SecretSources<'_>) -> Option<Option<ProxyUrl>> {
-    const KEYS: [&str; 3] = ["proxy_url", "proxy_url_file", "proxy_url_env"];
-    section.declare(&KEYS);
-    if !KEYS.iter().any(|key| section.is_set(key)) {
+    section.declare(&PROXY_KEYS);
+    if !has_proxy(section) {
         return Some(None);
     }
-    let is_inline = section.is_set(KEYS[0]);
-    let text = secret(section, sources, &KEYS)?;
-    let key = KEYS.into_iter().find(|key| section.is_set(key)).unwrap_or(KEYS[0]);
+    let is_inline = section.is_set(PROXY_KEYS[0]);
+    let text = secret(section, sources, &PROXY_KEYS)?;
+    let key = PROXY_KEYS.into_iter().find(|key| section.is_set(key)).unwrap_or(PROXY_KEYS[0]);
     match text.expose().parse::<ProxyUrl>() {
         Ok(proxy) if is_inline && proxy.has_password() => {
             section.fault(key, "must not contain a password; use proxy_url_file or proxy_url_env");

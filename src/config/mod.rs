@@ -12,7 +12,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use serde_yaml::Value;
 use url::Url;
 
 pub use self::discover::Discover;
@@ -70,7 +69,7 @@ pub struct AccountConfig {
     pub credential: Credential,
     /// When the credential expires, if the config says so; the API does not.
     pub credential_expires: Option<SystemTime>,
-    /// The proxy; if none, the proxies of the environment apply.
+    /// The proxy, of the config or of the environment.
     pub proxy: Option<ProxyUrl>,
     /// The certificate authorities to trust.
     pub authorities: Authorities,
@@ -117,7 +116,7 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text =
             read_text(path, MAX_SIZE).map_err(|message| ConfigError::whole(format!("cannot be read: {message}")))?;
-        Self::parse(&text, path.parent().unwrap_or(Path::new("")), &|name| std::env::var(name).ok())
+        Self::parse(&text, path.parent().unwrap_or(Path::new("")), &variable)
     }
 
     /// Parses the text of a config. Secrets come from files, relative to `folder`, or from `env`.
@@ -125,7 +124,7 @@ impl Config {
     /// # Errors
     /// All faults at once.
     pub fn parse(text: &str, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let value: Value = serde_yaml::from_str(text).map_err(|error| ConfigError::whole(syntax(&error)))?;
+        let value = yaml_reader::parse(text).map_err(|error| ConfigError::whole(syntax(&error)))?;
         let faults = ConfigFaults::default();
         let mut top = Section::new(&value, String::new(), &faults);
         let poll = PollConfig::parse(top.section("poll"));
@@ -172,6 +171,11 @@ impl PollConfig {
         section.finish();
         Self { interval, timeout, deadline, max_staleness, concurrency, items_per_page, containers }
     }
+}
+
+/// A variable of the environment. Bytes that are not UTF-8 become a character that neither secrets nor proxies allow.
+fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// The library's message with its line. The library cannot parse an unquoted ID of 24 digits, so explain that.

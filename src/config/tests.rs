@@ -36,6 +36,11 @@ fn an_empty_key_counts_as_unset() {
 }
 
 #[test]
+fn a_byte_order_mark_is_ignored() {
+    assert!(parse(&format!("\u{feff}---\n{}", account(""))).is_ok());
+}
+
+#[test]
 fn a_minimal_config_gets_every_default() {
     let config = parse(&account("")).unwrap();
     assert_eq!(config.poll, PollConfig::default());
@@ -235,12 +240,31 @@ fn a_proxy_url_in_the_config_must_not_contain_a_password() {
     assert_snapshot!(found.join("\n"), @"
     accounts[0].proxy_url: must not contain a password; use proxy_url_file or proxy_url_env
     accounts[0].proxy_url: a proxy is a URL such as `http://proxy.example:3128`; the schemes `https`, `socks5` and `socks5h` work too
-    accounts[0].proxy_url: a proxy is a URL such as `http://proxy.example:3128`; the schemes `https`, `socks5` and `socks5h` work too
+    accounts[0].proxy_url: the scheme of a proxy is `http`, `https`, `socks5` or `socks5h`
     accounts[0].proxy_url: a proxy is a URL such as `http://proxy.example:3128`; the schemes `https`, `socks5` and `socks5h` work too
     accounts[0]: exactly one of proxy_url, proxy_url_file, proxy_url_env is required
     accounts[0].proxy_url_env: a proxy is a URL such as `http://proxy.example:3128`; the schemes `https`, `socks5` and `socks5h` work too
     ");
     assert!(!found.concat().contains("hunter2"));
+}
+
+#[test]
+fn an_unusable_proxy_of_the_environment_is_a_fault_unless_every_account_has_its_own() {
+    let with = |value: &'static str, settings: &str| {
+        let env = move |name: &str| match name {
+            "KEY" => Some("k".to_owned()),
+            "https_proxy" => Some(value.to_owned()),
+            _ => None,
+        };
+        Config::parse(&bare(settings), Path::new(""), &env)
+    };
+    let fault = with("\"http://u:hunter2@proxy:3128\"", "").unwrap_err().to_string();
+    assert_snapshot!(fault, @"the environment variable `https_proxy` is not valid: remove the quotation marks; `docker run --env-file` keeps those of its file");
+    assert!(with("\"http://proxy:3128\"", "proxy_url: 'http://other'").is_ok());
+    let proxy = |settings: &str| with("http://u:hunter2@proxy:3128", settings).unwrap().accounts[0].proxy.clone();
+    assert!(proxy("").unwrap().has_password());
+    assert!(!proxy("proxy_url: 'http://other'").unwrap().has_password());
+    assert!(proxy("base_url: 'http://127.0.0.1:1', allow_http: true").is_none());
 }
 
 #[test]
@@ -303,7 +327,7 @@ fn paths_of_secrets_are_relative_to_the_config() {
     assert_snapshot!(found.join("\n"), @"
     accounts[0].private_key_file: the file cannot be read: No such file or directory (os error 2)
     accounts[0].private_key_file: is empty
-    accounts[0].private_key_file: must be one line without control characters
+    accounts[0].private_key_file: must be one line without control characters; only one line break at its end is ignored
     accounts[0].private_key_file: the file cannot be read: it is larger than 4096 bytes
     ");
 }

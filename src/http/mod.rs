@@ -8,6 +8,7 @@ pub mod status;
 
 use std::{
     io::{self, ErrorKind},
+    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
@@ -31,6 +32,10 @@ pub use self::{
 /// The pause after a connection could not be accepted, for example because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What an invalid address should have been.
+const ALLOWED: &str = "an address is `:10917` for every address of this machine, or a host and a port such as \
+                       `127.0.0.1:10917`, `[::1]:10917` or `localhost:10917`";
+
 /// The exporter cannot listen on an address.
 #[derive(Debug, thiserror::Error)]
 #[error("listen on `{address}`")]
@@ -53,6 +58,9 @@ impl BindError {
 /// # Errors
 /// The first address on which the exporter cannot listen.
 pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
+    if let Some(address) = addresses.iter().find(|address| !is_listen_address(address)) {
+        return Err(BindError { address: address.clone(), source: io::Error::new(ErrorKind::InvalidInput, ALLOWED) });
+    }
     let mut listeners = Vec::new();
     for address in addresses {
         // As in other exporters, `:9100` means all addresses, IPv6 and IPv4.
@@ -69,6 +77,18 @@ pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
         listeners.push(listener.map_err(|source| BindError { address: address.clone(), source })?);
     }
     Ok(listeners)
+}
+
+/// Whether the text is a port, with or without a host before it: an IP address, in brackets if it is an IPv6 address,
+/// or a name.
+fn is_listen_address(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let is_port = port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    let is_name_like = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    // A name that ends with digits is an IPv4 address or nothing.
+    let is_name =
+        is_name_like && host.rsplit('.').next().is_some_and(|last| last.parse::<u64>().is_err() && !last.is_empty());
+    is_port && (host.is_empty() || is_name || text.parse::<SocketAddr>().is_ok())
 }
 
 /// Serves until `shutdown`, then waits for in-flight requests, at most for `limits.drain`.

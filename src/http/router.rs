@@ -37,6 +37,9 @@ const SECURITY_HEADERS: [(&str, &str); 3] = [
     ("cache-control", "no-store"),
 ];
 
+/// The methods of every path but `/-/reload`.
+const READ_METHODS: &str = "GET, HEAD, OPTIONS";
+
 /// Everything that responses are made from.
 pub struct App {
     /// The state, the metrics, and the status page.
@@ -65,10 +68,21 @@ impl App {
         if path == "/-/reload" {
             return self.reload(request.method()).await;
         }
-        if ![Method::GET, Method::HEAD].contains(request.method()) {
-            return method_not_allowed("GET, HEAD");
+        if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
+            return method_not_allowed(READ_METHODS);
         }
+        let mut response = self.read(request, path).await;
+        // As in exporters written in Go, OPTIONS gets the response to GET: load balancers use it for health checks.
+        if request.method() == Method::OPTIONS {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(READ_METHODS));
+        }
+        response
+    }
+
+    async fn read<B: Sync>(&self, request: &Request<B>, path: &str) -> Response {
         match path {
+            // `OPTIONS *` asks about the server as a whole.
+            "*" => text(StatusCode::OK, ""),
             "/-/healthy" => probe("healthy", self.status.stall_reason()),
             "/-/ready" => probe("ready", not_ready_reason(&self.status.state.borrow())),
             _ if path == self.status.telemetry_path => self.telemetry(request.headers()),

@@ -120,3 +120,74 @@ async fn a_port_without_a_host_means_all_addresses() {
     assert!(address.ip().is_unspecified());
     assert!(TcpStream::connect(("127.0.0.1", address.port())).await.is_ok());
 }
+
+#[tokio::test]
+async fn options_gets_the_response_to_get_and_other_methods_the_allowed_ones() {
+    let server = TestServer::start(Limits::default(), WebConfig::default(), ready()).await;
+    let send = async |line: &str| {
+        let mut response = String::new();
+        let mut stream = server.send(&format!("{line} HTTP/1.0\r\n\r\n")).await;
+        stream.read_to_string(&mut response).await.unwrap();
+        response.to_lowercase()
+    };
+    for (path, status) in [("/metrics", "200"), ("/", "200"), ("/-/healthy", "200"), ("/-/ready", "200"), ("/x", "404")]
+    {
+        let response = send(&format!("OPTIONS {path}")).await;
+        assert!(response.starts_with(&format!("http/1.0 {status} ")), "{path}");
+        assert!(response.contains("\r\nallow: get, head, options\r\n"), "{path}");
+    }
+    assert!(send("OPTIONS *").await.starts_with("http/1.0 200 "));
+    for method in ["POST", "PUT", "DELETE", "PATCH", "TRACE"] {
+        let response = send(&format!("{method} /metrics")).await;
+        assert!(
+            response.starts_with("http/1.0 405 ") && response.contains("\r\nallow: get, head, options\r\n"),
+            "{method}"
+        );
+    }
+    assert!(send("OPTIONS /-/reload").await.starts_with("http/1.0 403 "), "reloading is disabled");
+    let stalled = TestServer::start(Limits::default(), WebConfig::default(), stalled()).await;
+    let mut response = String::new();
+    stalled.send("OPTIONS /-/healthy HTTP/1.0\r\n\r\n").await.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.0 503 "), "{response}");
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_refused_before_any_is_bound() {
+    for address in
+        [":0", "127.0.0.1:0", "[::1]:0", "0.0.0.0:10917", "[::]:10917", "localhost:10917", "node-1.example:80"]
+    {
+        assert!(is_listen_address(address), "{address}");
+    }
+    for address in [
+        "",
+        ":",
+        "10917",
+        "*:10917",
+        ":::10917",
+        "::1:10917",
+        "::10917",
+        "tcp://127.0.0.1:10917",
+        "http://:10917",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1:99999",
+        "127.0.0.1:-1",
+        "127.0.0.1:+80",
+        "127.0.0.1:http",
+        "256.0.0.1:80",
+        "127.0.0:80",
+        "[::1]",
+        "[::1:80",
+        "[127.0.0.1]:80",
+        " :10917",
+        ":10917 ",
+        "localhost.:80",
+        "a b:80",
+        "é:80",
+    ] {
+        let error = bind(&["127.0.0.1:0".to_owned(), address.to_owned()]).await.unwrap_err();
+        assert!(error.is_invalid_address(), "{address}");
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains("`:10917`") && source.contains("`[::1]:10917`"), "{address}: {source}");
+    }
+}

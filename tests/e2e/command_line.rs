@@ -313,7 +313,7 @@ fn a_nonexistent_shard_is_a_usage_error() {
 fn an_invalid_listen_address_is_a_usage_error() {
     let folder = folder();
     write_config(folder.path(), &config("http://127.0.0.1:9", &[(GROUP, "payments")]));
-    for address in ["127.0.0.1:99999", "nonsense"] {
+    for address in ["127.0.0.1:99999", "nonsense", "*:10917", ":::10917", "tcp://127.0.0.1:10917", ""] {
         let ended = run(exporter(folder.path(), [&format!("--web.listen-address={address}")]));
         assert_eq!(ended.status, Some(64), "{}", ended.stderr);
     }

@@ -73,7 +73,7 @@ fn other_methods_are_not_allowed_and_other_paths_not_found() {
     for (method, path) in [("POST", "/metrics"), ("PUT", "/"), ("DELETE", "/-/healthy"), ("POST", "/-/ready")] {
         let response = ask(&exporter.address, method, path, "");
         assert_eq!(response.status, 405, "{method} {path}");
-        assert_eq!(response.header("allow"), Some("GET, HEAD"), "{method} {path}");
+        assert_eq!(response.header("allow"), Some("GET, HEAD, OPTIONS"), "{method} {path}");
     }
     for path in ["/metrics/", "/favicon.ico", "/-/quit", "/..", "//metrics"] {
         assert_eq!(get(&exporter.address, path).status, 404, "{path}");

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::{Proxy, redirect::Policy};
 use serde::de::DeserializeOwned;
-use url::{Host, Url};
+use url::Url;
 
 use crate::{
     auth::{
@@ -26,8 +26,9 @@ use crate::{
         wire::{HasId, InvalidContent},
     },
     paging::pages::read_all,
+    proxy::ProxyUrl,
     request::{ClientEvent, EventHandler, GetRequest},
-    trust::{Authorities, ProxyUrl},
+    trust::Authorities,
 };
 
 /// Atlas closes idle connections after about a minute, sometimes without notice.
@@ -51,7 +52,7 @@ pub struct ClientSettings {
     pub api_version: ApiVersion,
     /// The credential of the account.
     pub credential: Credential,
-    /// The proxy for requests; if absent, that of the environment.
+    /// The proxy for requests, if any. Proxies of the environment are not used.
     pub proxy: Option<ProxyUrl>,
     /// The only authorities that may sign Atlas's certificate; if empty, those of the system.
     pub authorities: Authorities,
@@ -197,8 +198,7 @@ fn http_client(settings: &ClientSettings) -> Result<reqwest::Client, reqwest::Er
         .redirect(Policy::none());
     builder = match &settings.proxy {
         Some(proxy) => builder.proxy(Proxy::all(proxy.as_url().clone())?),
-        None if is_loopback(&settings.base_url) => builder.no_proxy(),
-        None => builder,
+        None => builder.no_proxy(),
     };
     let authorities = settings.authorities.certificates()?;
     if !authorities.is_empty() {
@@ -207,7 +207,7 @@ fn http_client(settings: &ClientSettings) -> Result<reqwest::Client, reqwest::Er
     builder.build()
 }
 
-/// The peer for error messages. A proxy of the environment is not known here.
+/// The peer for error messages.
 fn peer(settings: &ClientSettings) -> Arc<str> {
     let host = settings.base_url.host_str().unwrap_or_default();
     match settings.proxy.as_ref().map(ProxyUrl::as_url) {
@@ -220,14 +220,4 @@ fn join_path(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
     url
-}
-
-/// A proxy of the environment is for remote hosts, not for a simulator on this machine.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }

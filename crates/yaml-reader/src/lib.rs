@@ -16,6 +16,14 @@ pub use self::fault::{ConfigError, ConfigFault, ConfigFaults};
 /// Longer strings are not names, addresses or paths.
 const MAX_TEXT_BYTES: usize = 4096;
 
+/// Parses the text of a file, which may start with a byte order mark.
+///
+/// # Errors
+/// The text is not YAML, or has a key twice.
+pub fn parse(text: &str) -> Result<Value, serde_yaml::Error> {
+    serde_yaml::from_str(text.trim_start_matches('\u{feff}'))
+}
+
 /// Whether a mapping has a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
@@ -252,5 +260,22 @@ pub fn kind(value: &Value) -> &'static str {
         Value::Sequence(_) => "a list",
         Value::Mapping(_) => "a mapping",
         Value::Tagged(_) => "a tagged value",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_order_mark_is_ignored_before_any_start() {
+        for text in
+            ["---\na: 1\n", "a: 1\n", "# comment\n---\na: 1\n", "\n---\na: 1\n", "%YAML 1.2\n---\na: 1\n", "{a: 1}"]
+        {
+            let marked = parse(&format!("\u{feff}{text}")).unwrap();
+            assert_eq!(marked, parse(text).unwrap(), "{text:?}");
+            assert_eq!(marked.as_mapping().unwrap().get("a"), Some(&Value::from(1)), "{text:?}");
+        }
+        assert!(parse("\u{feff}").unwrap().is_null());
     }
 }

@@ -84,7 +84,7 @@ pub enum ScenarioError {
 impl Scenario {
     /// Reads a scenario and checks its consistency.
     pub fn parse(yaml: &str) -> Result<Scenario, ScenarioError> {
-        let scenario: Scenario = serde_yaml::from_str(yaml)?;
+        let scenario: Scenario = serde_yaml::from_str(yaml.trim_start_matches('\u{feff}'))?;
         let mut ids = HashSet::new();
         if let Some(group) = scenario.groups.iter().find(|group| !ids.insert(&group.id)) {
             return Err(ScenarioError::Twice(group.id.clone()));

@@ -28,27 +28,36 @@ impl PartialEq for Secret {
 /// mistake.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// The file does not exist, cannot be read, is larger than 4096 bytes or is not UTF-8.
+    /// The file does not exist, cannot be read or is larger than 4096 bytes.
     #[error("the file cannot be read: {0}")]
     Unreadable(#[from] io::Error),
     /// The text is empty.
     #[error("is empty")]
     Empty,
+    /// Editors add the mark to files.
+    #[error("starts with a byte order mark; save it as plain ASCII text without one")]
+    ByteOrderMark,
+    /// It is not part of a credential, and not visible.
+    #[error("starts or ends with a blank; remove it")]
+    Blank,
     /// A credential is sent in an HTTP header, so it must be one line.
-    #[error("must be one line without control characters")]
+    #[error("must be one line without control characters; only one line break at its end is ignored")]
     Control,
+    /// No credential of Atlas has other characters.
+    #[error("contains characters other than ASCII")]
+    NotAscii,
 }
 
 impl Secret {
-    /// A text that never changes, without trailing line breaks.
+    /// A text that never changes. One line break at its end is removed.
     pub fn from_text(text: &str) -> Result<Self, SecretError> {
-        Ok(Self { text: validate(text)?, file: None })
+        Ok(Self { text: validate(text.as_bytes())?, file: None })
     }
 
-    /// The text of a file of at most 4096 bytes, without trailing line breaks.
+    /// The text of a file of at most 4096 bytes. One line break at its end, which editors add, is removed.
     pub fn from_file(path: &Path) -> Result<Self, SecretError> {
-        let mut text = String::new();
-        File::open(path)?.take(MAX_SECRET + 1).read_to_string(&mut text)?;
+        let mut text = Vec::new();
+        File::open(path)?.take(MAX_SECRET + 1).read_to_end(&mut text)?;
         if text.len() as u64 > MAX_SECRET {
             return Err(io::Error::other(format!("it is larger than {MAX_SECRET} bytes")).into());
         }
@@ -74,13 +83,56 @@ impl Secret {
     }
 }
 
-fn validate(text: &str) -> Result<SecretString, SecretError> {
-    let text = text.trim_end_matches(['\r', '\n']);
+fn validate(text: &[u8]) -> Result<SecretString, SecretError> {
+    // UTF-8, and both kinds of UTF-16.
+    if [&b"\xef\xbb\xbf"[..], b"\xff\xfe", b"\xfe\xff"].iter().any(|mark| text.starts_with(mark)) {
+        return Err(SecretError::ByteOrderMark);
+    }
+    let text = str::from_utf8(text).ok().filter(|text| text.is_ascii()).ok_or(SecretError::NotAscii)?;
+    let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
     if text.is_empty() {
         return Err(SecretError::Empty);
     }
-    if text.chars().any(char::is_control) {
+    if text.starts_with([' ', '\t']) || text.ends_with([' ', '\t']) {
+        return Err(SecretError::Blank);
+    }
+    if text.contains(|c: char| c.is_ascii_control()) {
         return Err(SecretError::Control);
     }
     Ok(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_line_break_at_the_end_is_ignored() {
+        for text in ["hunter2", "hunter2\n", "hunter2\r\n"] {
+            assert_eq!(Secret::from_text(text).unwrap().expose(), "hunter2", "{text:?}");
+        }
+        for (text, expected) in [
+            (&b""[..], "is empty"),
+            (b"\n", "is empty"),
+            (b"\xef\xbb\xbfhunter2\r\n", "starts with a byte order mark"),
+            (b"\xff\xfeh\0u\0", "starts with a byte order mark"),
+            (b"\xfe\xff\0h\0u", "starts with a byte order mark"),
+            (b" hunter2", "starts or ends with a blank"),
+            (b"hunter2 \n", "starts or ends with a blank"),
+            (b"hunter2\t", "starts or ends with a blank"),
+            (b"hunter2\n\n", "must be one line"),
+            (b"hunter2\r\n\r\n", "must be one line"),
+            (b"hunter2\r", "must be one line"),
+            (b"\nhunter2", "must be one line"),
+            (b"hun\nter2", "must be one line"),
+            (b"hun\0ter2", "must be one line"),
+            (b"hunter2\x7f", "must be one line"),
+            ("hünter2".as_bytes(), "contains characters other than ASCII"),
+            ("hunter2\u{a0}".as_bytes(), "contains characters other than ASCII"),
+            (b"hunter\xff", "contains characters other than ASCII"),
+        ] {
+            let error = validate(text).unwrap_err().to_string();
+            assert!(error.starts_with(expected) && !error.contains("hunter"), "{text:?}: {error}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::{
     sync,
     time::{Instant, timeout},
@@ -34,7 +35,7 @@ use crate::{
 /// A token is renewed when this fraction of its lifetime is left: one sixth, ten minutes of an hour.
 const RENEWAL_DIVISOR: u32 = 6;
 
-/// The lifetime if Atlas does not send one.
+/// The lifetime if Atlas does not send one, or none of at least a second.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// A longer lifetime is shortened to this.
@@ -77,7 +78,8 @@ struct Token {
 #[derive(Deserialize)]
 struct TokenResponse {
     access_token: String,
-    expires_in: Option<u64>,
+    /// A number, or one in quotation marks.
+    expires_in: Option<Box<RawValue>>,
 }
 
 impl TokenSource {
@@ -269,14 +271,54 @@ impl Token {
         let authorization = HeaderValue::from_str(&format!("Bearer {}", response.access_token));
         let mut authorization = authorization.map_err(|_| InvalidContent::AccessToken)?;
         authorization.set_sensitive(true);
-        let lifetime = response.expires_in.map_or(DEFAULT_LIFETIME, Duration::from_secs).min(MAX_LIFETIME);
+        let lifetime = lifetime(response.expires_in.as_deref());
         let now = Instant::now();
         let (renew_at, expires) = (now + lifetime - lifetime / RENEWAL_DIVISOR, now + lifetime);
         Ok((Self { authorization, text: response.access_token.into(), renew_at, expires, version }, lifetime))
     }
 }
 
+fn lifetime(expires_in: Option<&RawValue>) -> Duration {
+    let text = expires_in.map_or("", RawValue::get).trim_matches('"');
+    let seconds = text.trim().parse::<f64>().ok().filter(|seconds| *seconds >= 1.0);
+    seconds.map_or(DEFAULT_LIFETIME, |seconds| Duration::from_secs_f64(seconds.min(MAX_LIFETIME.as_secs_f64())))
+}
+
 /// RFC 6749, section 2.3.1, requires this encoding of both halves.
 fn form_encode(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lifetime_may_be_text_and_is_bounded() {
+        for (expires_in, expected) in [
+            ("3599", Duration::from_secs(3599)),
+            ("\"600\"", Duration::from_secs(600)),
+            ("\" 600 \"", Duration::from_secs(600)),
+            ("600.5", Duration::from_millis(600_500)),
+            ("1", Duration::from_secs(1)),
+            ("86401", MAX_LIFETIME),
+            ("99999999999999999999999", MAX_LIFETIME),
+            ("1e999", MAX_LIFETIME),
+            ("\"inf\"", MAX_LIFETIME),
+            ("0", DEFAULT_LIFETIME),
+            ("-1", DEFAULT_LIFETIME),
+            ("\"-3600\"", DEFAULT_LIFETIME),
+            ("\"NaN\"", DEFAULT_LIFETIME),
+            ("\"soon\"", DEFAULT_LIFETIME),
+            ("\"\"", DEFAULT_LIFETIME),
+            ("null", DEFAULT_LIFETIME),
+            ("true", DEFAULT_LIFETIME),
+            ("[3600]", DEFAULT_LIFETIME),
+            ("{}", DEFAULT_LIFETIME),
+        ] {
+            let body = format!(r#"{{"access_token":"t","expires_in":{expires_in}}}"#);
+            assert_eq!(Token::parse(body.as_bytes(), 0).unwrap().1, expected, "{expires_in}");
+        }
+        assert_eq!(Token::parse(br#"{"access_token":"t"}"#, 0).unwrap().1, DEFAULT_LIFETIME);
+    }
 }

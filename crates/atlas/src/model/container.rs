@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::wire::{HasId, first_non_empty};
+use super::wire::{HasId, LabelText, first_non_empty};
 
 /// A longer region or CIDR block is not real, and must not become a label.
 const MAX_CONTAINER_FIELD: usize = 128;
@@ -21,14 +21,14 @@ pub struct Container {
     pub cidr_block: String,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct WireContainer {
     id: Option<String>,
-    region_name: Option<String>,
-    region: Option<String>,
-    regions: Option<Vec<Option<String>>>,
-    atlas_cidr_block: Option<String>,
+    region_name: LabelText,
+    region: LabelText,
+    regions: Option<Vec<LabelText>>,
+    atlas_cidr_block: LabelText,
 }
 
 impl HasId for WireContainer {
@@ -39,9 +39,9 @@ impl HasId for WireContainer {
 
 impl From<WireContainer> for Container {
     fn from(wire: WireContainer) -> Self {
-        let regions = wire.regions.into_iter().flatten().flatten().collect::<Vec<_>>().join(",");
-        let region = first_non_empty([wire.region_name, wire.region, Some(regions)]);
-        Self { id: truncated(wire.id), region: truncated(region), cidr_block: truncated(wire.atlas_cidr_block) }
+        let regions = wire.regions.into_iter().flatten().filter_map(|region| region.0).collect::<Vec<_>>().join(",");
+        let region = first_non_empty([wire.region_name.0, wire.region.0, Some(regions)]);
+        Self { id: truncated(wire.id), region: truncated(region), cidr_block: truncated(wire.atlas_cidr_block.0) }
     }
 }
 
@@ -65,6 +65,7 @@ mod tests {
             (r#"{"providerName":"AZURE","region":"US_EAST_2","vnetName":"vnet_1"}"#, "US_EAST_2"),
             (r#"{"providerName":"GCP","regions":["EASTERN_US",null,"CENTRAL_US"]}"#, "EASTERN_US,CENTRAL_US"),
             (r#"{"providerName":"GCP","networkName":"nt-1"}"#, ""),
+            (r#"{"regionName":7,"region":{},"regions":["A",7],"atlasCidrBlock":1e999}"#, "A"),
             (r#"{"regionName":null,"region":null,"regions":null}"#, ""),
         ] {
             assert_eq!(container(json).region, region, "{json}");

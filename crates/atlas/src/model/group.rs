@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     id::GroupId,
-    wire::{HasId, InvalidContent},
+    wire::{HasId, InvalidContent, LabelText},
 };
 
 /// A longer name or tag is not real, and must not become a label.
@@ -28,13 +28,13 @@ pub struct Group {
     pub tags: BTreeMap<String, String>,
 }
 
-/// Every field except the ID may be missing or null.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// Every field except the ID may be missing or null. Tags stay strict: they decide which groups are selected.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct WireGroup {
     id: Option<String>,
-    name: Option<String>,
-    org_id: Option<String>,
+    name: LabelText,
+    org_id: LabelText,
     tags: Option<Vec<WireTag>>,
 }
 
@@ -58,8 +58,8 @@ impl TryFrom<WireGroup> for Group {
         let tags = tags.filter_map(|tag| Some((truncated(tag.key?), truncated(tag.value.unwrap_or_default()))));
         Ok(Self {
             id: wire.id.unwrap_or_default().parse().map_err(|_| InvalidContent::GroupId)?,
-            name: truncated(wire.name.unwrap_or_default()),
-            org_id: truncated(wire.org_id.unwrap_or_default()),
+            name: truncated(wire.name.0.unwrap_or_default()),
+            org_id: truncated(wire.org_id.0.unwrap_or_default()),
             tags: tags.collect(),
         })
     }
@@ -89,7 +89,12 @@ mod tests {
 
     #[test]
     fn every_field_but_the_id_may_be_missing_or_null() {
-        for rest in ["", r#","name":null,"orgId":null,"tags":null"#, r#","tags":[{"key":null},{"value":"x"}]"#] {
+        for rest in [
+            "",
+            r#","name":7,"orgId":{}"#,
+            r#","name":null,"orgId":null,"tags":null"#,
+            r#","tags":[{"key":null},{"value":"x"}]"#,
+        ] {
             let group = group(&format!(r#"{{"id":"b0123456789abcdef012345b"{rest}}}"#)).unwrap();
             assert_eq!((group.name.as_str(), group.org_id.as_str(), group.tags.len()), ("", "", 0));
         }

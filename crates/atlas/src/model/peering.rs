@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     provider::Provider,
-    wire::{HasId, InvalidContent, first_non_empty},
+    wire::{HasId, InvalidContent, LabelText, first_non_empty},
 };
 
 /// A longer name, ID or status is not real, and must not become a label.
@@ -77,27 +77,27 @@ impl Peering {
 }
 
 /// Every field of every dialect. The API reference guarantees few of them, so each may be missing or null.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct WirePeering {
     id: Option<String>,
     provider_name: Option<String>,
-    container_id: Option<String>,
-    connection_id: Option<String>,
+    container_id: LabelText,
+    connection_id: LabelText,
     status_name: Option<String>,
     status: Option<String>,
-    error_state_name: Option<String>,
-    error_state: Option<String>,
-    error_message: Option<String>,
+    error_state_name: LabelText,
+    error_state: LabelText,
+    error_message: LabelText,
     vpc_id: Option<String>,
     vnet_name: Option<String>,
     network_name: Option<String>,
-    aws_account_id: Option<String>,
-    azure_subscription_id: Option<String>,
-    gcp_project_id: Option<String>,
-    resource_group_name: Option<String>,
-    accepter_region_name: Option<String>,
-    route_table_cidr_block: Option<String>,
+    aws_account_id: LabelText,
+    azure_subscription_id: LabelText,
+    gcp_project_id: LabelText,
+    resource_group_name: LabelText,
+    accepter_region_name: LabelText,
+    route_table_cidr_block: LabelText,
 }
 
 impl HasId for WirePeering {
@@ -114,7 +114,7 @@ impl WirePeering {
             return Err(InvalidContent::Provider(provider, found));
         }
         let status = first_non_empty([self.status_name, self.status]);
-        let error = first_non_empty([self.error_state_name, self.error_state, self.error_message]);
+        let error = first_non_empty([self.error_state_name.0, self.error_state.0, self.error_message.0]);
         let (vpc_id, cloud_account) = match provider {
             Provider::Aws => (self.vpc_id, self.aws_account_id),
             Provider::Azure => (self.vnet_name, self.azure_subscription_id),
@@ -125,12 +125,12 @@ impl WirePeering {
             vpc_id: bounded("vpcId", vpc_id)?,
             status: bounded("status", status.or_else(|| Some("UNKNOWN".into())))?,
             error: error.map(|text| text.chars().take(MAX_PEERING_ERROR).collect()),
-            container_id: bounded("containerId", self.container_id)?,
-            connection_id: bounded("connectionId", self.connection_id)?,
-            cloud_account: bounded("cloud account", cloud_account)?,
-            resource_group: bounded("resourceGroupName", self.resource_group_name)?,
-            accepter_region: bounded("accepterRegionName", self.accepter_region_name)?,
-            cidr_block: bounded("routeTableCidrBlock", self.route_table_cidr_block)?,
+            container_id: label(self.container_id),
+            connection_id: label(self.connection_id),
+            cloud_account: label(cloud_account),
+            resource_group: label(self.resource_group_name),
+            accepter_region: label(self.accepter_region_name),
+            cidr_block: label(self.route_table_cidr_block),
         })
     }
 
@@ -146,6 +146,11 @@ impl WirePeering {
             _ => None,
         })
     }
+}
+
+/// Empty if it is missing or too long: it does not identify the peering.
+fn label(text: LabelText) -> String {
+    text.0.filter(|text| text.len() <= MAX_PEERING_FIELD).unwrap_or_default()
 }
 
 fn bounded(field: &'static str, text: Option<String>) -> Result<String, InvalidContent> {
@@ -217,6 +222,25 @@ mod tests {
         assert_eq!(error.to_string(), "requested AZURE peerings, but the response contains one of AWS");
         assert!(peering(Provider::Azure, r#"{"providerName":"Azure"}"#).is_ok());
         assert!(peering(Provider::Azure, r#"{"vpcId":"vpc-1"}"#).is_err(), "v1.0 does not name the provider");
+    }
+
+    #[test]
+    fn another_type_or_an_overlong_text_costs_only_its_label() {
+        let overlong = format!("\"{}\"", "v".repeat(MAX_PEERING_FIELD + 1));
+        for other in ["123456789012", "1e999", "true", "[\"a\"]", "{\"a\":[1]}", "\"\\ud800\"", &overlong] {
+            for field in ["awsAccountId", "containerId", "connectionId", "accepterRegionName", "routeTableCidrBlock"] {
+                let json = format!(r#"{{"id":"i","vpcId":"v","statusName":"AVAILABLE","{field}":{other}}}"#);
+                let expected =
+                    Peering { id: "i".into(), vpc_id: "v".into(), status: "AVAILABLE".into(), ..Peering::default() };
+                assert_eq!(peering(Provider::Aws, &json).unwrap(), expected, "{json}");
+            }
+        }
+        for field in ["errorStateName", "errorState", "errorMessage"] {
+            assert_eq!(peering(Provider::Aws, &format!(r#"{{"{field}":7}}"#)).unwrap().error, None);
+        }
+        for field in ["id", "vpcId", "vnetName", "networkName", "statusName", "status", "providerName"] {
+            assert!(serde_json::from_str::<WirePeering>(&format!(r#"{{"{field}":7}}"#)).is_err(), "{field}");
+        }
     }
 
     #[test]

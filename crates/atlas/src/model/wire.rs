@@ -1,5 +1,8 @@
 //! What the JSON types of all listings share.
 
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
 use super::provider::Provider;
 
 /// A response is valid JSON, but its content cannot be what it claims to be.
@@ -23,6 +26,17 @@ pub enum InvalidContent {
 pub(crate) trait HasId {
     /// The ID, which is unique in the listing.
     fn id(&mut self) -> &mut Option<String>;
+}
+
+/// A text that is only a label. Any other JSON type counts as missing, so that it does not cost the whole listing.
+#[derive(Default)]
+pub(super) struct LabelText(pub(super) Option<String>);
+
+impl<'de> Deserialize<'de> for LabelText {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let value = Box::<RawValue>::deserialize(input)?;
+        Ok(Self(serde_json::from_str(value.get()).unwrap_or_default()))
+    }
 }
 
 /// The first text that is not empty.

@@ -30,6 +30,23 @@ async fn three_providers_are_read_page_by_page() {
         let requests = atlas.take_requests();
         assert_eq!(requests.iter().map(|request| request.page_num.unwrap()).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(requests[0].query, format!("providerName={provider}&itemsPerPage=3&pageNum=1"));
+        assert_eq!(requests[1].query, format!("providerName={provider}&itemsPerPage=3&pageNum=2&includeCount=false"));
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_removes_links_and_shortens_pages_loses_no_peering() {
+    let atlas = Atlas::start(&scenario("")).await;
+    let body = |ids: &[u32], total: u32| {
+        let results: Vec<_> = ids.iter().map(|id| json!({"id": format!("64c0ffee{id:016x}"), "vpcId": "v"})).collect();
+        Effect::Body(json!({"results": results, "totalCount": total}).to_string())
+    };
+    for (last, total, count) in [(&[5][..], 5, 5), (&[], 4, 4), (&[], 9, 4)] {
+        atlas.simulator.clear_faults();
+        for (page, ids) in [(1, &[1, 2][..]), (2, &[3, 4]), (3, last)] {
+            atlas.simulator.fail(Fault { page: Some(page), ..Fault::new(body(ids, total)) });
+        }
+        assert_eq!(atlas.client().list(Provider::Aws).await.unwrap().peerings.len(), count, "{total}");
     }
 }
 

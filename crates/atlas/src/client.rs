@@ -166,12 +166,7 @@ impl Client {
     /// Reads one page, numbered from 1.
     async fn get_page<T: DeserializeOwned>(&self, resource: &Resource, number: u32) -> Result<T, ErrorKind> {
         let mut url = self.url(resource);
-        if let Resource::Peers(_, provider) = resource {
-            url.query_pairs_mut().append_pair("providerName", provider.as_str());
-        }
-        url.query_pairs_mut()
-            .append_pair("itemsPerPage", &self.items_per_page.to_string())
-            .append_pair("pageNum", &number.to_string());
+        url.query_pairs_mut().extend_pairs(resource.query(number, self.items_per_page));
         self.get(url, resource).await
     }
 

@@ -102,6 +102,23 @@ impl Resource {
         }
     }
 
+    /// The query for a page, numbered from 1.
+    ///
+    /// Counting all results costs Atlas a query of its own, and only a listing without links needs the count. Whether
+    /// Atlas sends links is not known before the first page, and that page has the count for the others. Containers
+    /// never need it: they only add labels, and a group has few.
+    pub(crate) fn query(&self, page: u32, items_per_page: u16) -> Vec<(&'static str, String)> {
+        let mut query = Vec::new();
+        if let Self::Peers(_, provider) = self {
+            query.push(("providerName", provider.to_string()));
+        }
+        query.extend([("itemsPerPage", items_per_page.to_string()), ("pageNum", page.to_string())]);
+        if page > 1 || matches!(self, Self::Containers(_)) {
+            query.push(("includeCount", false.to_string()));
+        }
+        query
+    }
+
     /// The path below the base URL.
     pub(crate) fn path(&self, version: ApiVersion) -> String {
         let version = match version {
@@ -127,6 +144,26 @@ impl fmt::Display for Resource {
             Self::Groups => write!(f, "projects"),
             Self::OrgGroups(org) => write!(f, "projects of organization {org}"),
             Self::Root => write!(f, "root of the API"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_is_requested_only_with_the_first_page_of_a_listing_that_may_need_it() {
+        let group: GroupId = "5e57d85c854180642f784401".parse().unwrap();
+        let org: OrgId = "5e57d85c854180642f784402".parse().unwrap();
+        for (resource, is_counted) in [
+            (Resource::Peers(group.clone(), Provider::Gcp), true),
+            (Resource::Groups, true),
+            (Resource::OrgGroups(org), true),
+            (Resource::Containers(group), false),
+        ] {
+            let is_uncounted = |page| resource.query(page, 500).contains(&("includeCount", "false".to_owned()));
+            assert_eq!([1, 2, 100].map(is_uncounted), [!is_counted, true, true], "{resource}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, SeqAccess, Visitor},
+    de::{Error, IgnoredAny, SeqAccess, Visitor},
 };
 
 /// Twice the largest page. A body with more items is rejected while it is parsed, to bound memory.
@@ -16,6 +16,8 @@ const MAX_ITEMS: usize = 1000;
 pub(crate) struct Page<T> {
     results: BoundedList<T>,
     links: Option<BoundedList<Link>>,
+    #[serde(rename = "totalCount")]
+    total: Option<Total>,
 }
 
 #[derive(Deserialize)]
@@ -23,13 +25,49 @@ struct Link {
     rel: Option<String>,
 }
 
+/// An estimate: a page whose total is not a count is valid.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Total {
+    Count(u64),
+    Other(IgnoredAny),
+}
+
+/// Whether a page has a successor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Successor {
+    /// It is the last.
+    None,
+    /// It is not the last.
+    Some,
+    /// It is shorter than requested and has no links. Either it is the last, or the server limits pages to fewer
+    /// results than requested.
+    IfTotalSaysMore,
+}
+
 impl<T> Page<T> {
     /// Only a missing `next` link ends a listing: Atlas calls `totalCount` an estimate. If there are no links at all,
     /// not even one to the page itself, a full page counts as having a successor.
-    pub(crate) fn is_last(&self, items_per_page: u16) -> bool {
+    pub(crate) fn successor(&self, items_per_page: u16) -> Successor {
         match &self.links {
-            Some(links) if !links.0.is_empty() => !links.0.iter().any(|link| link.rel.as_deref() == Some("next")),
-            _ => self.results.0.len() < usize::from(items_per_page),
+            Some(links) if !links.0.is_empty() => {
+                let has_next = links.0.iter().any(|link| link.rel.as_deref() == Some("next"));
+                if has_next { Successor::Some } else { Successor::None }
+            }
+            _ if self.results.0.len() >= usize::from(items_per_page) => Successor::Some,
+            _ => Successor::IfTotalSaysMore,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.results.0.is_empty()
+    }
+
+    /// How many results the whole listing has, as Atlas estimates.
+    pub(crate) fn total(&self) -> Option<u64> {
+        match self.total {
+            Some(Total::Count(count)) => Some(count),
+            Some(Total::Other(_)) | None => None,
         }
     }
 
@@ -83,6 +121,22 @@ mod tests {
         assert_eq!(page(MAX_ITEMS).unwrap().into_results().len(), MAX_ITEMS);
         let error = page(MAX_ITEMS + 1).err().unwrap();
         assert!(error.to_string().starts_with("more than 1000 items"), "{error}");
+    }
+
+    #[test]
+    fn a_page_whose_total_is_not_a_count_is_valid() {
+        for (total, expected) in [
+            ("7", Some(7)),
+            ("null", None),
+            ("-1", None),
+            ("7.5", None),
+            ("\"7\"", None),
+            ("[7]", None),
+            ("1e99", None),
+        ] {
+            let page: Page<Value> = serde_json::from_str(&format!(r#"{{"results":[],"totalCount":{total}}}"#)).unwrap();
+            assert_eq!(page.total(), expected, "{total}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
-use super::page::Page;
+use super::page::{Page, Successor};
 use crate::{
     backoff::Backoff,
     error::ErrorKind,
@@ -65,6 +65,8 @@ struct Paginator<T> {
     page: u32,
     seen: HashSet<String>,
     without_id: u32,
+    /// How many results the whole listing has, as Atlas last estimated.
+    total: Option<u64>,
     /// Why the current page is retried.
     last_failure: Option<Arc<ErrorKind>>,
 }
@@ -72,7 +74,7 @@ struct Paginator<T> {
 impl<T> Paginator<T> {
     fn new(items_per_page: u16) -> Self {
         let (results, seen) = (Vec::new(), HashSet::new());
-        Self { results, duplicates: 0, items_per_page, page: 0, seen, without_id: 0, last_failure: None }
+        Self { results, duplicates: 0, items_per_page, page: 0, seen, without_id: 0, total: None, last_failure: None }
     }
 
     async fn fetch_page<W, F: Future<Output = Result<Page<W>, ErrorKind>>>(
@@ -103,7 +105,8 @@ impl<T> Paginator<T> {
         page: Page<W>,
         parse: impl Fn(W) -> Result<T, InvalidContent>,
     ) -> Result<bool, ErrorKind> {
-        let is_last = page.is_last(self.items_per_page);
+        self.total = page.total().or(self.total);
+        let (successor, is_empty) = (page.successor(self.items_per_page), page.is_empty());
         let before = self.results.len();
         for mut wire in page.into_results() {
             let id = wire.id().get_or_insert_default();
@@ -121,10 +124,20 @@ impl<T> Paginator<T> {
         if self.results.len() > MAX_RESULTS {
             return Err(ErrorKind::TooManyResults(MAX_RESULTS));
         }
-        if !is_last && self.results.len() == before {
-            return Err(ErrorKind::NoProgress);
+        match successor {
+            Successor::None => Ok(true),
+            // The estimate is too high, and the page before was the last.
+            Successor::IfTotalSaysMore if is_empty && self.page > 1 => Ok(true),
+            Successor::IfTotalSaysMore if self.total.is_none_or(|total| total <= self.received()) => Ok(true),
+            Successor::IfTotalSaysMore if is_empty => Ok(false),
+            Successor::IfTotalSaysMore | Successor::Some if self.results.len() == before => Err(ErrorKind::NoProgress),
+            Successor::IfTotalSaysMore | Successor::Some => Ok(false),
         }
-        Ok(is_last)
+    }
+
+    /// The results so far, duplicates included.
+    fn received(&self) -> u64 {
+        u64::try_from(self.results.len()).unwrap_or(u64::MAX).saturating_add(self.duplicates)
     }
 }
 
@@ -157,6 +170,7 @@ mod tests {
     fn read(pages: Vec<Page<WirePeering>>) -> Result<(Vec<Peering>, u64), ErrorKind> {
         let mut paginator = Paginator::new(2);
         for page in pages {
+            paginator.page += 1;
             if paginator.add_page(page, parse)? {
                 return Ok((paginator.results, paginator.duplicates));
             }
@@ -189,6 +203,65 @@ mod tests {
         let without_links = |results: &[Value]| serde_json::from_value(json!({ "results": results })).unwrap();
         let pages = vec![without_links(&[peering(1), peering(2)]), without_links(&[peering(3)])];
         assert_eq!(read(pages).unwrap().0.len(), 3);
+    }
+
+    /// Reads a listing of these pages, each with its results and `totalCount`, from a server without links that has
+    /// empty pages after them. Returns the number of results and of duplicates, or `None` if reading fails, and the
+    /// number of requests.
+    async fn without_links(items_per_page: u16, pages: &[(&[u32], Option<u64>)]) -> (Option<(usize, u64)>, usize) {
+        let requests = Cell::new(0);
+        let fetch = |number: u32| {
+            requests.set(requests.get() + 1);
+            let (ids, total) = pages.get(number as usize - 1).copied().unwrap_or((&[], None));
+            let results: Vec<_> = ids.iter().map(|id| peering(*id)).collect();
+            ready(Ok(serde_json::from_value(json!({ "results": results, "totalCount": total, "links": [] })).unwrap()))
+        };
+        let read = read_all(items_per_page, Duration::from_secs(60), 0, fetch, parse).await;
+        (read.ok().map(|(results, duplicates)| (results.len(), duplicates)), requests.get())
+    }
+
+    #[tokio::test]
+    async fn without_links_a_short_page_has_a_successor_only_if_the_total_says_more() {
+        type Pages<'a> = &'a [(&'a [u32], Option<u64>)];
+        type Read = Option<(usize, u64)>;
+        let cases: [(Pages<'_>, Read, usize); 11] = [
+            // No total, an exact one, one that is too low.
+            (&[(&[1, 2, 3], None)], Some((3, 0)), 1),
+            (&[(&[1, 2, 3], Some(3))], Some((3, 0)), 1),
+            (&[(&[1, 2, 3], Some(0))], Some((3, 0)), 1),
+            // The server limits its pages to three results; only the first page has a total.
+            (&[(&[1, 2, 3], Some(7)), (&[4, 5, 6], None), (&[7], None)], Some((7, 0)), 3),
+            (&[(&[1, 2, 3], Some(6)), (&[4, 5, 6], None)], Some((6, 0)), 2),
+            // A total that is too high costs one more page.
+            (&[(&[1, 2, 3], Some(4))], Some((3, 0)), 2),
+            (&[(&[1, 2, 3], Some(u64::MAX)), (&[4], Some(u64::MAX))], Some((4, 0)), 3),
+            (&[(&[], Some(5))], Some((0, 0)), 2),
+            // A later total corrects an earlier one.
+            (&[(&[1, 2, 3], Some(9)), (&[4], Some(4))], Some((4, 0)), 2),
+            // A result that moved to the next page counts for the total.
+            (&[(&[1, 2, 3], Some(5)), (&[3, 4], None)], Some((4, 1)), 2),
+            // A server that ignores the number of the page.
+            (&[(&[1, 2, 3], Some(9)), (&[1, 2, 3], Some(9)), (&[1, 2, 3], Some(9))], None, 2),
+        ];
+        for (pages, expected, requests) in cases {
+            assert_eq!(without_links(10, pages).await, (expected, requests), "{pages:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_links_an_empty_page_after_a_full_one_ends_the_listing() {
+        assert_eq!(without_links(3, &[(&[1, 2, 3], Some(4))]).await, (Some((3, 0)), 2));
+        assert_eq!(without_links(3, &[(&[1, 2, 3], None)]).await, (Some((3, 0)), 2));
+    }
+
+    #[test]
+    fn a_link_takes_precedence_over_the_total() {
+        let mut last = json!({ "results": [peering(1)], "links": [{"rel": "self"}], "totalCount": 9 });
+        assert_eq!(read(vec![serde_json::from_value(last.clone()).unwrap()]).unwrap().0.len(), 1);
+        last["links"][0]["rel"] = json!("next");
+        last["totalCount"] = json!(1);
+        let pages = vec![serde_json::from_value(last).unwrap(), page(&[peering(2)], false)];
+        assert_eq!(read(pages).unwrap().0.len(), 2);
     }
 
     #[test]

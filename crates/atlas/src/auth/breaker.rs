@@ -83,8 +83,8 @@ impl CredentialBreaker {
             Err(ErrorKind::ErrorResponse(response)) => match response.reason() {
                 // The server may not have checked the credential.
                 Reason::Server | Reason::RateLimited => None,
-                // Without a code, the response may come from a proxy.
-                _ if response.code.is_none() => None,
+                // The response may be that of a proxy.
+                _ if !response.is_from_atlas => None,
                 _ => self.accepted(),
             },
             Err(_) => None,
@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn response(status: u16, code: &str) -> Result<(), ErrorKind> {
-        let body = format!(r#"{{"errorCode":"{code}"}}"#);
+        let body = format!(r#"{{"error":{status},"errorCode":"{code}"}}"#);
         Err(ErrorKind::ErrorResponse(ErrorResponse::new(status, body.as_bytes(), None)))
     }
 

@@ -13,6 +13,10 @@ const MAX_ERROR_TEXT: usize = 300;
 /// Codes of a 401 that reject the credential. With any other code, Atlas accepts it but it has no role here.
 const CREDENTIAL_REFUSED: [&str; 4] = ["", "UNEXPECTED_ERROR", "invalid_client", "invalid_token"];
 
+/// Codes of a 401 with which Atlas accepts the credential, which has no role here.
+const ROLE_MISSING: [&str; 4] =
+    ["NOT_IN_GROUP", "USER_CANNOT_ACCESS_GROUP", "USER_UNAUTHORIZED", "USER_CANNOT_ACCESS_ORG"];
+
 /// Codes of a 404 with which Atlas says that it has no such group. No other 404 does: it may come from a proxy, or from a
 /// path that does not exist.
 const GROUP_MISSING: [&str; 3] = ["GROUP_NOT_FOUND", "INVALID_GROUP_ID", "NOT_ATLAS_GROUP"];
@@ -106,6 +110,12 @@ impl ErrorResponse {
             }
             _ => self.reason().advice(),
         }
+    }
+
+    /// Whether it may reject the credential: a 401 with any code that does not name a missing role.
+    pub(crate) fn may_reject_credential(&self) -> bool {
+        let code = self.code.as_deref().unwrap_or_default();
+        self.status == 401 && !(self.is_from_atlas && ROLE_MISSING.contains(&code))
     }
 
     /// The reason that a failure with this response is counted under.

@@ -43,7 +43,7 @@ fn log_client_event(account: &str, state: &SharedState, event: ClientEvent) {
         ClientEvent::Minted { expires } => info!(account, "access token minted, valid until {}", time(expires)),
         ClientEvent::Revoked => info!(account, "access token revoked"),
         ClientEvent::MintFailed { reason, message } => {
-            let current = state.read().accounts.get(account).and_then(|account| account.token.as_ref()?.expires);
+            let current = state.read().accounts.get(account).and_then(|account| account.token.as_ref()?.valid_until());
             let current = current.filter(|expires| *expires > SystemTime::now());
             let note = current.map(|expires| format!(", the current one is valid until {}", time(expires)));
             let note = note.unwrap_or_default();

@@ -48,7 +48,7 @@ pub(super) fn write_credentials(text: &mut TextBuilder, state: &State) {
     let expiry = accounts().filter_map(|(account, known)| Some(([account], unix_seconds(known.expires?))));
     text.family(&family::CREDENTIAL_EXPIRY, expiry);
     let tokens = || accounts().filter_map(|(account, known)| Some((account, known.token.as_ref()?)));
-    let expiry = tokens().map(|(account, token)| ([account], token.expires.map_or(0.0, unix_seconds)));
+    let expiry = tokens().map(|(account, token)| ([account], token.valid_until().map_or(0.0, unix_seconds)));
     text.family(&family::TOKEN_EXPIRY, expiry);
     text.family(&family::TOKEN_MINTS, tokens().map(|(account, token)| ([account], token.mints)));
     text.family(&family::TOKEN_MINT_FAILURES, tokens().map(|(account, token)| ([account], token.mint_failures)));

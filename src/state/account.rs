@@ -37,14 +37,24 @@ pub struct AccountState {
 /// What is known about the access token of a service account.
 #[derive(Clone, Debug, Default)]
 pub struct TokenState {
-    /// When it expires; `None` before the first.
-    pub expires: Option<SystemTime>,
+    /// When it expires, even if Atlas rejects it; `None` before the first.
+    expires: Option<SystemTime>,
+    /// Whether Atlas rejects it.
+    is_rejected: bool,
     /// Tokens minted.
     pub mints: u64,
     /// Failed attempts to mint one.
     pub mint_failures: u64,
     /// Why the last attempt failed, if it did.
     pub failing: Option<Reason>,
+}
+
+impl TokenState {
+    /// Until when it can be used; `None` before the first, and while Atlas rejects it.
+    #[must_use]
+    pub fn valid_until(&self) -> Option<SystemTime> {
+        self.expires.filter(|_| !self.is_rejected)
+    }
 }
 
 /// What is known about the discoveries of an account.
@@ -108,12 +118,14 @@ impl AccountState {
         match event {
             ClientEvent::Refused { .. } => {
                 if let Some(token) = &mut self.token {
-                    // A rejected token is of no use until its expiry.
-                    token.expires = None;
+                    token.is_rejected = true;
                 }
                 return !std::mem::replace(&mut self.refused, true);
             }
             ClientEvent::Accepted => {
+                if let Some(token) = &mut self.token {
+                    token.is_rejected = false;
+                }
                 // Atlas may accept the current token while it rejects the secret.
                 self.refused = self.token.as_ref().is_some_and(|token| token.failing == Some(Reason::Unauthorized));
                 return !self.refused;
@@ -124,6 +136,7 @@ impl AccountState {
                 self.refused = false;
                 let token = self.token.get_or_insert_default();
                 token.expires = Some(*expires);
+                token.is_rejected = false;
                 token.mints += 1;
                 token.failing = None;
             }
@@ -142,6 +155,22 @@ impl AccountState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_that_is_accepted_again_has_its_expiry_again() {
+        let mut account = AccountState { token: Some(TokenState::default()), ..AccountState::default() };
+        let expires = SystemTime::UNIX_EPOCH + Duration::from_secs(3600);
+        account.record_client_event(&ClientEvent::Minted { expires });
+        for (event, expected) in [
+            (ClientEvent::Refused { message: String::new() }, None),
+            (ClientEvent::MintFailed { reason: Reason::Server, message: String::new() }, None),
+            (ClientEvent::Accepted, Some(expires)),
+            (ClientEvent::MintFailed { reason: Reason::Unauthorized, message: String::new() }, Some(expires)),
+        ] {
+            account.record_client_event(&event);
+            assert_eq!(account.token.as_ref().unwrap().valid_until(), expected, "{event:?}");
+        }
+    }
 
     #[test]
     fn a_reload_resets_unreadable_and_keeps_refused() {

@@ -267,6 +267,23 @@ async fn a_revoked_token_is_replaced_at_once_even_if_one_group_rejected_it_befor
 }
 
 #[tokio::test]
+async fn a_token_rejected_with_an_unknown_code_is_replaced_once() {
+    let atlas = Atlas::start(&scenario("")).await;
+    let client = RecordingClient::new(settings(&atlas));
+    client.list(Provider::Aws).await.unwrap();
+    let unknown = StatusFault { code: 401, error_code: Some("TOKEN_ENDED".to_owned()), ..StatusFault::default() };
+    let peers = Fault { endpoint: Some(SimulatedEndpoint::Peers), ..Fault::new(Effect::Status(unknown)) };
+    atlas.simulator.fail(Fault { times: Some(1), ..peers.clone() });
+    client.list(Provider::Aws).await.unwrap();
+    assert_eq!(mints(&atlas), 2);
+    atlas.simulator.fail(peers);
+    for _ in 0..3 {
+        assert_eq!(client.list(Provider::Aws).await.unwrap_err().kind.reason(), Reason::Forbidden);
+    }
+    assert_eq!(mints(&atlas), 2, "the group is the cause");
+}
+
+#[tokio::test]
 async fn an_expired_token_is_replaced() {
     let atlas = Atlas::start(&scenario("service_account: {token_lifetime: 1s}")).await;
     // The response states a longer life than the token has.

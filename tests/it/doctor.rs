@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::setup::{Atlas, GROUP, OTHER, RecordingClient, quick};
 
 /// What Atlas returns instead of peerings.
-const ERRORS: [(u16, &str); 25] = [
+const ERRORS: [(u16, &str); 27] = [
     (400, "INVALID_ENUM_VALUE"),
     (400, "INVALID_QUERY_PARAMETER"),
     (400, "INVALID_PROVIDER"),
@@ -34,6 +34,8 @@ const ERRORS: [(u16, &str); 25] = [
     (404, "NOT_ATLAS_GROUP"),
     (404, "RESOURCE_NOT_FOUND"),
     (404, "PEER_NOT_FOUND"),
+    (404, "ORG_NOT_FOUND"),
+    (404, "INVALID_ATLAS_GROUP"),
     (406, "INVALID_VERSION_DATE"),
     (410, "VERSION_GONE"),
     (429, "RATE_LIMITED_TOKEN_BUCKET"),
@@ -119,8 +121,10 @@ async fn every_error_has_the_same_reason_and_advice_with_both_kinds_of_credentia
     404 GROUP_NOT_FOUND is not_found: check the project's ID; a deleted project disappears if it was discovered, otherwise remove it from the config
     404 INVALID_GROUP_ID is not_found: check the project's ID; a deleted project disappears if it was discovered, otherwise remove it from the config
     404 NOT_ATLAS_GROUP is not_found: check the project's ID; a deleted project disappears if it was discovered, otherwise remove it from the config
-    404 RESOURCE_NOT_FOUND is not_found: check the project's ID; a deleted project disappears if it was discovered, otherwise remove it from the config
-    404 PEER_NOT_FOUND is not_found: check the project's ID; a deleted project disappears if it was discovered, otherwise remove it from the config
+    404 RESOURCE_NOT_FOUND is unexpected_status: check the account's `base_url`, and any proxy or gateway in between; the server does not know this path
+    404 PEER_NOT_FOUND is unexpected_status: check the account's `base_url`, and any proxy or gateway in between; the server does not know this path
+    404 ORG_NOT_FOUND is unexpected_status: check `organization` under `discover`
+    404 INVALID_ATLAS_GROUP is unexpected_status: Atlas cannot load the project in the error message, and lists no project until it can; contact MongoDB support, and list the other projects under `groups` meanwhile
     406 INVALID_VERSION_DATE is unexpected_status: check `base_url` and `api_version`; the API version may have ended
     410 VERSION_GONE is unexpected_status: this version of the API has ended; set `api_version: v2` or install a newer release
     429 RATE_LIMITED_TOKEN_BUCKET is rate_limited: too many requests; raise `poll.interval` or find what else calls the API
@@ -290,6 +294,26 @@ async fn a_credential_that_sees_no_project_or_may_not_list_them_is_a_problem() {
 
     1 problem found
     ");
+}
+
+#[tokio::test]
+async fn a_404_at_the_root_or_the_list_of_projects_has_advice_of_its_own() {
+    let (atlas, folder) = (Atlas::start(&scenario()).await, tempfile::tempdir().unwrap());
+    let [api_key, _] = configs(&atlas, &folder);
+    let html = StatusFault { code: 404, html: true, ..StatusFault::default() };
+    let invalid = StatusFault { error_code: Some("INVALID_ATLAS_GROUP".to_owned()), html: false, ..html.clone() };
+    let base_url = "check the account's `base_url`, and any proxy or gateway in between";
+    for (endpoint, fault, code, subject, advice) in [
+        (SimulatedEndpoint::Root, html.clone(), "unexpected_status", "credential", base_url),
+        (SimulatedEndpoint::Groups, html, "unexpected_status", "projects", base_url),
+        (SimulatedEndpoint::Groups, invalid, "INVALID_ATLAS_GROUP", "projects", "Atlas cannot load the project"),
+    ] {
+        atlas.simulator.clear_faults();
+        atlas.simulator.fail(Fault { endpoint: Some(endpoint), ..Fault::new(Effect::Status(fault)) });
+        let text = diagnosis(&atlas, &api_key).await;
+        assert!(text.contains(&format!("\n{code}: {advice}")), "{text}");
+        assert!(text.contains(&format!("  where: {subject}\n")) && text.ends_with("\n1 problem found\n"), "{text}");
+    }
 }
 
 #[tokio::test]

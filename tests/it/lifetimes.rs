@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use atlas_simulator::{self, Effect, Fault, ScenarioPeering};
+use atlas_simulator::{self, Effect, Fault, ScenarioPeering, StatusFault};
 use mongodbatlas_peering_exporter::config::PollConfig;
 
 use crate::{
@@ -131,6 +131,22 @@ async fn the_second_404_drops_the_listing() {
     let metrics = exporter.until("two more", |metrics| count(metrics) >= Some(3.0)).await;
     assert_eq!((peerings(&metrics), success(&metrics), stale(&metrics)), (0, 0.0, 0.0));
     assert!(last_success(&metrics) > 0.0);
+}
+
+#[tokio::test]
+async fn a_404_of_a_gateway_keeps_the_listing() {
+    let exporter = with_two_peerings().await;
+    let gateway = StatusFault { code: 404, html: true, ..StatusFault::default() };
+    // Between two 404s of Atlas, which then are not two in a row.
+    exporter.atlas.simulator.fail(on_the_listing(Fault { times: Some(1), ..Fault::status(404) }));
+    exporter.atlas.simulator.fail(on_the_listing(Fault { times: Some(3), ..Fault::new(Effect::Status(gateway)) }));
+    exporter.atlas.simulator.fail(on_the_listing(Fault { times: Some(1), ..Fault::status(404) }));
+    let count = |metrics: &Exposition, reason: &str| {
+        metrics.value("mongodbatlas_peering_poll_failures_total", &[AWS[0], AWS[1], ("reason", reason)])
+    };
+    let metrics = exporter.until("both kinds of 404", |metrics| count(metrics, "not_found") == Some(2.0)).await;
+    assert_eq!((peerings(&metrics), count(&metrics, "unexpected_status")), (2, Some(3.0)));
+    exporter.until("a success", |metrics| success(metrics) == 1.0 && peerings(metrics) == 2).await;
 }
 
 #[tokio::test]

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use atlas::{Provider, Reason};
-use atlas_simulator::{Effect, Endless, Fault, StatusFault};
+use atlas::{ClientSettings, Provider, Reason};
+use atlas_simulator::{Effect, Endless, Fault, SimulatedEndpoint, StatusFault};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
 
-use crate::setup::{Atlas, GROUP, RecordingClient};
+use crate::setup::{Atlas, GROUP, RecordingClient, service_account};
 
 fn scenario() -> String {
     format!("groups: [{{id: {GROUP}, name: g, peerings: [{{provider: AWS, status: AVAILABLE, vpcId: v, repeat: 3}}]}}]")
@@ -78,6 +78,7 @@ async fn every_reason_has_its_cause() {
         (Reason::Server, failure(Fault::status(500)).await),
         (Reason::Server, failure(Fault::new(Effect::Status(html))).await),
         (Reason::UnexpectedStatus, failure(Fault::status(400)).await),
+        (Reason::UnexpectedStatus, failure(error_status(404, "RESOURCE_NOT_FOUND")).await),
         (Reason::UnexpectedStatus, failure(Fault::status(410)).await),
         (Reason::Decode, failure(Fault::new(Effect::Garbage)).await),
         (Reason::Decode, failure(Fault::new(Effect::Body("{\"error\":500}".to_owned()))).await),
@@ -93,6 +94,50 @@ async fn every_reason_has_its_cause() {
     }
     let covered: BTreeSet<Reason> = cases.iter().map(|(reason, _)| *reason).collect();
     assert_eq!(covered, Reason::ALL.iter().copied().collect());
+}
+
+/// A 404 with this body on the second page.
+fn gateway_404(body: String) -> Fault {
+    let status = StatusFault { code: 404, body: Some(body), ..StatusFault::default() };
+    Fault { page: Some(2), ..Fault::new(Effect::Status(status)) }
+}
+
+#[tokio::test]
+async fn a_404_that_is_not_atlas_s_own_does_not_say_that_the_group_is_gone() {
+    let atlas_s_own = r#"{"error":404,"errorCode":"GROUP_NOT_FOUND"}"#;
+    let (reason, text) = failure(gateway_404(atlas_s_own.to_owned())).await;
+    assert_eq!(reason, Reason::NotFound, "{text}");
+    let too_large = format!(r#"{{"error":404,"errorCode":"GROUP_NOT_FOUND","detail":"{}"}}"#, "x".repeat(9 << 20));
+    for body in [
+        String::new(),
+        format!("<html>{atlas_s_own}</html>"),
+        r#"{"message":"no Route matched with those values"}"#.to_owned(),
+        atlas_s_own[..30].to_owned(),
+        too_large,
+    ] {
+        let (reason, text) = failure(gateway_404(body)).await;
+        assert_eq!(reason, Reason::UnexpectedStatus, "{text}");
+        assert!(text.ends_with("page 2: Atlas returned status 404"), "{text}");
+    }
+    let cut = server(
+        b"HTTP/1.1 404 Not Found\r\ncontent-length: 99\r\n\r\n{\"error\":404,\"errorCode\":\"GROUP_NOT_FOUND\"}",
+    )
+    .await;
+    let (reason, text) = failure_at(&format!("http://127.0.0.1:{cut}")).await;
+    assert_eq!(reason, Reason::UnexpectedStatus, "{text}");
+}
+
+#[tokio::test]
+async fn a_404_of_the_token_endpoint_does_not_say_that_the_group_is_gone() {
+    let atlas = Atlas::start(&scenario()).await;
+    let account = &atlas.scenario.service_account;
+    let credential = service_account(&account.client_id, &account.client_secret);
+    let fault = Fault { endpoint: Some(SimulatedEndpoint::Token), ..error_status(404, "GROUP_NOT_FOUND") };
+    atlas.simulator.fail(fault);
+    let client = RecordingClient::new(ClientSettings { credential, ..atlas.settings() });
+    let error = client.list(Provider::Aws).await.unwrap_err();
+    assert_eq!(error.kind.reason(), Reason::UnexpectedStatus, "{}", error.error_chain());
+    assert!(error.kind.advice().contains("`base_url`"), "{}", error.kind.advice());
 }
 
 #[tokio::test]

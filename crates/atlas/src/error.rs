@@ -149,7 +149,12 @@ impl ErrorKind {
             Self::Http { reason, .. } => *reason,
             Self::Deadline { last, .. } => last.as_ref().map_or(Reason::Timeout, |last| last.reason()),
             Self::MintLimit { last, .. } => last.as_ref().map_or(Reason::RateLimited, |last| last.reason()),
-            Self::Token(cause) | Self::Unreachable { kind: cause, .. } => cause.reason(),
+            Self::Token(cause) => match cause.reason() {
+                // The token endpoint knows no groups.
+                Reason::NotFound => Reason::UnexpectedStatus,
+                reason => reason,
+            },
+            Self::Unreachable { kind: cause, .. } => cause.reason(),
             Self::Challenge(_) | Self::Refused { .. } => Reason::Unauthorized,
             Self::ErrorResponse(response) => response.reason(),
             Self::Json { .. } | Self::Content(_) => Reason::Decode,

@@ -13,6 +13,14 @@ const MAX_ERROR_TEXT: usize = 300;
 /// Codes of a 401 that reject the credential. With any other code, Atlas accepts it but it has no role here.
 const CREDENTIAL_REFUSED: [&str; 4] = ["", "UNEXPECTED_ERROR", "invalid_client", "invalid_token"];
 
+/// Codes of a 401 with which Atlas accepts the credential, which has no role here.
+const ROLE_MISSING: [&str; 4] =
+    ["NOT_IN_GROUP", "USER_CANNOT_ACCESS_GROUP", "USER_UNAUTHORIZED", "USER_CANNOT_ACCESS_ORG"];
+
+/// Codes of a 404 with which Atlas says that it has no such group. No other 404 does: it may come from a proxy, or from a
+/// path that does not exist.
+const GROUP_MISSING: [&str; 3] = ["GROUP_NOT_FOUND", "INVALID_GROUP_ID", "NOT_ATLAS_GROUP"];
+
 /// Codes of an address that is not allowed. Older pages of the API reference have the names with `WHITELIST`.
 const ADDRESS_NOT_ALLOWED: [&str; 4] = [
     "IP_ADDRESS_NOT_ON_ACCESS_LIST",
@@ -33,13 +41,15 @@ pub struct ErrorResponse {
     pub status: u16,
     /// Atlas's `errorCode`, or `error` of an OAuth error.
     pub code: Option<String>,
+    /// Whether the body has Atlas's own format, so that the response cannot be that of a proxy.
+    pub is_from_atlas: bool,
     /// Atlas's `detail`, or `error_description`, on one line.
     pub detail: Option<String>,
     /// How long to wait according to the header `Retry-After`.
     pub retry_after: Option<Duration>,
 }
 
-/// Both formats: `error` is the HTTP status in Atlas's own, and the code in OAuth's.
+/// Both formats: `error` is the HTTP status in Atlas's own, beside `errorCode`, and the code in OAuth's.
 #[derive(Default, Deserialize)]
 struct Body {
     error: Option<Value>,
@@ -54,9 +64,11 @@ impl ErrorResponse {
     #[must_use]
     pub fn new(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
         let body: Body = serde_json::from_slice(body).unwrap_or_default();
+        let has_status = body.error.as_ref().and_then(Value::as_u64) == Some(status.into());
         let oauth_code = body.error.and_then(|error| error.as_str().map(str::to_owned));
         Self {
             status,
+            is_from_atlas: has_status && body.error_code.is_some(),
             code: body.error_code.or(oauth_code).map(|text| one_line(&text)),
             detail: body.detail.or(body.error_description).map(|text| one_line(text.trim_end_matches('.'))),
             retry_after,
@@ -83,10 +95,27 @@ impl ErrorResponse {
             "access_denied" => {
                 "the service account may have too many live tokens; find what else mints them, or wait until they expire"
             }
+            "INVALID_ATLAS_GROUP" => {
+                "Atlas cannot load the project in the error message, and lists no project until it can; contact MongoDB \
+                 support, and list the other projects under `groups` meanwhile"
+            }
+            "ORG_NOT_FOUND" | "INVALID_ORG_ID" | "NOT_ATLAS_ORG" => "check `organization` under `discover`",
             "VERSION_GONE" => "this version of the API has ended; set `api_version: v2` or install a newer release",
             _ if self.status == 402 => "Atlas suspended the organization; check its billing",
+            _ if self.status == 404 && self.reason() != Reason::NotFound => {
+                "check the account's `base_url`, and any proxy or gateway in between; the server does not know this path"
+            }
+            _ if self.status == 403 && !self.is_from_atlas => {
+                "the response is not Atlas's; check the proxy, gateway or firewall between this machine and Atlas"
+            }
             _ => self.reason().advice(),
         }
+    }
+
+    /// Whether it may reject the credential: a 401 with any code that does not name a missing role.
+    pub(crate) fn may_reject_credential(&self) -> bool {
+        let code = self.code.as_deref().unwrap_or_default();
+        self.status == 401 && !(self.is_from_atlas && ROLE_MISSING.contains(&code))
     }
 
     /// The reason that a failure with this response is counted under.
@@ -96,7 +125,7 @@ impl ErrorResponse {
             (401, code) if CREDENTIAL_REFUSED.contains(&code) => Reason::Unauthorized,
             (403, code) if ADDRESS_NOT_ALLOWED.contains(&code) => Reason::IpAccessList,
             (401..=403, _) => Reason::Forbidden,
-            (404, _) => Reason::NotFound,
+            (404, code) if self.is_from_atlas && GROUP_MISSING.contains(&code) => Reason::NotFound,
             (429, _) => Reason::RateLimited,
             (500..=599, _) => Reason::Server,
             _ => Reason::UnexpectedStatus,
@@ -140,7 +169,7 @@ mod tests {
             (401, Some("SOMETHING_NEW"), Reason::Forbidden),
             (403, Some("ORG_REQUIRES_ACCESS_LIST"), Reason::IpAccessList),
             (403, None, Reason::Forbidden),
-            (404, None, Reason::NotFound),
+            (404, None, Reason::UnexpectedStatus),
             (406, Some("INVALID_VERSION_DATE"), Reason::UnexpectedStatus),
             (503, None, Reason::Server),
         ] {
@@ -148,6 +177,49 @@ mod tests {
             let response = ErrorResponse { status, code, ..ErrorResponse::default() };
             assert_eq!(response.reason(), reason, "{response}");
         }
+    }
+
+    #[test]
+    fn only_a_404_in_the_format_of_atlas_says_that_a_group_is_missing() {
+        let atlas = |code: &str| format!(r#"{{"detail":"x","error":404,"errorCode":"{code}","reason":"Not Found"}}"#);
+        for code in GROUP_MISSING {
+            assert_eq!(response(404, &atlas(code)).reason(), Reason::NotFound, "{code}");
+            assert_ne!(response(410, &atlas(code)).reason(), Reason::NotFound, "not a 404");
+        }
+        let whole = atlas("GROUP_NOT_FOUND");
+        for body in [
+            "",
+            "null",
+            "[]",
+            "<html>GROUP_NOT_FOUND</html>",
+            r#"<pre>{"error":404,"errorCode":"GROUP_NOT_FOUND"}</pre>"#,
+            r#""GROUP_NOT_FOUND""#,
+            r#"{"error":"GROUP_NOT_FOUND"}"#,
+            r#"{"error":404,"message":"GROUP_NOT_FOUND"}"#,
+            r#"{"errorCode":"GROUP_NOT_FOUND"}"#,
+            r#"{"error":502,"errorCode":"GROUP_NOT_FOUND"}"#,
+            r#"{"error":"404","errorCode":"GROUP_NOT_FOUND"}"#,
+            r#"{"error":404,"errorCode":["GROUP_NOT_FOUND"]}"#,
+            r#"{"error":404,"errorCode":"PEER_NOT_FOUND","errorCode":"GROUP_NOT_FOUND"}"#,
+            &atlas("group_not_found"),
+            &atlas("RESOURCE_NOT_FOUND"),
+            &atlas("PEER_NOT_FOUND"),
+            &atlas("ORG_NOT_FOUND"),
+            &atlas("INVALID_ATLAS_GROUP"),
+            &format!("{whole}{whole}"),
+            &whole[..whole.len() - 1],
+        ] {
+            let response = response(404, body);
+            assert_eq!(response.reason(), Reason::UnexpectedStatus, "{body}");
+            assert!(!response.advice().contains("deleted project"), "{body}: {}", response.advice());
+        }
+    }
+
+    #[test]
+    fn a_403_of_a_proxy_does_not_ask_for_a_role() {
+        let advice = |body| response(403, body).advice();
+        assert!(advice(r#"{"error":403,"errorCode":"SOMETHING"}"#).contains("Project Read Only"));
+        assert!(advice("<html>blocked</html>").starts_with("the response is not Atlas's"));
     }
 
     #[test]

@@ -20,13 +20,13 @@ pub enum Reason {
     Forbidden,
     /// The address of this machine is not on the credential's access list.
     IpAccessList,
-    /// The group does not exist.
+    /// Atlas says that the group does not exist.
     NotFound,
     /// Too many requests.
     RateLimited,
     /// Atlas failed.
     Server,
-    /// A status that a working setup never returns, such as a redirect or the end of an API version.
+    /// A status that a working setup never returns, such as a redirect, the 404 of a proxy or the end of an API version.
     UnexpectedStatus,
     /// A response that cannot be parsed.
     Decode,

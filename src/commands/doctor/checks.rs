@@ -78,7 +78,6 @@ impl<'a> AccountCheck<'a> {
             Ok(root) => (accepted(&format!(", with the roles {}", root.roles.join(", "))), Some(listed), true),
             Err(error) => match error.reason() {
                 Reason::IpAccessList => (accepted(""), Some(Err(Problem::of(&error))), false),
-                Reason::NotFound => (Err(Problem::not_atlas(&error)), None, false),
                 // Atlas checks both after the credential and the access list.
                 Reason::Forbidden | Reason::RateLimited if matches!(error, ErrorKind::ErrorResponse(_)) => {
                     (Err(Problem::of(&error)), None, true)

@@ -58,12 +58,6 @@ impl Problem {
         Self { code: code.to_owned(), message: error.error_chain(), advice: error.advice() }
     }
 
-    /// The root of the API does not exist.
-    pub(super) fn not_atlas(error: &ErrorKind) -> Self {
-        let advice = "check the account's `base_url`: the server at that address is not Atlas";
-        Self { advice, ..Self::of(error) }
-    }
-
     /// The credential sees this many groups, and none is selected.
     pub(super) fn no_group(visible: usize) -> Self {
         let advice = match visible {

@@ -17,11 +17,18 @@ use tokio::{
 
 use crate::{error::ErrorKind, model::id::GroupId, reason::Reason, request::ClientEvent};
 
+/// The longest time for which a rejected credential is not used, however rare polls are: Atlas may have rejected it by
+/// mistake.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
 /// Lets all requests pass while the credential is accepted, one at a time while it is unproven, and one per interval
 /// while it is rejected.
 pub(crate) struct CredentialBreaker {
-    /// For how long a rejected credential is not used.
+    /// The time between two polls of a listing.
     interval: Duration,
+    /// For how long a rejected credential is not used: a little less than an interval, because the next poll of a group
+    /// starts one interval after the start of the last.
+    pause: Duration,
     /// How long other requests wait for a probe. It may be slow for another reason.
     probe_timeout: Duration,
     state: Mutex<State>,
@@ -50,6 +57,7 @@ impl CredentialBreaker {
     pub(crate) fn new(interval: Duration, probe_timeout: Duration) -> Self {
         Self {
             interval,
+            pause: (interval * 9 / 10).min(MAX_PAUSE),
             probe_timeout,
             state: Mutex::new(State::HalfOpen),
             probe: sync::Mutex::default(),
@@ -83,8 +91,10 @@ impl CredentialBreaker {
             Err(ErrorKind::ErrorResponse(response)) => match response.reason() {
                 // The server may not have checked the credential.
                 Reason::Server | Reason::RateLimited => None,
-                // Without a code, the response may come from a proxy.
-                _ if response.code.is_none() => None,
+                // An unknown code may mean anything, such as an expired token.
+                _ if response.may_reject_credential() => None,
+                // The response may be that of a proxy.
+                _ if !response.is_from_atlas => None,
                 _ => self.accepted(),
             },
             Err(_) => None,
@@ -115,8 +125,7 @@ impl CredentialBreaker {
             }
             State::Closed { .. } | State::HalfOpen => true,
         };
-        // A little less than an interval: the next poll of the group starts one interval after the start of this one.
-        *state = State::Open { until: now + self.interval * 9 / 10, subject, message: error.to_string() };
+        *state = State::Open { until: now + self.pause, subject, message: error.to_string() };
         let message = format!("{}; {}", error.error_chain(), error.advice());
         is_new.then_some(ClientEvent::Refused { message })
     }
@@ -137,7 +146,7 @@ impl CredentialBreaker {
             State::Open { until, subject, message } => {
                 // Another group gets the next probe, if there is one: only this group may reject the credential.
                 let is_repeat = subject.as_ref() == group && self.has_other_groups.load(Ordering::Relaxed);
-                let extra = if is_repeat { self.interval / 2 } else { Duration::ZERO };
+                let extra = if is_repeat { self.pause / 2 } else { Duration::ZERO };
                 let remaining = (*until + extra).saturating_duration_since(Instant::now());
                 if !remaining.is_zero() {
                     return Err(ErrorKind::Refused { remaining, message: message.clone() });
@@ -167,7 +176,7 @@ mod tests {
     }
 
     fn response(status: u16, code: &str) -> Result<(), ErrorKind> {
-        let body = format!(r#"{{"errorCode":"{code}"}}"#);
+        let body = format!(r#"{{"error":{status},"errorCode":"{code}"}}"#);
         Err(ErrorKind::ErrorResponse(ErrorResponse::new(status, body.as_bytes(), None)))
     }
 
@@ -206,6 +215,16 @@ mod tests {
         assert!(may_send(&breaker, 9).await);
         assert!(accept(&breaker, 9) && !accept(&breaker, 9), "reported once");
         assert!(!is_probe(&breaker, 1).await, "all requests pass");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_interval_does_not_delay_the_next_attempt_by_more_than_a_minute() {
+        let breaker = CredentialBreaker::new(Duration::from_secs(24 * 3600), PROBE_TIMEOUT);
+        assert!(refuse(&breaker, 1));
+        advance(Duration::from_secs(59)).await;
+        assert!(!may_send(&breaker, 2).await);
+        advance(Duration::from_secs(1)).await;
+        assert!(may_send(&breaker, 2).await);
     }
 
     #[tokio::test(start_paused = true)]

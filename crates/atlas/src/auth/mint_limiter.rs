@@ -32,7 +32,8 @@ const REPLACEMENT_INTERVAL: Duration = Duration::from_secs(300);
 
 /// A sliding window per minute and per hour, with a back-off after failures.
 pub(crate) struct MintLimiter {
-    interval: Duration,
+    /// The delay after a rejected secret, and the longest after other failures unless Atlas asks for more.
+    max_delay: Duration,
     attempts_per_minute: usize,
     /// Within the last minute.
     attempts: VecDeque<Instant>,
@@ -46,14 +47,14 @@ pub(crate) struct MintLimiter {
 }
 
 impl MintLimiter {
-    /// `interval` is the delay after a rejected secret, and the longest after other failures.
+    /// `interval` is the time between two polls. Delays are not longer than that, nor than a minute.
     pub(crate) fn new(interval: Duration) -> Self {
         Self {
-            interval,
+            max_delay: interval.min(MINUTE),
             attempts_per_minute: ATTEMPTS_PER_MINUTE,
             attempts: VecDeque::new(),
             minted: VecDeque::new(),
-            backoff: Backoff::new(FIRST_MINT_DELAY, interval),
+            backoff: Backoff::new(FIRST_MINT_DELAY, interval.min(MINUTE)),
             failure: None,
             replacements: Vec::new(),
         }
@@ -95,7 +96,7 @@ impl MintLimiter {
         let delay = self.backoff.next_delay();
         let delay = match error.reason() {
             // Only a change of the secret can help, which calls `reset`.
-            Reason::Unauthorized => self.interval,
+            Reason::Unauthorized => self.max_delay,
             _ => delay.max(error.retry_after().unwrap_or_default()).mul_f64(1.0 + fastrand::f64() / 4.0),
         };
         let error = Arc::new(error);
@@ -172,6 +173,16 @@ mod tests {
         limiter.failed(response(429, Some(500)));
         advance(Duration::from_secs(499)).await;
         assert_eq!(limiter.try_acquire().unwrap_err().reason(), Reason::RateLimited);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rejected_secret_is_tried_again_after_a_minute_however_long_the_interval_is() {
+        let mut limiter = MintLimiter::new(HOUR * 24);
+        limiter.failed(response(401, None));
+        advance(Duration::from_secs(59)).await;
+        assert!(limiter.try_acquire().is_err());
+        advance(Duration::from_secs(1)).await;
+        assert!(limiter.try_acquire().is_ok());
     }
 
     #[tokio::test(start_paused = true)]

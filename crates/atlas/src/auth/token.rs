@@ -28,7 +28,6 @@ use crate::{
     endpoint::Endpoint,
     error::ErrorKind,
     model::{id::GroupId, wire::InvalidContent},
-    reason::Reason,
     request::{ClientEvent, EventHandler, GetRequest, InFlight},
 };
 
@@ -116,7 +115,8 @@ impl TokenSource {
     pub(crate) async fn send(self: &Arc<Self>, request: &GetRequest<'_>) -> Result<Vec<u8>, ErrorKind> {
         let token = self.token().await?;
         match self.send_with(&token, request).await {
-            Err(error) if error.reason() == Reason::Unauthorized => {
+            Err(ErrorKind::ErrorResponse(response)) if response.may_reject_credential() => {
+                let error = ErrorKind::ErrorResponse(response);
                 match self.replace(&token, request.resource.group()).await {
                     Ok(Some(fresh)) => self.send_with(&fresh, request).await,
                     // A failed mint has been reported; the result of this request is the rejection.

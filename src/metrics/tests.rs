@@ -84,7 +84,7 @@ fn failure(reason: Reason) -> Failure {
 /// The exposition without the headers of families, reasons that nothing failed for, and the version of the exporter.
 fn samples(state: &State, now: Instant) -> String {
     let text = render(state, now).replace(env!("CARGO_PKG_VERSION"), "VERSION");
-    let is_shown = |line: &&str| !line.starts_with('#') && !(line.contains("reason=") && line.ends_with(" 0"));
+    let is_shown = |line: &&str| !(line.starts_with('#') || line.contains("reason=") && line.ends_with(" 0"));
     text.lines().filter(is_shown).collect::<Vec<_>>().join("\n")
 }
 

@@ -77,7 +77,7 @@ async fn groups_on_three_pages_are_all_polled_and_added_and_removed_with_atlas()
         })
         .await;
     for name in
-        ["mongodbatlas_peering_poll_success", "mongodbatlas_network_peerings", "mongodbatlas_api_ratelimit_limit"]
+        ["mongodbatlas_peering_poll_success", "mongodbatlas_network_peerings", "mongodbatlas_api_ratelimit_remaining"]
     {
         assert!(metrics.all(name, &[("group_id", &id(7))]).is_empty(), "{name}");
     }

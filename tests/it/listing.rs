@@ -165,7 +165,6 @@ async fn a_failing_second_page_fails_the_whole_listing() {
     assert_eq!(metrics.all("mongodbatlas_network_peering_status", &labels).len(), 9);
     let available = metrics.all("mongodbatlas_network_peering_available", &labels);
     assert!(available.iter().all(|sample| sample.value == 1.0), "page 1 of the failed poll must not show");
-    assert_eq!(metrics.value("mongodbatlas_peering_poll_stale", &labels), Some(1.0));
 
     exporter.atlas.simulator.clear_faults();
     let failed = |sample: &&crate::exposition::Sample| sample.value == 0.0;

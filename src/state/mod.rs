@@ -149,8 +149,7 @@ impl State {
     /// When the next listing becomes stale.
     #[must_use]
     pub fn next_expiry(&self, now: Instant) -> Option<Instant> {
-        let read = self.listings.values().filter_map(|listing| Some(listing.complete.as_ref()?.1));
-        let expiries = read.map(|read| read + self.max_staleness);
+        let expiries = self.listings.values().filter_map(|listing| listing.expiry(self.max_staleness));
         expiries.filter(|expiry| *expiry >= now).min()
     }
 

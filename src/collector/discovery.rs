@@ -5,7 +5,10 @@ use std::{sync::Arc, time::SystemTime};
 use tokio::time::{Instant, sleep_until};
 
 use super::{context::AccountContext, events, rate_limit::Bucket};
-use crate::{config::Discover, state::Failure};
+use crate::{
+    config::Discover,
+    state::{Failure, SelectedGroups},
+};
 use atlas::Reason;
 
 /// Retries of a page after a transient failure.
@@ -61,8 +64,10 @@ pub(super) async fn discover_once(context: &AccountContext, discover: &Discover)
     };
     let is_rate_limited = outcome.as_ref().is_err_and(|failure| failure.reason == Reason::RateLimited.into());
     let selected = outcome.map(|mut groups| {
-        groups.retain(|group| shard.owns(group.id.as_str()) && discover.selects(group));
-        groups
+        groups.retain(|group| discover.selects(group));
+        let selected = groups.len();
+        groups.retain(|group| shard.owns(group.id.as_str()));
+        SelectedGroups { elsewhere: selected - groups.len(), owned: groups }
     });
     let now = SystemTime::now();
     let changes = state.update(|state| state.record_discovery(&account.name, selected, &discover.providers, now));

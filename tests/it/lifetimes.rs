@@ -144,7 +144,7 @@ async fn a_404_of_a_gateway_keeps_the_listing() {
     exporter.atlas.simulator.fail(on_the_listing(Fault { times: Some(3), ..Fault::new(Effect::Status(gateway)) }));
     exporter.atlas.simulator.fail(on_the_listing(Fault { times: Some(1), ..Fault::status(404) }));
     let count = |metrics: &Exposition, reason: &str| {
-        metrics.value("mongodbatlas_peering_poll_failures_total", &[AWS[0], AWS[1], ("reason", reason)])
+        metrics.value("mongodbatlas_account_poll_failures_total", &[("reason", reason)])
     };
     let metrics = exporter.until("both kinds of 404", |metrics| count(metrics, "not_found") == Some(2.0)).await;
     assert_eq!((peerings(&metrics), count(&metrics, "unexpected_status")), (2, Some(3.0)));

@@ -95,7 +95,7 @@ async fn a_base_url_may_have_a_path_and_no_redirect_is_followed() {
     let mut settings = atlas.settings();
     settings.base_url = format!("http://{}/proxy/", atlas.address).parse().unwrap();
     let error = RecordingClient::new(settings).list(Provider::Aws).await.unwrap_err();
-    assert_eq!(error.kind.reason(), Reason::NotFound);
+    assert_eq!(error.kind.reason(), Reason::UnexpectedStatus);
     assert_eq!(atlas.take_requests()[0].path, format!("/proxy/api/atlas/v2/groups/{GROUP}/peers"));
 
     atlas.simulator.fail(Fault::new(Effect::Status(StatusFault { code: 302, ..StatusFault::default() })));

@@ -59,7 +59,10 @@ impl BindError {
 /// The first address on which the exporter cannot listen.
 pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
     if let Some(address) = addresses.iter().find(|address| !is_listen_address(address)) {
-        return Err(BindError { address: address.clone(), source: io::Error::new(ErrorKind::InvalidInput, LISTEN_ADDRESSES) });
+        return Err(BindError {
+            address: address.clone(),
+            source: io::Error::new(ErrorKind::InvalidInput, LISTEN_ADDRESSES),
+        });
     }
     let mut listeners = Vec::new();
     for address in addresses {

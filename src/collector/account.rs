@@ -221,6 +221,8 @@ impl AccountTask {
         }
         for (key, (due, is_first)) in new {
             let due = due.map_or(now, Instant::from_std);
+            // In random order, so that the same projects are not always first: those may hang.
+            let due = if is_first { due + poll.interval.mul_f64(fastrand::f64() / 1000.0) } else { due };
             // A reload may have made the interval shorter.
             let due = if due > now + poll.interval { now + poll.interval.mul_f64(fastrand::f64()) } else { due };
             self.scheduler.insert(key, due, is_first);

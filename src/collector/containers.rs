@@ -65,7 +65,11 @@ impl ContainerSchedule {
         let now = Instant::now();
         let is_old = requested.due.is_none_or(|due| due <= now);
         let is_due = is_old || ids.iter().any(|id| !requested.ids.contains(*id));
-        if ids.is_empty() || !is_due || requested.is_pending || requested.not_before.is_some_and(|not_before| now < not_before) {
+        if ids.is_empty()
+            || !is_due
+            || requested.is_pending
+            || requested.not_before.is_some_and(|not_before| now < not_before)
+        {
             return false;
         }
         if is_old {

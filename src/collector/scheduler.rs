@@ -27,7 +27,7 @@ use crate::{
 use atlas::{Backoff, Reason};
 
 /// Retries of a poll after transient failures.
-const RETRIES: u32 = 3;
+const POLL_RETRIES: u32 = 3;
 
 /// The delay before the first retry. Each further delay is twice as long; jitter adds up to 100%.
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
@@ -362,7 +362,7 @@ impl Scheduler {
                 return None;
             }
             End::Failed { failure, is_transient: true, retry_after }
-                if may_retry && !is_slow && entry.attempts <= RETRIES && *retry_after <= MAX_RETRY_WAIT =>
+                if may_retry && !is_slow && entry.attempts <= POLL_RETRIES && *retry_after <= MAX_RETRY_WAIT =>
             {
                 let delay = entry.backoff.next_delay().mul_f64(1.0 + fastrand::f64()).max(*retry_after);
                 if entry.started.is_some_and(|started| now + delay < started + self.deadline) {
@@ -543,6 +543,10 @@ impl Scheduler {
 
     /// For how long a poll may hold a permit without being slow.
     fn quantum(&self) -> Duration {
+        if self.samples.is_empty() {
+            // The first requests also open connections, mint a token and get challenges.
+            return self.timeout / 2;
+        }
         let mut samples: Vec<Duration> = self.samples.iter().copied().collect();
         samples.sort_unstable();
         // A quarter, so that slow successes of most listings do not count as the speed of Atlas.

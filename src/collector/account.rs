@@ -225,7 +225,12 @@ impl AccountTask {
             let due = if is_first { due + poll.interval.mul_f64(fastrand::f64() / 1000.0) } else { due };
             // A reload may have made the interval shorter.
             let due = if due > now + poll.interval { now + poll.interval.mul_f64(fastrand::f64()) } else { due };
-            self.scheduler.insert(key, due, is_first);
+            self.scheduler.insert(&key, due, is_first);
+        }
+        if listings.len() > known.len()
+            && let Some(needed) = poll.missing_permits(listings.len())
+        {
+            events::log_missing_permits(&account.name, listings.len(), needed, poll.concurrency);
         }
         let groups: BTreeSet<&GroupId> = listings.iter().map(|key| &key.group).collect();
         backoffs.set_groups(&groups);

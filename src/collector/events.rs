@@ -146,6 +146,17 @@ pub(super) fn log_listing(
     }
 }
 
+/// Logs that an account has too many listings for its permits.
+pub(super) fn log_missing_permits(account: &str, listings: usize, needed: usize, concurrency: usize) {
+    warn!(
+        account,
+        listings,
+        needed,
+        concurrency,
+        "too many listings for `poll.concurrency`: polls will start late and may fail; raise it or `poll.interval`"
+    );
+}
+
 /// Logs how many lines of each kind were suppressed since the last call.
 pub(super) fn log_suppressed(account: &str, limiter: &LogLimiter) {
     for (kind, listings) in limiter.take_suppressed() {

@@ -90,7 +90,7 @@ fn scenario(groups: u32) -> String {
 fn two_accounts(config: Config) -> Config {
     let mut second = config.accounts[0].clone();
     let mut first = second.clone();
-    second.name = "second".to_owned();
+    "second".clone_into(&mut second.name);
     let is_even = |id: &str| u32::from_str_radix(&id[16..], 16).unwrap().is_multiple_of(2);
     first.groups.retain(|group| is_even(group.id.as_str()));
     second.groups.retain(|group| !is_even(group.id.as_str()));

@@ -185,8 +185,8 @@ pub(super) fn log_discovery(account: &str, events: Vec<DiscoveryEvent>) {
             DiscoveryEvent::GroupAdded(group, name) => {
                 info!(account, group = group.as_str(), group_name = name, "project added");
             }
-            DiscoveryEvent::GroupRemoved(group, name) => {
-                warn!(account, group = group.as_str(), group_name = name, "project removed: Atlas no longer lists it");
+            DiscoveryEvent::GroupRemoved { account, id, name } => {
+                warn!(account, group = id.as_str(), group_name = name, "project removed: Atlas no longer lists it");
             }
             DiscoveryEvent::GroupUnlisted(group, name) => {
                 let group = group.as_str();

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{context::AccountContext, events, rate_limit::Bucket};
 use crate::{config::Discover, state::Failure};
-use atlas::Reason;
+use atlas::{MAX_CREDENTIAL_PAUSE, Reason};
 
 /// Retries of a page after a transient failure.
 const PAGE_RETRIES: usize = 3;
@@ -28,12 +28,21 @@ pub(super) async fn run(context: Arc<AccountContext>, discover: Discover) {
         let due = started + interval.mul_f64(1.0 - JITTER + 2.0 * JITTER * fastrand::f64());
         let remaining = backoffs.remaining(&Bucket::Groups).filter(|_| is_rate_limited);
         let due = remaining.map_or(due, |remaining| due.min(Instant::now() + remaining));
+        let due = if fails_account_wide(&context) { due.min(Instant::now() + MAX_CREDENTIAL_PAUSE) } else { due };
         set_due(&context, due);
         tokio::select! {
             () = sleep_until(due) => {}
             () = rediscover.notified() => sleep_until(due.min(started + poll.interval)).await,
         }
     }
+}
+
+/// Whether the last discovery failed because of the credential, which the client tries again soon.
+fn fails_account_wide(context: &AccountContext) -> bool {
+    let state = context.state.read();
+    let discovery = state.accounts.get(&context.account.name).and_then(|account| account.discovery.as_ref());
+    let failure = discovery.and_then(|discovery| discovery.failure.as_ref());
+    failure.is_some_and(|failure| failure.is_account_wide)
 }
 
 /// Lets the stall detection see a discovery that does not happen.

@@ -57,32 +57,35 @@ impl Siblings {
         }
     }
 
-    /// How many different listings must fail, with no success between, before the others are expected to fail. A group
-    /// has at most three.
+    /// How many different listings must fail, with no success between, before the others are expected to fail. Listings
+    /// of a group mostly fail together. Those of a provider may just happen to fail one after the other.
     fn threshold(&self) -> usize {
         match self {
-            Self::Provider(_) => 3,
-            Self::Group(_) => 2,
+            Self::Provider(_) => 16,
+            Self::Group(_) => 1,
         }
     }
 }
 
-/// Opens when several siblings in a row fail or are slow, and closes when one succeeds quickly.
+/// Opens when enough siblings in a row fail or are slow, and closes when one succeeds quickly.
 #[derive(Default)]
 pub(super) struct Breaker {
     /// Siblings that failed or were slow since the last success of any.
     failed: BTreeSet<ListingKey>,
-    condition: Condition,
+    is_open: bool,
+    /// The last failure.
+    failure: Option<Failure>,
 }
 
 impl Breaker {
-    /// What to expect of the siblings; healthy while the breaker is closed.
-    pub(super) fn condition(&self) -> &Condition {
-        &self.condition
+    /// Whether the siblings are expected to fail or to be slow.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
     }
 
-    pub(super) fn is_open(&self) -> bool {
-        self.condition != Condition::Healthy
+    /// Why they are, if the breaker is open and they fail.
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref().filter(|_| self.is_open)
     }
 
     /// Whether nothing is known.
@@ -97,16 +100,15 @@ impl Breaker {
             return;
         }
         self.failed.insert(key.clone());
-        if self.failed.len() >= siblings.threshold() {
-            self.condition.update(condition.clone());
-        }
+        self.is_open |= self.failed.len() >= siblings.threshold();
+        self.failure = condition.failure().cloned().or(self.failure.take());
     }
 
     /// Drops what is known from these listings.
     pub(super) fn forget(&mut self, is_forgotten: impl Fn(&ListingKey) -> bool) {
         self.failed.retain(|key| !is_forgotten(key));
         if self.failed.is_empty() {
-            self.condition = Condition::Healthy;
+            *self = Self::default();
         }
     }
 }

@@ -45,6 +45,8 @@ pub(super) struct ContainerSchedule(Mutex<Requested>);
 
 #[derive(Default)]
 struct Requested {
+    /// Whether a request is due or running.
+    is_pending: bool,
     /// No request before this time.
     not_before: Option<Instant>,
     /// A request is due from this time on, whatever the listing contains.
@@ -55,7 +57,7 @@ struct Requested {
 
 impl ContainerSchedule {
     /// Whether a request is due: the listing names an unknown container, or the last request is long ago, and the last
-    /// request is at least `min_delay` ago. If so, the caller sends it now.
+    /// request has ended and is at least `min_delay` ago. If so, the caller sends it.
     pub(super) fn start_if_due(&self, listing: &Listing, min_delay: Duration) -> bool {
         let mut requested = self.0.lock();
         let ids: HashSet<&str> = listing.peerings.iter().map(|peering| peering.container_id.as_str()).collect();
@@ -63,7 +65,11 @@ impl ContainerSchedule {
         let now = Instant::now();
         let is_old = requested.due.is_none_or(|due| due <= now);
         let is_due = is_old || ids.iter().any(|id| !requested.ids.contains(*id));
-        if ids.is_empty() || !is_due || requested.not_before.is_some_and(|not_before| now < not_before) {
+        if ids.is_empty()
+            || !is_due
+            || requested.is_pending
+            || requested.not_before.is_some_and(|not_before| now < not_before)
+        {
             return false;
         }
         if is_old {
@@ -71,6 +77,7 @@ impl ContainerSchedule {
             requested.ids.clear();
         }
         requested.ids.extend(ids.into_iter().map(str::to_owned));
+        requested.is_pending = true;
         requested.not_before = Some(now + min_delay);
         requested.due = Some(now + REFRESH_INTERVAL);
         true
@@ -78,13 +85,16 @@ impl ContainerSchedule {
 
     /// Records the containers that a request returned.
     pub(super) fn succeeded(&self, containers: &[Container]) {
-        self.0.lock().ids.extend(containers.iter().map(|container| container.id.clone()));
+        let mut requested = self.0.lock();
+        requested.is_pending = false;
+        requested.ids.extend(containers.iter().map(|container| container.id.clone()));
     }
 
     /// Records that the request failed.
     pub(super) fn failed(&self) {
         let later = Some(Instant::now() + RETRY_DELAY);
         let mut requested = self.0.lock();
+        requested.is_pending = false;
         (requested.not_before, requested.due) = (later, later);
     }
 }
@@ -108,6 +118,7 @@ mod tests {
     async fn known_containers_are_requested_once_an_hour() {
         let schedule = ContainerSchedule::default();
         assert!(is_due(&schedule, &["a", "b", "a"]));
+        schedule.succeeded(&[]);
         for _ in 0..59 {
             advance(MINUTE).await;
             assert!(!is_due(&schedule, &["b"]));
@@ -121,8 +132,9 @@ mod tests {
         let schedule = ContainerSchedule::default();
         assert!(!is_due(&schedule, &[]) && !is_due(&schedule, &[""]), "a group without peerings");
         assert!(is_due(&schedule, &["a"]));
-        assert!(!is_due(&schedule, &["b"]), "too soon");
         advance(MINUTE).await;
+        assert!(!is_due(&schedule, &["b"]), "while a request is due or running");
+        schedule.succeeded(&[]);
         assert!(is_due(&schedule, &["b"]));
         schedule.succeeded(&["c"].map(|id| Container { id: id.to_owned(), ..Container::default() }));
         advance(MINUTE).await;

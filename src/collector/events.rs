@@ -146,6 +146,9 @@ pub(super) fn log_listing(
         ListingEvent::Removed(Peering { vpc_id, id, status, .. }) => {
             log!(warn, vpc_id, peering_id = id, from = status, "peering removed");
         }
+        ListingEvent::Moved { from, to: Peering { vpc_id, id, status, .. } } => {
+            log!(info, vpc_id, previous_vpc_id = from, peering_id = id, to = status, "peering network changed");
+        }
         ListingEvent::Changed { from, to: Peering { vpc_id, id, status, error, .. } } => {
             log!(info, vpc_id, peering_id = id, from, to = status, error, "peering changed");
         }

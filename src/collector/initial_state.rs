@@ -13,7 +13,7 @@ use atlas::{CredentialKind, GroupId};
 /// The state before the first poll: the configured accounts, and the groups of this shard that the config lists.
 #[must_use]
 pub fn initial_state(config: &Config, shard: Shard) -> State {
-    let accounts = config.accounts.iter().map(|account| (account.name.clone(), account_state(account)));
+    let accounts = config.accounts.iter().map(|account| (account.name.clone(), account_state(account, shard)));
     let groups = config.accounts.iter().flat_map(|account| account.groups.iter().map(move |group| (account, group)));
     let groups = groups.filter(|(_, group)| shard.owns(group.id.as_str()));
     let listings = groups.clone().flat_map(|(_, group)| {
@@ -29,12 +29,13 @@ pub fn initial_state(config: &Config, shard: Shard) -> State {
     state
 }
 
-fn account_state(account: &AccountConfig) -> AccountState {
+fn account_state(account: &AccountConfig, shard: Shard) -> AccountState {
     AccountState {
         api_version: account.api_version.as_str(),
         console: console(account),
         expires: account.credential_expires,
         token: (account.credential.kind == CredentialKind::ServiceAccount).then(TokenState::default),
+        lists_elsewhere: account.groups.iter().any(|group| !shard.owns(group.id.as_str())),
         discovery: account.discover.as_ref().map(|discover| DiscoveryState::new(discover.interval)),
         ..AccountState::default()
     }

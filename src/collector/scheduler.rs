@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! healthy   the last poll succeeded quickly, or nothing is known yet
-//! failing   the last poll failed quickly
+//! suspect   the last poll failed quickly, or polls of the same provider or of the same group do or are slow
 //! slow      the last poll held its permit for longer than the quantum, whatever its outcome
 //! ```
 //! The lanes share the permits by weighted fair queueing: while healthy polls wait, the others get a twentieth of the
@@ -36,13 +36,13 @@ const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
 const MAX_RETRY_WAIT: Duration = Duration::from_secs(5);
 
 /// The shares of the permit time while all lanes have waiting polls.
-const SHARES: [f64; 3] = [0.95, 0.025, 0.025];
+const SHARES: [f64; 3] = [0.95, 0.04, 0.01];
 
 /// Slow polls hold at most this part of the permits, so that the others are always free soon.
 const SLOW_PERMITS: usize = 2;
 
 /// The quantum is at least this part of the request timeout, and this many times what a fast poll takes.
-const QUANTUM_DIVISOR: u32 = 10;
+const QUANTUM_DIVISOR: u32 = 20;
 const QUANTUM_FACTOR: u32 = 4;
 
 /// The last successful polls, by which the quantum follows the speed of Atlas.
@@ -103,24 +103,15 @@ pub(super) enum End {
     Aborted,
 }
 
-/// Ordered by what the lanes may cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lane {
     Healthy,
-    Failing,
+    Suspect,
     Slow,
 }
 
 impl Lane {
-    const ALL: [Self; 3] = [Self::Healthy, Self::Failing, Self::Slow];
-
-    fn of(condition: &Condition) -> Self {
-        match condition {
-            Condition::Healthy => Self::Healthy,
-            Condition::Failing(_) => Self::Failing,
-            Condition::Slow(_) => Self::Slow,
-        }
-    }
+    const ALL: [Self; 3] = [Self::Healthy, Self::Suspect, Self::Slow];
 }
 
 /// The waiting polls of a lane.
@@ -360,7 +351,8 @@ impl Scheduler {
         if is_slow || matches!(end, End::Succeeded | End::Aborted | End::Failed { is_transient: true, .. }) {
             self.observe(key, &condition);
         }
-        let is_healthy = self.lane_of(key) == Lane::Healthy;
+        // In an outage of the provider, the next listing serves as a retry.
+        let may_retry = attempt.lane == Lane::Healthy && !self.is_open(&Siblings::Provider(key.provider));
         let entry = self.entries.get_mut(key)?;
         match end {
             End::Aborted => {
@@ -370,7 +362,7 @@ impl Scheduler {
                 return None;
             }
             End::Failed { failure, is_transient: true, retry_after }
-                if is_healthy && !is_slow && entry.attempts <= RETRIES && *retry_after <= MAX_RETRY_WAIT =>
+                if may_retry && !is_slow && entry.attempts <= RETRIES && *retry_after <= MAX_RETRY_WAIT =>
             {
                 let delay = entry.backoff.next_delay().mul_f64(1.0 + fastrand::f64()).max(*retry_after);
                 if entry.started.is_some_and(|started| now + delay < started + self.deadline) {
@@ -459,9 +451,12 @@ impl Scheduler {
             return Failure { message, ..failure.clone() };
         }
         let breakers = Siblings::of(key).into_iter().filter_map(|siblings| self.breakers.get(&siblings));
-        if let Some(failure) = breakers.filter_map(|breaker| breaker.condition().failure()).next() {
-            let message = format!("not polled for {seconds} s; polls of the same kind fail: {}", failure.message);
-            return Failure { message, ..failure.clone() };
+        if let Some(breaker) = breakers.filter(|breaker| breaker.is_open()).next() {
+            let unanswered = || Failure::without_request(Reason::Timeout, "no response for long".to_owned());
+            let failure = breaker.failure().cloned().unwrap_or_else(unanswered);
+            let message =
+                format!("not polled for {seconds} s; polls of the same provider or project fail: {}", failure.message);
+            return Failure { message, ..failure };
         }
         let message = format!("no concurrency permit for {seconds} s");
         Failure::without_request(FailureReason::QueueTimeout, message)
@@ -513,11 +508,12 @@ impl Scheduler {
         Some(Action::Fail(key, failure, record))
     }
 
-    /// Aborts polls that overran, newest first, while healthy ones wait and slow ones hold more than their permits.
+    /// Aborts polls that overran, newest first, while others wait and slow ones hold more than their permits.
     fn abort_slow(&mut self) -> Vec<Action> {
         let mut excess = self.slow_running().saturating_sub(self.slow_permits());
-        if excess == 0 || self.running.len() < self.concurrency || self.lanes[Lane::Healthy as usize].waiting.is_empty()
-        {
+        let others_wait =
+            [Lane::Healthy, Lane::Suspect].iter().any(|lane| !self.lanes[*lane as usize].waiting.is_empty());
+        if excess == 0 || self.running.len() < self.concurrency || !others_wait {
             return Vec::new();
         }
         let overran = |key: &ListingKey| {
@@ -558,12 +554,16 @@ impl Scheduler {
 
     /// The lane in which a listing waits: its own condition decides, and if that is healthy those of its siblings.
     fn lane_of(&self, key: &ListingKey) -> Lane {
-        let own = self.entries.get(key).map_or(Lane::Healthy, |entry| Lane::of(&entry.condition));
-        if own > Lane::Healthy {
-            return own;
+        match self.entries.get(key).map(|entry| &entry.condition) {
+            Some(Condition::Slow(_)) => Lane::Slow,
+            Some(Condition::Failing(_)) => Lane::Suspect,
+            _ if Siblings::of(key).iter().any(|siblings| self.is_open(siblings)) => Lane::Suspect,
+            _ => Lane::Healthy,
         }
-        let breakers = Siblings::of(key).into_iter().filter_map(|siblings| self.breakers.get(&siblings));
-        breakers.map(|breaker| Lane::of(breaker.condition())).max().unwrap_or(Lane::Healthy)
+    }
+
+    fn is_open(&self, siblings: &Siblings) -> bool {
+        self.breakers.get(siblings).is_some_and(Breaker::is_open)
     }
 
     /// Records what a poll says about the siblings of its listing. A listing that fails again says nothing new. If one
@@ -574,9 +574,9 @@ impl Scheduler {
             return;
         }
         let all = Siblings::of(key);
-        let is_open = |siblings: &Siblings| self.breakers.get(siblings).is_some_and(Breaker::is_open);
-        let explained = if *condition == Condition::Healthy { None } else { all.iter().find(|one| is_open(one)) };
-        for siblings in explained.map_or(all.to_vec(), |one| vec![one.clone()]) {
+        let explained = if *condition == Condition::Healthy { None } else { all.iter().find(|one| self.is_open(one)) };
+        // The group first: if this opens the breaker of the provider, that takes it back.
+        for siblings in explained.map_or(all.iter().rev().cloned().collect(), |one| vec![one.clone()]) {
             self.change_breaker(siblings, &|breaker, siblings| breaker.observe(siblings, key, condition));
         }
     }
@@ -584,18 +584,16 @@ impl Scheduler {
     /// Changes a breaker, and moves the waiting polls of its listings to the lane that follows.
     fn change_breaker(&mut self, siblings: Siblings, change: &dyn Fn(&mut Breaker, &Siblings)) {
         let breaker = self.breakers.entry(siblings.clone()).or_default();
-        let before = Lane::of(breaker.condition());
+        let was_open = breaker.is_open();
         change(breaker, &siblings);
-        let after = Lane::of(breaker.condition());
+        let is_open = breaker.is_open();
         if breaker.is_empty() {
             self.breakers.remove(&siblings);
         }
-        if before == after {
+        if was_open == is_open {
             return;
         }
-        if before == Lane::Healthy
-            && let Siblings::Provider(provider) = siblings
-        {
+        if is_open && let Siblings::Provider(provider) = siblings {
             // The provider explains earlier failures in single groups, too.
             let groups: Vec<Siblings> =
                 self.breakers.keys().filter(|siblings| matches!(siblings, Siblings::Group(_))).cloned().collect();

@@ -33,7 +33,7 @@ pub use self::{
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What an invalid address should have been.
-const ALLOWED: &str = "an address is `:10917` for every address of this machine, or a host and a port such as \
+const LISTEN_ADDRESSES: &str = "an address is `:10917` for every address of this machine, or a host and a port such as \
                        `127.0.0.1:10917`, `[::1]:10917` or `localhost:10917`";
 
 /// The exporter cannot listen on an address.
@@ -59,7 +59,10 @@ impl BindError {
 /// The first address on which the exporter cannot listen.
 pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
     if let Some(address) = addresses.iter().find(|address| !is_listen_address(address)) {
-        return Err(BindError { address: address.clone(), source: io::Error::new(ErrorKind::InvalidInput, ALLOWED) });
+        return Err(BindError {
+            address: address.clone(),
+            source: io::Error::new(ErrorKind::InvalidInput, LISTEN_ADDRESSES),
+        });
     }
     let mut listeners = Vec::new();
     for address in addresses {

@@ -12,7 +12,8 @@ use crate::state::{ListingKey, State};
 
 /// A peering that is exported.
 struct Exported<'a> {
-    /// The values of `provider`, `vpcId`, `group_id` and `peering_id`, which identify a peering; `vpcId` alone does not.
+    /// The values of `provider`, `vpcId`, `group_id` and `peering_id`. All but `vpcId`, which may change, identify the
+    /// peering.
     identity: [&'a str; 4],
     peering: &'a Peering,
     /// The network on the Atlas side, once known.

@@ -6,7 +6,9 @@ use std::{
 use insta::assert_snapshot;
 
 use super::{family::Family, *};
-use crate::state::{AccountState, DiscoveryState, Failure, GroupState, ListingKey, PollResult, PollRun, TokenState};
+use crate::state::{
+    AccountState, DiscoveryState, Failure, GroupState, ListingKey, PollResult, PollRun, SelectedGroups, TokenState,
+};
 use atlas::{
     self, ClientEvent, Container, Endpoint, GroupId, Listing, Outcome, Peering, Provider, RateLimit, Reason,
     RequestRecord, VersionEnds,
@@ -56,7 +58,12 @@ fn full(now: Instant) -> State {
     poll(&mut state, Provider::Gcp, now, Err(failure(Reason::Timeout)));
     state.record_containers(&group(), vec![container]);
     let found = vec![atlas::Group { id: group(), name: "x".into(), org_id: "5f0".into(), tags: BTreeMap::new() }];
-    state.record_discovery("main", Ok(found), &Provider::ALL, at(1_700_000_030));
+    state.record_discovery(
+        "main",
+        Ok(SelectedGroups { owned: found, elsewhere: 0 }),
+        &Provider::ALL,
+        at(1_700_000_030),
+    );
     state.record_discovery("main", Err(failure(Reason::Server)), &Provider::ALL, at(1_700_000_040));
     let ends = VersionEnds { deprecation: Some(at(1_722_816_000)), sunset: Some(at(1_814_400_000)) };
     let rate_limit = RateLimit { limit: 2000, remaining: 1998 };
@@ -84,7 +91,7 @@ fn failure(reason: Reason) -> Failure {
 /// The exposition without the headers of families, reasons that nothing failed for, and the version of the exporter.
 fn samples(state: &State, now: Instant) -> String {
     let text = render(state, now).replace(env!("CARGO_PKG_VERSION"), "VERSION");
-    let is_shown = |line: &&str| !line.starts_with('#') && !(line.contains("reason=") && line.ends_with(" 0"));
+    let is_shown = |line: &&str| !(line.starts_with('#') || line.contains("reason=") && line.ends_with(" 0"));
     text.lines().filter(is_shown).collect::<Vec<_>>().join("\n")
 }
 

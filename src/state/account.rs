@@ -43,6 +43,8 @@ pub struct AccountState {
     pub last_heartbeat: Option<Instant>,
     /// Its polls.
     pub polls: PollStats,
+    /// Whether the config lists groups of the account that other shards own.
+    pub lists_elsewhere: bool,
     /// The discoveries of an account that discovers groups.
     pub discovery: Option<DiscoveryState>,
 }
@@ -85,6 +87,10 @@ pub struct DiscoveryState {
     pub failure: Option<Failure>,
     /// When one last succeeded.
     pub last_success: Option<SystemTime>,
+    /// Whether other shards own groups of the last complete list.
+    pub(super) selects_elsewhere: bool,
+    /// Whether the lack of groups is reported.
+    pub(super) reported_no_groups: bool,
     /// The groups missing from the last list, if it lacked so many that another list has to confirm it.
     pub(super) unconfirmed: Option<BTreeSet<GroupId>>,
     /// Failures since the last success.
@@ -113,6 +119,11 @@ impl DiscoveryState {
 }
 
 impl AccountState {
+    /// Whether other shards poll groups of the account.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.lists_elsewhere || self.discovery.as_ref().is_some_and(|discovery| discovery.selects_elsewhere)
+    }
+
     /// Takes over what was known before a reload, as far as it applies to the new config.
     pub(super) fn carry_over(&mut self, before: &Self) {
         // `unreadable` starts as false: the reload has just read the files.

@@ -46,6 +46,7 @@ impl State {
             self.accounts.contains_key(account) && group.as_ref().is_none_or(polls)
         });
         self.ready = ready;
+        self.update_ready();
     }
 
     /// Adds the listings of a group; those that exist stay as they are.

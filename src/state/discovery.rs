@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::SystemTime};
 
 use super::{
     State,
-    account::DiscoveryState,
+    account::{AccountState, DiscoveryState},
     group::{GroupState, Origin},
     poll::Failure,
 };
@@ -33,8 +33,17 @@ pub enum DiscoveryEvent {
         /// How many the account's discovery knew.
         known: usize,
     },
-    /// The account has no group to poll.
+    /// Neither this shard nor another has a group of the account to poll.
     NoGroups,
+}
+
+/// The groups that the discovery of an account selected.
+#[derive(Debug, Default)]
+pub struct SelectedGroups {
+    /// Those of this shard.
+    pub owned: Vec<atlas::Group>,
+    /// How many belong to other shards.
+    pub elsewhere: usize,
 }
 
 impl State {
@@ -43,7 +52,7 @@ impl State {
     pub fn record_discovery(
         &mut self,
         account: &str,
-        outcome: Result<Vec<atlas::Group>, Failure>,
+        outcome: Result<SelectedGroups, Failure>,
         providers: &[Provider],
         ended_at: SystemTime,
     ) -> Vec<DiscoveryEvent> {
@@ -51,9 +60,9 @@ impl State {
         discovery.discoveries += 1;
         let events = match outcome {
             Err(failure) => discovery.fail(failure),
-            Ok(found) => {
+            Ok(selected) => {
                 let mut events = discovery.succeed();
-                events.extend(self.apply_discovery(account, found, providers, ended_at));
+                events.extend(self.apply_discovery(account, selected, providers, ended_at));
                 events
             }
         };
@@ -61,18 +70,20 @@ impl State {
         events
     }
 
-    /// Whether the account has groups and its next discovery is not expected to remove any.
+    /// Whether the account does not lack groups, and its next discovery is not expected to remove any.
     #[must_use]
     pub fn is_settled(&self, account: &str) -> bool {
         let discovery = self.accounts.get(account).and_then(|account| account.discovery.as_ref());
         discovery.is_some_and(|discovery| discovery.last_success.is_some() && discovery.unconfirmed.is_none())
-            && self.has_groups(account)
+            && !self.lacks_groups(account)
             && !self.groups.values().any(|group| group.is_unsettled(account))
     }
 
-    /// Whether the account polls any group.
-    pub(super) fn has_groups(&self, account: &str) -> bool {
-        self.groups.values().any(|group| group.account == account)
+    /// Whether no shard polls a group of the account, as far as is known.
+    #[must_use]
+    pub fn lacks_groups(&self, account: &str) -> bool {
+        !self.groups.values().any(|group| group.account == account)
+            && !self.accounts.get(account).is_some_and(AccountState::is_elsewhere)
     }
 
     /// The discovery of an account that has one.
@@ -83,10 +94,11 @@ impl State {
     fn apply_discovery(
         &mut self,
         account: &str,
-        found: Vec<atlas::Group>,
+        selected: SelectedGroups,
         providers: &[Provider],
         ended_at: SystemTime,
     ) -> Vec<DiscoveryEvent> {
+        let SelectedGroups { owned: found, elsewhere } = selected;
         let present: BTreeSet<&GroupId> = found.iter().map(|group| &group.id).collect();
         let decided = self.groups.iter().filter(|(_, group)| group.is_decided_by(account)).map(|(id, _)| id);
         let known = decided.clone().count();
@@ -101,13 +113,18 @@ impl State {
             events.push(event);
             return events;
         }
-        let is_first = discovery.last_success.replace(ended_at).is_none();
+        discovery.last_success = Some(ended_at);
+        discovery.selects_elsewhere = elsewhere > 0;
         // The unconfirmed discovery counts if this one misses most of the same groups.
         let is_confirmed = |earlier: &BTreeSet<GroupId>| earlier.intersection(&missing).count() * 2 > earlier.len();
         let confirmed = unconfirmed.filter(is_confirmed).unwrap_or_default();
         let mut events = self.mark_missing(account, missing, &confirmed);
         events.extend(self.upsert(account, found, providers));
-        if !self.has_groups(account) && (known > 0 || is_first) {
+        let lacks_groups = self.lacks_groups(account);
+        if let Some(discovery) = self.discovery_mut(account)
+            && !std::mem::replace(&mut discovery.reported_no_groups, lacks_groups)
+            && lacks_groups
+        {
             events.push(DiscoveryEvent::NoGroups);
         }
         events

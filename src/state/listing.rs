@@ -28,8 +28,11 @@ pub struct ListingState {
     pub last_failure: Option<(Failure, SystemTime)>,
     /// When a poll last succeeded.
     pub last_success: Option<SystemTime>,
-    /// The last complete listing and when it was read; [`ListingState::served`] checks its age.
-    pub(super) complete: Option<(Listing, Instant)>,
+    /// The last complete listing and when it was read. It stays after it is dropped, so that the next one is compared
+    /// with it.
+    complete: Option<(Listing, Instant)>,
+    /// Whether the last complete listing is no longer exported.
+    is_dropped: bool,
     /// Failures since the last success.
     failed_in_a_row: u32,
     /// Their reasons, each reported once.
@@ -47,11 +50,17 @@ impl ListingState {
         self.polls > 0 && self.failure.is_none()
     }
 
-    /// The last complete listing, unless it is stale at `now`.
+    /// The last complete listing, unless it is dropped or stale at `now`.
     #[must_use]
     pub fn served(&self, now: Instant, max_staleness: Duration) -> Option<&Listing> {
-        let (listing, read) = self.complete.as_ref()?;
-        (now.saturating_duration_since(*read) <= max_staleness).then_some(listing)
+        let (listing, _) = self.complete.as_ref()?;
+        (now <= self.expiry(max_staleness)?).then_some(listing)
+    }
+
+    /// When the last complete listing becomes stale, unless it is dropped.
+    pub(super) fn expiry(&self, max_staleness: Duration) -> Option<Instant> {
+        let (_, read) = self.complete.as_ref().filter(|_| !self.is_dropped)?;
+        Some(*read + max_staleness)
     }
 
     pub(super) fn succeed(&mut self, listing: Listing, ended: Instant, ended_at: SystemTime) -> Vec<ListingEvent> {
@@ -76,6 +85,7 @@ impl ListingState {
         self.not_found_in_a_row = 0;
         self.last_success = Some(ended_at);
         self.complete = Some((listing, ended));
+        self.is_dropped = false;
         events
     }
 
@@ -105,9 +115,14 @@ impl ListingState {
         } else {
             self.served(ended, max_staleness).is_none().then_some(DropCause::Stale)
         };
-        let peerings = self.complete.take_if(|_| cause.is_some()).map_or(0, |(listing, _)| listing.peerings.len());
-        if let Some(cause) = cause.filter(|_| peerings > 0) {
-            events.push(ListingEvent::Dropped { peerings, cause });
+        if let Some(cause) = cause
+            && let Some((listing, _)) = self.complete.as_ref().filter(|_| !self.is_dropped)
+        {
+            let peerings = listing.peerings.len();
+            self.is_dropped = true;
+            if peerings > 0 {
+                events.push(ListingEvent::Dropped { peerings, cause });
+            }
         }
         events
     }
@@ -117,12 +132,15 @@ fn differences(before: &[Peering], after: &[Peering]) -> Vec<ListingEvent> {
     let mut removed: HashMap<&str, &Peering> = before.iter().map(|peering| (peering.id.as_str(), peering)).collect();
     let mut events = Vec::new();
     for peering in after {
-        match removed.remove(peering.id.as_str()) {
-            None => events.push(ListingEvent::Added(peering.clone())),
-            Some(old) if (&old.status, &old.error) != (&peering.status, &peering.error) => {
-                events.push(ListingEvent::Changed { from: old.status.clone(), to: peering.clone() });
-            }
-            Some(_) => {}
+        let Some(old) = removed.remove(peering.id.as_str()) else {
+            events.push(ListingEvent::Added(peering.clone()));
+            continue;
+        };
+        if old.vpc_id != peering.vpc_id {
+            events.push(ListingEvent::Moved { from: old.vpc_id.clone(), to: peering.clone() });
+        }
+        if (&old.status, &old.error) != (&peering.status, &peering.error) {
+            events.push(ListingEvent::Changed { from: old.status.clone(), to: peering.clone() });
         }
     }
     // In the order of the listing before.

@@ -19,7 +19,7 @@ pub use self::{
     account::{AccountState, ClientIdentity, DiscoveryState, TokenState},
     api::{ApiState, Histogram},
     carry_over::Candidate,
-    discovery::DiscoveryEvent,
+    discovery::{DiscoveryEvent, SelectedGroups},
     group::GroupState,
     health::{not_ready_reason, stall_reason},
     listing::ListingState,
@@ -86,7 +86,7 @@ impl State {
         listings: impl IntoIterator<Item = ListingKey>,
     ) -> Self {
         let listings = listings.into_iter().map(|key| (key, ListingState::default())).collect();
-        Self {
+        let mut state = Self {
             interval,
             concurrency: 0,
             max_staleness,
@@ -100,7 +100,10 @@ impl State {
             rate_limits: BTreeMap::new(),
             version_ends: BTreeMap::new(),
             ready: false,
-        }
+        };
+        // A shard may have nothing to wait for.
+        state.update_ready();
+        state
     }
 
     /// Whether nothing was pending at some point in time: see [`State::pending`]. Stays true from then on.
@@ -109,12 +112,12 @@ impl State {
         self.ready
     }
 
-    /// Whether the last discovery of every account and the last poll of every listing succeeded, and every account has
-    /// a group to poll. With several shards, an account may have none on this one.
+    /// Whether the last discovery of every account and the last poll of every listing succeeded, and no account lacks
+    /// groups.
     #[must_use]
     pub fn all_succeeded(&self) -> bool {
         let mut discoveries = self.accounts.values().filter_map(|account| account.discovery.as_ref());
-        (self.shard.count > 1 || self.accounts.keys().all(|account| self.has_groups(account)))
+        !self.accounts.keys().any(|account| self.lacks_groups(account))
             && discoveries.all(DiscoveryState::succeeded)
             && self.listings.values().all(ListingState::succeeded)
     }
@@ -149,8 +152,7 @@ impl State {
     /// When the next listing becomes stale.
     #[must_use]
     pub fn next_expiry(&self, now: Instant) -> Option<Instant> {
-        let read = self.listings.values().filter_map(|listing| Some(listing.complete.as_ref()?.1));
-        let expiries = read.map(|read| read + self.max_staleness);
+        let expiries = self.listings.values().filter_map(|listing| listing.expiry(self.max_staleness));
         expiries.filter(|expiry| *expiry >= now).min()
     }
 

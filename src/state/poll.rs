@@ -179,12 +179,19 @@ pub enum ListingEvent {
     Emptied(usize),
     /// Atlas sent this many peerings more than once in one listing, more than before.
     Duplicates(u64),
-    /// A peering in the first listing is not available.
+    /// A peering in the first listing since the start of the exporter is not available.
     Unavailable(Peering),
     /// A peering is new in the listing.
     Added(Peering),
     /// A peering is no longer in the listing.
     Removed(Peering),
+    /// A peering has another network on your side.
+    Moved {
+        /// The previous network.
+        from: String,
+        /// The peering now.
+        to: Peering,
+    },
     /// A peering has a new status or error.
     Changed {
         /// The previous status.

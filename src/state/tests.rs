@@ -105,6 +105,75 @@ fn differences_between_listings_are_reported() {
     assert_eq!((events.len(), events.last(), fixture.served(120)), (3, Some(&ListingEvent::Emptied(2)), Some(0)));
 }
 
+/// An available peering in a network.
+fn in_network(id: &str, network: &str) -> Peering {
+    Peering { id: id.to_owned(), vpc_id: network.to_owned(), status: "AVAILABLE".to_owned(), ..Peering::default() }
+}
+
+fn networks(peerings: &[(&str, &str)]) -> Listing {
+    Listing { peerings: peerings.iter().map(|(id, network)| in_network(id, network)).collect(), duplicates: 0 }
+}
+
+fn moved(id: &str, from: &str, to: &str) -> ListingEvent {
+    ListingEvent::Moved { from: from.to_owned(), to: in_network(id, to) }
+}
+
+#[test]
+fn a_change_of_the_network_is_reported_as_a_move() {
+    let mut fixture = Fixture::new();
+    fixture.poll(0, Ok(networks(&[("a", "v1"), ("b", "v2"), ("c", "v2")])));
+    let swapped = fixture.poll(60, Ok(networks(&[("a", "v2"), ("b", "v1"), ("c", "v2")])));
+    assert_eq!(swapped, [moved("a", "v1", "v2"), moved("b", "v2", "v1")]);
+    let events = fixture.poll(120, Ok(networks(&[("a", "v1"), ("c", "v2")])));
+    assert_eq!(events, [moved("a", "v2", "v1"), ListingEvent::Removed(in_network("b", "v1"))]);
+    let replaced = fixture.poll(180, Ok(networks(&[("d", "v1"), ("c", "v2")])));
+    assert_eq!(
+        replaced,
+        [ListingEvent::Added(in_network("d", "v1")), ListingEvent::Removed(in_network("a", "v1"))],
+        "another peering of the same network is no move"
+    );
+}
+
+#[test]
+fn a_move_with_another_status_has_an_event_for_each() {
+    let mut fixture = Fixture::new();
+    fixture.poll(0, Ok(networks(&[("a", "v1")])));
+    let failed = Peering { status: "FAILED".to_owned(), ..in_network("a", "v2") };
+    let events = fixture.poll(60, Ok(Listing { peerings: vec![failed.clone()], duplicates: 0 }));
+    assert_eq!(
+        events,
+        [
+            ListingEvent::Moved { from: "v1".to_owned(), to: failed.clone() },
+            ListingEvent::Changed { from: "AVAILABLE".to_owned(), to: failed }
+        ]
+    );
+}
+
+#[test]
+fn a_move_during_a_reload_or_an_outage_is_reported() {
+    let mut fixture = Fixture::new();
+    fixture.poll(0, Ok(networks(&[("a", "v1")])));
+    let before = std::mem::replace(&mut fixture.state, Fixture::new().state);
+    fixture.state.carry_over(before, &BTreeMap::new());
+    assert_eq!(fixture.poll(60, Ok(networks(&[("a", "v2")]))), [moved("a", "v1", "v2")]);
+    let recovered = |failed| ListingEvent::Recovered { failed, is_account_wide: false };
+
+    assert_eq!(fixture.poll(961, Err(failure(Reason::Server))).len(), 2);
+    assert_eq!(fixture.poll(1000, Err(failure(Reason::Server))), [], "dropped once");
+    // A reload with a longer `max_staleness` does not export it again.
+    let now = fixture.start + Duration::from_secs(1000);
+    assert!(fixture.state.listings[&fixture.key].served(now, MAX_STALENESS * 2).is_none());
+    let events = fixture.poll(1020, Ok(networks(&[("a", "v3")])));
+    assert_eq!(events, [recovered(2), moved("a", "v2", "v3")]);
+    assert_eq!(fixture.served(1020), Some(1));
+
+    fixture.poll(1080, Err(failure(Reason::NotFound)));
+    fixture.poll(1140, Err(failure(Reason::NotFound)));
+    assert_eq!((fixture.served(1140), fixture.state.next_expiry(fixture.start)), (None, None));
+    let events = fixture.poll(1200, Ok(networks(&[("a", "v1")])));
+    assert_eq!(events, [recovered(2), moved("a", "v3", "v1")]);
+}
+
 #[test]
 fn a_poll_of_a_removed_listing_changes_nothing() {
     let mut fixture = Fixture::new();

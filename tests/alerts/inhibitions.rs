@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::alertmanager::Alertmanager;
 
 /// Every kind of alert that another one inhibits and, for each label of `equal`, an active alert that differs only in that
-/// label. `x/exporter/prod` and the like are the namespace, the job and the account of an alert.
+/// label. `x/exporter/prod` and the like are the namespace, the job and the account of an alert, and its
+/// `exported_account` if there is one.
 const TABLE: &str = "
 # Stale data on a listing inhibits the alerts on its peerings, and no others.
 active    AtlasPeeringDataStale         x/exporter/prod shop GCP
@@ -46,6 +47,11 @@ inhibited AtlasTokenNotRenewed          x/exporter/blind
 active    AtlasDiscoveryFailing         x/exporter/prod
 active    AtlasDiscoveryFailing         x/another/blind
 active    AtlasDiscoveryFailing         y/exporter/blind
+
+# With a target label `account`, the exporter's own label tells the accounts apart.
+active    AtlasAccountBlind             x/exporter/label/blind
+inhibited AtlasTokenNotRenewed          x/exporter/label/blind
+active    AtlasPeeringDataStale         x/exporter/label/prod hill AWS
 
 # So does an account that monitors nothing.
 active    AtlasAccountWatchesNothing    x/exporter/empty
@@ -201,7 +207,7 @@ fn alert(line: &str, severities: &BTreeMap<String, String>) -> BTreeMap<String, 
     let severity = severities.get(name).unwrap_or_else(|| panic!("the rules have no alert {name}"));
     let mut labels = vec![("alertname", name), ("severity", severity)];
     if let Some(place) = words.next_if(|word| word.contains('/')) {
-        labels.extend(["namespace", "job", "account"].into_iter().zip(place.split('/')));
+        labels.extend(["namespace", "job", "account", "exported_account"].into_iter().zip(place.split('/')));
     }
     labels.extend(["group_id", "provider", "peering_id"].into_iter().zip(words));
     let labels = labels.into_iter().filter(|(_, value)| !value.is_empty());

@@ -108,6 +108,7 @@ fn the_variables_filter_every_panel_about_peerings_listings_and_accounts() {
         ("overview", "Peering status", &of_listings[..]),
         ("overview", "Unavailable peerings", &of_listings),
         ("exporter", "Polls", &of_listings),
+        ("exporter", "Polls by account", &of_listings[..1]),
         ("exporter", "Atlas API", &of_listings[..1]),
         ("exporter", "Accounts", &of_listings[..1]),
     ] {
@@ -119,10 +120,7 @@ fn the_variables_filter_every_panel_about_peerings_listings_and_accounts() {
         assert!(!panels.is_empty(), "{name}: {row}");
         for target in panels.iter().flat_map(|panel| list(panel, "/targets")) {
             let expr = text(target, "/expr");
-            // The poll interval does not depend on the account.
-            if expr != "max by (namespace, job) (mongodbatlas_peering_poll_interval_seconds)" {
-                assert!(matchers.iter().all(|matcher| expr.contains(matcher)), "{name}: {expr}");
-            }
+            assert!(matchers.iter().all(|matcher| expr.contains(matcher)), "{name}: {expr}");
         }
     }
 }

@@ -16,12 +16,12 @@ const TWO_INSTALLATIONS: &str = r#"
       - {series: 'mongodbatlas_peering_exporter_shards{namespace="west", job="j", instance="a"}', values: 1x20}
       - {series: 'mongodbatlas_peering_exporter_shard_index{namespace="east", job="j", instance="a"}', values: 1x20}
       - {series: 'mongodbatlas_peering_exporter_shard_index{namespace="west", job="j", instance="a"}', values: 0x20}
-      - {series: 'mongodbatlas_peering_poll_interval_seconds{namespace="east", job="j", instance="a"}', values: 60x20}
-      - {series: 'mongodbatlas_peering_poll_interval_seconds{namespace="west", job="j", instance="a"}', values: 3600x20}
+      - {series: 'mongodbatlas_peering_poll_interval_seconds{namespace="east", job="j", instance="a", account="x"}', values: 60x20}
+      - {series: 'mongodbatlas_peering_poll_interval_seconds{namespace="west", job="j", instance="a", account="x"}', values: 3600x20}
       - {series: 'mongodbatlas_group_info{namespace="east", job="j", instance="a", group_id="e", account="x"}', values: 1x20}
       - {series: 'mongodbatlas_group_info{namespace="west", job="j", instance="a", group_id="w", account="x"}', values: 1x20}
-      - {series: 'mongodbatlas_peering_poll_last_success_timestamp_seconds{namespace="east", job="j", instance="a", group_id="e", provider="AWS"}', values: 60x20}
-      - {series: 'mongodbatlas_peering_poll_last_success_timestamp_seconds{namespace="west", job="j", instance="a", group_id="w", provider="AWS"}', values: 450x20}
+      - {series: 'mongodbatlas_peering_poll_last_success_timestamp_seconds{namespace="east", job="j", instance="a", account="x", group_id="e", provider="AWS"}', values: 60x20}
+      - {series: 'mongodbatlas_peering_poll_last_success_timestamp_seconds{namespace="west", job="j", instance="a", account="x", group_id="w", provider="AWS"}', values: 450x20}
       - {series: 'mongodbatlas_api_credential_refused{namespace="east", job="j", instance="a", account="x"}', values: 1x20}
       - {series: 'mongodbatlas_api_credential_refused{namespace="west", job="j", instance="a", account="x"}', values: 1x20}
       - {series: 'mongodbatlas_api_credential_unreadable{namespace="east", job="j", instance="a", account="x"}', values: 0x20}
@@ -50,7 +50,7 @@ fn each_installation_uses_its_own_interval_shards_and_accounts() {
         expectation("overview", "Listings without fresh data", 'A', &number("1")),
         expectation("exporter", "Listings without fresh data", 'A', &number("1")),
         expectation("exporter", "Listing freshness", 'B', &intervals),
-        expectation("exporter", "Slowest poll", 'B', &both("", "60", "3600")),
+        expectation("exporter", "Poll lateness", 'D', &both(account, "60", "3600")),
         expectation("exporter", "Missing shards", 'A', &number("1")),
         expectation("exporter", "Exporters down", 'A', &number("1")),
         expectation("exporter", "Replicas and shards", 'A', &both(replica, "1", "0")),

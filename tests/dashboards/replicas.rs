@@ -9,10 +9,10 @@ use crate::{
 const DISAGREEMENT: &str = r#"
       - {series: 'mongodbatlas_group_info{job="j", instance="a", group_id="g", group_name="old", account="x"}', values: 1x20}
       - {series: 'mongodbatlas_group_info{job="j", instance="b", group_id="g", group_name="new", account="x"}', values: 1x20}
-      - {series: 'mongodbatlas_peering_poll_last_success_timestamp_seconds{job="j", instance="a", group_id="g", provider="AWS"}', values: 60x20}
-      - {series: 'mongodbatlas_peering_poll_last_success_timestamp_seconds{job="j", instance="b", group_id="g", provider="AWS"}', values: 0x11 600x8}
-      - {series: 'mongodbatlas_peering_poll_success{job="j", instance="a", group_id="g", provider="AWS"}', values: 0x20}
-      - {series: 'mongodbatlas_peering_poll_success{job="j", instance="b", group_id="g", provider="AWS"}', values: 0x11 1x8}
+      - {series: 'mongodbatlas_peering_poll_last_success_timestamp_seconds{job="j", instance="a", account="x", group_id="g", provider="AWS"}', values: 60x20}
+      - {series: 'mongodbatlas_peering_poll_last_success_timestamp_seconds{job="j", instance="b", account="x", group_id="g", provider="AWS"}', values: 0x11 600x8}
+      - {series: 'mongodbatlas_peering_poll_success{job="j", instance="a", account="x", group_id="g", provider="AWS"}', values: 0x20}
+      - {series: 'mongodbatlas_peering_poll_success{job="j", instance="b", account="x", group_id="g", provider="AWS"}', values: 0x11 1x8}
       - {series: 'mongodbatlas_network_peerings{job="j", instance="a", group_id="g", provider="AWS", status="AVAILABLE"}', values: 1x20}
       - {series: 'mongodbatlas_network_peerings{job="j", instance="a", group_id="g", provider="AWS", status="FAILED"}', values: 0x20}
       - {series: 'mongodbatlas_network_peerings{job="j", instance="b", group_id="g", provider="AWS", status="AVAILABLE"}', values: 0x20}

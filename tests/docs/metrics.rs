@@ -5,13 +5,13 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use atlas::{Endpoint, GroupId, Listing, Outcome, Peering, Provider, RateLimit, Reason, RequestRecord};
+use atlas::{Endpoint, GroupId, Listing, Outcome, Peering, Provider, RateLimit, RequestRecord};
 use mongodbatlas_peering_exporter::{
     metrics::{
         family::{self, MetricType},
         process_text, render,
     },
-    state::{AccountState, DiscoveryState, GroupState, ListingKey, PollResult, State, TokenState},
+    state::{AccountState, DiscoveryState, FailureReason, GroupState, ListingKey, PollResult, State, TokenState},
 };
 
 use crate::markdown::{documents, key, keys, quoted, read, rows, section};
@@ -64,7 +64,7 @@ fn the_documented_families_of_the_process_are_those_exported() {
 
 #[test]
 fn the_documented_reasons_are_those_of_the_code() {
-    let known: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+    let known: Vec<&str> = FailureReason::all().map(FailureReason::as_str).collect();
     assert_eq!(keys(section(&read("docs/metrics.md"), "## Reasons")), known);
     assert_eq!(keys(section(&read("README.md"), "### What each reason means")), known);
 }
@@ -72,7 +72,7 @@ fn the_documented_reasons_are_those_of_the_code() {
 #[test]
 fn the_documented_advice_for_a_reason_is_the_one_that_is_logged() {
     let readme = read("README.md");
-    for (row, reason) in rows(section(&readme, "### What each reason means")).iter().zip(Reason::ALL) {
+    for (row, reason) in rows(section(&readme, "### What each reason means")).iter().zip(FailureReason::all()) {
         let (documented, advice) = (row[1].to_lowercase(), reason.advice().to_lowercase());
         assert!(documented.starts_with(&format!("{advice}.")), "{}: {documented}", reason.as_str());
     }
@@ -95,7 +95,7 @@ fn the_number_of_series_is_as_documented() {
         let listing = Listing { peerings, duplicates: 0 };
         state.record_poll(
             key,
-            PollResult { ended: now, due: now, ended_at: SystemTime::now(), duration: interval, outcome: Ok(listing) },
+            PollResult { ended: now, due: now, ended_at: SystemTime::now(), run: None, outcome: Ok(listing) },
         );
     }
     let rate_limit = Some(RateLimit { limit: 2000, remaining: 1999 });
@@ -109,12 +109,13 @@ fn the_number_of_series_is_as_documented() {
 
     let series = render(&state, now);
     let series = series.lines().filter(|line| !line.starts_with('#')).count();
-    let (peerings, errors, groups, accounts, endpoints, codes) = (2, 1, 1, 1, 2, 2);
-    assert_eq!(series, 4 * peerings + errors + 37 * groups + (3 + 6 + 3) * accounts + 12 * endpoints + codes + 7);
+    let (peerings, errors, groups, aws, azure, accounts, endpoints, codes) = (2, 1, 1, 1, 1, 1, 2, 2);
+    let listings = 17 * groups + 5 * aws + 4 * azure;
+    assert_eq!(series, 4 * peerings + errors + listings + (47 + 20 + 3) * accounts + 12 * endpoints + codes + 6);
     let process = process_text().lines().filter(|line| !line.starts_with('#')).count();
     assert_eq!(process, 7);
     let page = read("docs/metrics.md");
-    for term in ["\n4·P + E ", "\n+ 37·G ", "\n+ 3·A + 6·D + 3·S ", "\n+ 12·N ", "\n+ 7 + 7 "] {
+    for term in ["\n4·P + E ", "\n+ 17·G + 5·V + 4·W ", "\n+ 47·A + 20·D + 3·S ", "\n+ 12·N ", "\n+ 6 + 7 "] {
         assert!(page.contains(term), "{term}");
     }
 }

@@ -19,15 +19,9 @@ fn state() -> State {
     let groups = BTreeMap::from([(aws.group.clone(), GroupState::configured("main", "payments"))]);
     let (minute, wall, now) = (Duration::from_secs(60), std::time::SystemTime::now(), std::time::Instant::now());
     let mut state = State::new(minute, minute * 15, wall, BTreeMap::new(), groups, [aws.clone(), azure.clone()]);
-    let poll = |outcome| PollResult { ended: now, ended_at: wall, duration: minute, due: now, outcome };
+    let poll = |outcome| PollResult { ended: now, ended_at: wall, run: None, due: now, outcome };
     state.record_poll(&aws, poll(Ok(Listing { peerings: vec![Peering::default()], duplicates: 0 })));
-    let failure = Failure {
-        reason: Reason::Server,
-        message: String::new(),
-        advice: Reason::Server.advice(),
-        is_account_wide: false,
-    };
-    state.record_poll(&azure, poll(Err(failure)));
+    state.record_poll(&azure, poll(Err(Failure::without_request(Reason::Server, String::new()))));
     state
 }
 

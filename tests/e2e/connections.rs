@@ -146,7 +146,8 @@ fn an_unreachable_base_url_of_one_account_does_not_affect_another() {
     assert_eq!(ended.status, Some(1), "{}", ended.stderr);
     for (group, account, success) in [(GROUP, "commercial", 1), (other, "dead", 0)] {
         assert!(ended.stdout.contains(&format!("account=\"{account}\"}} 1\n")), "{}", ended.stdout);
-        let polled = format!("mongodbatlas_peering_poll_success{{group_id=\"{group}\",provider=\"AWS\"}} {success}\n");
+        let labels = format!("account=\"{account}\",group_id=\"{group}\",provider=\"AWS\"");
+        let polled = format!("mongodbatlas_peering_poll_success{{{labels}}} {success}\n");
         assert!(ended.stdout.contains(&polled), "{polled}{}", ended.stdout);
     }
 }

@@ -20,7 +20,7 @@ fn promtool_reports_only_the_camel_case_label() {
     let exporter = Exporter::start(folder.path(), []);
     exporter.wait_until_ready();
     let exposition = exporter.exposition();
-    for family in ["mongodbatlas_network_peering_error_info{", "mongodbatlas_peering_poll_failures_total{"] {
+    for family in ["mongodbatlas_network_peering_error_info{", "mongodbatlas_peering_poll_failure_info{"] {
         assert!(exposition.contains(family), "{family} is not linted:\n{exposition}");
     }
 

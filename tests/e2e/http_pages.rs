@@ -107,8 +107,8 @@ fn an_exporter_is_healthy_but_not_ready_while_atlas_does_not_respond() {
     let page = exporter.exposition();
     for family in ["success", "last_success_timestamp_seconds"] {
         for provider in ["AWS", "AZURE", "GCP"] {
-            let line =
-                format!("mongodbatlas_peering_poll_{family}{{group_id=\"{GROUP}\",provider=\"{provider}\"}} 0\n");
+            let labels = format!("account=\"default\",group_id=\"{GROUP}\",provider=\"{provider}\"");
+            let line = format!("mongodbatlas_peering_poll_{family}{{{labels}}} 0\n");
             assert!(page.contains(&line), "{line}{page}");
         }
     }

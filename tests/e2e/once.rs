@@ -8,7 +8,9 @@ use crate::{
 const MISSING: &str = "5e57d85c854180642f78440f";
 
 fn poll_success(group: &str, provider: &str, value: u8) -> String {
-    format!("mongodbatlas_peering_poll_success{{group_id=\"{group}\",provider=\"{provider}\"}} {value}\n")
+    format!(
+        "mongodbatlas_peering_poll_success{{account=\"default\",group_id=\"{group}\",provider=\"{provider}\"}} {value}\n"
+    )
 }
 
 #[test]

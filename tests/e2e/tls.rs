@@ -111,8 +111,8 @@ fn an_untrusted_server_gets_no_request_and_the_reason_is_tls() {
     let ended = atlas.poll_once(folder.path(), &write_authority(folder.path(), &trusted));
     assert_eq!(ended.status, Some(1), "{}", ended.stderr);
     for provider in ["AWS", "AZURE", "GCP"] {
-        let labels = format!("group_id=\"{GROUP}\",provider=\"{provider}\",reason=\"tls\"");
-        let line = format!("mongodbatlas_peering_poll_failures_total{{{labels}}} 1\n");
+        let labels = format!("account=\"default\",group_id=\"{GROUP}\",provider=\"{provider}\",reason=\"tls\"");
+        let line = format!("mongodbatlas_peering_poll_failure_info{{{labels}}} 1\n");
         assert!(ended.stdout.contains(&line), "{}", ended.stdout);
     }
     assert!(ended.stderr.contains("reason=\"tls\"") && ended.stderr.contains("certificate"), "{}", ended.stderr);

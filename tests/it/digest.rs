@@ -53,12 +53,57 @@ async fn a_challenge_without_qop_is_answered() {
 }
 
 #[tokio::test]
-async fn an_expired_nonce_is_replaced_and_the_poll_succeeds() {
+async fn an_expired_nonce_costs_two_requests() {
     let atlas = atlas("digest: {nonce_uses: 2}").await;
     let client = paged(&atlas, 5);
     client.list(Provider::Aws).await.unwrap();
-    assert_eq!(atlas.take_outcomes(), ["challenge", "ok", "ok", "stale", "challenge", "ok", "ok"]);
-    assert_eq!(client.take_codes(), ["401", "200", "200", "401", "401", "200", "200"]);
+    let requests = atlas.take_requests();
+    let outcomes: Vec<_> = requests.iter().map(|request| request.outcome).collect();
+    assert_eq!(outcomes, ["challenge", "ok", "ok", "stale", "ok", "ok"]);
+    let counts: Vec<_> = requests.iter().map(|request| request.nc).collect();
+    assert_eq!(counts, [None, Some(1), Some(2), Some(3), Some(1), Some(2)]);
+    assert_eq!(client.take_codes(), ["401", "200", "200", "401", "200", "200"]);
+}
+
+#[tokio::test]
+async fn an_expired_nonce_without_qop_costs_two_requests() {
+    let atlas = atlas("digest: {nonce_uses: 2, qop: false}").await;
+    let client = paged(&atlas, 5);
+    client.list(Provider::Aws).await.unwrap();
+    assert_eq!(atlas.take_outcomes(), ["challenge", "ok", "ok", "stale", "ok", "ok"]);
+}
+
+/// Nothing in the challenge says that the nonce has expired.
+#[tokio::test]
+async fn an_unknown_nonce_costs_two_requests() {
+    let atlas = atlas("").await;
+    let client = paged(&atlas, 20);
+    client.list(Provider::Aws).await.unwrap();
+    atlas.take_requests();
+    atlas.simulator.fail(Fault { times: Some(1), ..Fault::status(401) });
+    client.list(Provider::Aws).await.unwrap();
+    assert_eq!(atlas.take_outcomes(), ["fault", "ok"]);
+}
+
+#[tokio::test]
+async fn a_nonce_that_expires_before_its_first_use_is_replaced_once() {
+    let atlas = atlas("digest: {nonce_uses: 0}").await;
+    let client = paged(&atlas, 20);
+    let error = client.list(Provider::Aws).await.unwrap_err();
+    assert_eq!(error.kind.reason(), Reason::Unauthorized);
+    assert_eq!(atlas.take_outcomes(), ["challenge", "stale", "stale"]);
+}
+
+/// A key that was revoked after its nonce was used.
+#[tokio::test]
+async fn a_rejected_key_with_a_known_nonce_costs_two_requests() {
+    let atlas = atlas("").await;
+    let client = paged(&atlas, 20);
+    client.list(Provider::Aws).await.unwrap();
+    atlas.take_requests();
+    atlas.simulator.fail(Fault::status(401));
+    client.list(Provider::Aws).await.unwrap_err();
+    assert_eq!(atlas.take_outcomes(), ["fault", "fault"]);
 }
 
 #[tokio::test]

@@ -77,7 +77,7 @@ async fn groups_on_three_pages_are_all_polled_and_added_and_removed_with_atlas()
         })
         .await;
     for name in
-        ["mongodbatlas_peering_poll_success", "mongodbatlas_network_peerings", "mongodbatlas_api_ratelimit_limit"]
+        ["mongodbatlas_peering_poll_success", "mongodbatlas_network_peerings", "mongodbatlas_api_ratelimit_remaining"]
     {
         assert!(metrics.all(name, &[("group_id", &id(7))]).is_empty(), "{name}");
     }
@@ -293,4 +293,20 @@ async fn discovery_works_with_an_api_key_too() {
     let config = atlas.account(folder.path(), "public_key: demo, private_key_file: key", quick());
     let exporter = TestExporter::run(atlas, config).await;
     exporter.until("three groups", |metrics| polled_groups(metrics) == 3).await;
+}
+
+#[tokio::test]
+async fn failed_discoveries_back_off_while_the_account_has_groups() {
+    let atlas = Atlas::start(&groups(2, "")).await;
+    let config =
+        atlas.service_account_with(&format!("discover: {{interval: 1h}}, groups: [{{id: '{}'}}]", id(1)), quick());
+    atlas.simulator.fail(on_groups(Effect::Garbage));
+    let exporter = TestExporter::run(atlas, config).await;
+    let failures = |metrics: &Exposition| metrics.value("mongodbatlas_discoveries_total", &MAIN).unwrap();
+    // After 0, 0.2, 0.6, 1.4 and 3 seconds, each with its jitter.
+    exporter.until("four failures", |metrics| failures(metrics) >= 4.0).await;
+    sleep(Duration::from_secs(1)).await;
+    assert!(failures(&exporter.scrape().await) <= 5.0);
+    exporter.atlas.simulator.clear_faults();
+    exporter.until("the other group", |metrics| polled_groups(metrics) == 2).await;
 }

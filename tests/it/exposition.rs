@@ -36,6 +36,13 @@ impl Exposition {
         self.all(name, &[]).len()
     }
 
+    /// The sum of the samples with the name, of which there must be one.
+    pub fn sum(&self, name: &str) -> f64 {
+        let samples = self.all(name, &[]);
+        assert!(!samples.is_empty(), "no sample of {name}");
+        samples.iter().map(|sample| sample.value).sum()
+    }
+
     /// The values of a label, sorted.
     pub fn labels(&self, name: &str, label: &str) -> Vec<&str> {
         let mut values: Vec<&str> = self.all(name, &[]).iter().map(|sample| sample.labels[label].as_str()).collect();

@@ -29,10 +29,6 @@ fn success(metrics: &Exposition) -> f64 {
     metrics.value("mongodbatlas_peering_poll_success", &AWS).unwrap()
 }
 
-fn stale(metrics: &Exposition) -> f64 {
-    metrics.value("mongodbatlas_peering_poll_stale", &AWS).unwrap()
-}
-
 fn last_success(metrics: &Exposition) -> f64 {
     metrics.value("mongodbatlas_peering_poll_last_success_timestamp_seconds", &AWS).unwrap()
 }
@@ -55,7 +51,7 @@ async fn a_peering_that_is_no_longer_listed_loses_its_series() {
     let metrics = exporter.until("one peering", |metrics| peerings(metrics) == 1).await;
     assert!(metrics.all("mongodbatlas_network_peering_available", &[("vpcId", "b")]).is_empty());
     assert!(metrics.all("mongodbatlas_network_peering_error_info", &[]).is_empty());
-    assert_eq!((success(&metrics), stale(&metrics)), (1.0, 0.0));
+    assert_eq!(success(&metrics), 1.0);
 }
 
 #[tokio::test]
@@ -77,12 +73,17 @@ async fn a_failed_poll_keeps_the_last_complete_listing() {
     let metrics = exporter.until("a failure", |metrics| success(metrics) == 0.0).await;
     let before = last_success(&metrics);
     let metrics = exporter.after_polls("AWS", 2).await;
-    assert_eq!((peerings(&metrics), stale(&metrics), last_success(&metrics)), (2, 1.0, before));
-    let failures = [AWS[0], AWS[1], ("reason", "decode")];
-    assert!(metrics.value("mongodbatlas_peering_poll_failures_total", &failures).unwrap() >= 2.0);
-    assert_eq!(metrics.value("mongodbatlas_peering_poll_success", &[AWS[0], ("provider", "GCP")]), Some(1.0));
+    assert_eq!((peerings(&metrics), success(&metrics), last_success(&metrics)), (2, 0.0, before));
+    let failures = metrics.value("mongodbatlas_peering_poll_failures_total", &AWS);
+    assert!(failures >= Some(2.0));
+    assert_eq!(metrics.labels("mongodbatlas_peering_poll_failure_info", "reason"), ["decode"]);
+    let decode = [("account", "main"), ("reason", "decode")];
+    assert_eq!(metrics.value("mongodbatlas_account_poll_failures_total", &decode), failures);
+    let gcp = [AWS[0], ("provider", "GCP")];
+    assert_eq!(metrics.value("mongodbatlas_peering_poll_failures_total", &gcp), Some(0.0));
+    assert_eq!(metrics.value("mongodbatlas_peering_poll_success", &gcp), Some(1.0));
     exporter.atlas.simulator.clear_faults();
-    exporter.until("the current listing", |metrics| peerings(metrics) == 1 && stale(metrics) == 0.0).await;
+    exporter.until("the current listing", |metrics| peerings(metrics) == 1 && success(metrics) == 1.0).await;
 }
 
 #[tokio::test]
@@ -93,7 +94,7 @@ async fn a_stale_listing_is_removed_and_its_timestamp_stays() {
     exporter.atlas.simulator.fail(on_the_listing(Fault::status(400)));
     let metrics = exporter.until("no peering", |metrics| peerings(metrics) == 0).await;
     assert!(metrics.all("mongodbatlas_network_peerings", &AWS).is_empty(), "no count rather than a wrong 0");
-    assert_eq!((success(&metrics), stale(&metrics)), (0.0, 0.0));
+    assert_eq!(success(&metrics), 0.0);
     assert!(last_success(&metrics) > 0.0);
     assert_eq!(metrics.all("mongodbatlas_network_peering_status", &[("group_id", OTHER)]).len(), 1);
 }
@@ -121,15 +122,16 @@ async fn a_listing_becomes_stale_even_while_a_poll_hangs() {
 async fn the_second_404_drops_the_listing() {
     let exporter = with_two_peerings().await;
     exporter.atlas.simulator.fail(on_the_listing(Fault { times: Some(1), ..Fault::status(404) }));
-    let not_found = [AWS[0], AWS[1], ("reason", "not_found")];
-    let count = |metrics: &Exposition| metrics.value("mongodbatlas_peering_poll_failures_total", &not_found);
+    let count = |metrics: &Exposition| metrics.value("mongodbatlas_peering_poll_failures_total", &AWS);
     let metrics = exporter.until("one 404", |metrics| count(metrics) == Some(1.0)).await;
     assert_eq!(peerings(&metrics), 2);
     exporter.until("a success", |metrics| success(metrics) == 1.0).await;
 
     exporter.atlas.simulator.remove_group(GROUP).unwrap();
     let metrics = exporter.until("two more", |metrics| count(metrics) >= Some(3.0)).await;
-    assert_eq!((peerings(&metrics), success(&metrics), stale(&metrics)), (0, 0.0, 0.0));
+    assert_eq!((peerings(&metrics), success(&metrics)), (0, 0.0));
+    let reason = metrics.all("mongodbatlas_peering_poll_failure_info", &AWS)[0];
+    assert_eq!(reason.labels["reason"], "not_found");
     assert!(last_success(&metrics) > 0.0);
 }
 
@@ -142,7 +144,7 @@ async fn a_404_of_a_gateway_keeps_the_listing() {
     exporter.atlas.simulator.fail(on_the_listing(Fault { times: Some(3), ..Fault::new(Effect::Status(gateway)) }));
     exporter.atlas.simulator.fail(on_the_listing(Fault { times: Some(1), ..Fault::status(404) }));
     let count = |metrics: &Exposition, reason: &str| {
-        metrics.value("mongodbatlas_peering_poll_failures_total", &[AWS[0], AWS[1], ("reason", reason)])
+        metrics.value("mongodbatlas_account_poll_failures_total", &[("reason", reason)])
     };
     let metrics = exporter.until("both kinds of 404", |metrics| count(metrics, "not_found") == Some(2.0)).await;
     assert_eq!((peerings(&metrics), count(&metrics, "unexpected_status")), (2, Some(3.0)));
@@ -155,9 +157,13 @@ async fn an_empty_listing_removes_the_peerings() {
     exporter.atlas.simulator.remove_peering(GROUP, "a").unwrap();
     exporter.atlas.simulator.remove_peering(GROUP, "b").unwrap();
     let metrics = exporter.until("no peering", |metrics| peerings(metrics) == 0).await;
-    assert_eq!((success(&metrics), stale(&metrics)), (1.0, 0.0));
-    let failed = [AWS[0], AWS[1], ("status", "FAILED")];
-    assert_eq!(metrics.value("mongodbatlas_network_peerings", &failed), Some(0.0));
+    assert_eq!(success(&metrics), 1.0);
+    let counts: Vec<_> = metrics
+        .all("mongodbatlas_network_peerings", &AWS)
+        .iter()
+        .map(|count| (count.labels["status"].as_str(), count.value))
+        .collect();
+    assert_eq!(counts, [("AVAILABLE", 0.0)], "one series says that there are none");
 }
 
 #[tokio::test]
@@ -168,7 +174,7 @@ async fn after_a_restart_nothing_is_exported_until_the_first_poll() {
     let metrics = exporter.scrape().await;
     assert_eq!(metrics.count("mongodbatlas_network_peering_status"), 0);
     assert_eq!(metrics.count("mongodbatlas_network_peerings"), 0);
-    assert_eq!((success(&metrics), last_success(&metrics), stale(&metrics)), (0.0, 0.0, 0.0));
+    assert_eq!((success(&metrics), last_success(&metrics)), (0.0, 0.0));
     assert_eq!(metrics.count("mongodbatlas_peering_poll_success"), 6);
     exporter.atlas.simulator.clear_faults();
     exporter.until("two peerings", |metrics| peerings(metrics) == 2 && last_success(metrics) > 0.0).await;

@@ -45,10 +45,11 @@ async fn a_rate_limit_on_containers_delays_the_polls_of_the_group() {
     let of = |group| [("group_id", group), ("reason", "rate_limited")];
     let metrics = exporter
         .until("a rate-limited group", |metrics| {
-            !metrics.all("mongodbatlas_peering_poll_failures_total", &of(GROUP)).is_empty()
+            !metrics.all("mongodbatlas_peering_poll_failure_info", &of(GROUP)).is_empty()
         })
         .await;
-    assert!(metrics.all("mongodbatlas_peering_poll_failures_total", &of(OTHER)).is_empty());
+    let failures = metrics.all("mongodbatlas_peering_poll_failures_total", &[("group_id", OTHER)]);
+    assert!(failures.len() == 3 && failures.iter().all(|failures| failures.value == 0.0), "{metrics:?}");
 }
 
 #[tokio::test]
@@ -66,13 +67,15 @@ async fn every_bucket_has_its_series() {
     let atlas = Atlas::start(&scenario("group_list_rate_limit: {capacity: 77, refill_per_minute: 60}")).await;
     let exporter =
         TestExporter::with_service_account(atlas, PollConfig { interval: Duration::from_secs(60), ..quick() }).await;
-    let limit = "mongodbatlas_api_ratelimit_limit";
-    let metrics = exporter.until("three buckets", |metrics| metrics.count(limit) == 3).await;
-    let of = |endpoint, group| [MAIN[0], ("endpoint", endpoint), ("group_id", group)];
-    assert_eq!(metrics.value(limit, &of("groups", "")), Some(77.0));
-    for group in [GROUP, OTHER] {
-        assert_eq!(metrics.value(limit, &of("peers", group)), Some(2000.0));
-        assert!(metrics.value("mongodbatlas_api_ratelimit_remaining", &of("peers", group)) < Some(2000.0));
+    let remaining = "mongodbatlas_api_ratelimit_remaining";
+    let metrics = exporter.until("three buckets", |metrics| metrics.count(remaining) == 3).await;
+    for (endpoint, groups, limit) in [("groups", &[""][..], 77.0), ("peers", &[GROUP, OTHER], 2000.0)] {
+        let labels = [MAIN[0], ("endpoint", endpoint)];
+        assert_eq!(metrics.value("mongodbatlas_api_ratelimit_limit", &labels), Some(limit));
+        for group in groups {
+            let labels = [labels[0], labels[1], ("group_id", group)];
+            assert!(metrics.value(remaining, &labels).is_some_and(|remaining| remaining < limit), "{labels:?}");
+        }
     }
 }
 

@@ -95,7 +95,7 @@ async fn a_base_url_may_have_a_path_and_no_redirect_is_followed() {
     let mut settings = atlas.settings();
     settings.base_url = format!("http://{}/proxy/", atlas.address).parse().unwrap();
     let error = RecordingClient::new(settings).list(Provider::Aws).await.unwrap_err();
-    assert_eq!(error.kind.reason(), Reason::NotFound);
+    assert_eq!(error.kind.reason(), Reason::UnexpectedStatus);
     assert_eq!(atlas.take_requests()[0].path, format!("/proxy/api/atlas/v2/groups/{GROUP}/peers"));
 
     atlas.simulator.fail(Fault::new(Effect::Status(StatusFault { code: 302, ..StatusFault::default() })));
@@ -165,7 +165,6 @@ async fn a_failing_second_page_fails_the_whole_listing() {
     assert_eq!(metrics.all("mongodbatlas_network_peering_status", &labels).len(), 9);
     let available = metrics.all("mongodbatlas_network_peering_available", &labels);
     assert!(available.iter().all(|sample| sample.value == 1.0), "page 1 of the failed poll must not show");
-    assert_eq!(metrics.value("mongodbatlas_peering_poll_stale", &labels), Some(1.0));
 
     exporter.atlas.simulator.clear_faults();
     let failed = |sample: &&crate::exposition::Sample| sample.value == 0.0;

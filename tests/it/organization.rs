@@ -76,7 +76,7 @@ async fn five_failing_groups_never_delay_the_others() {
     }
     let metrics = exporter.scrape().await;
     for (n, (reason, _)) in (1..).zip(&bad) {
-        let failures = metrics.all("mongodbatlas_peering_poll_failures_total", &[("group_id", &id(n * 40))]);
+        let failures = metrics.all("mongodbatlas_peering_poll_failure_info", &[("group_id", &id(n * 40))]);
         let reasons: Vec<&str> = failures.iter().map(|failure| failure.labels["reason"].as_str()).collect();
         assert_eq!(reasons, [*reason; 3], "group {n}");
     }

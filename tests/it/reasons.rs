@@ -162,6 +162,12 @@ async fn an_unusable_challenge_is_counted_once() {
         let client = RecordingClient::new(settings);
         let error = client.list(Provider::Aws).await.unwrap_err();
         assert_eq!(error.kind.reason(), Reason::Unauthorized, "{}", error.error_chain());
+        let message = error.error_chain();
+        assert!(
+            message.ends_with("page 1: Atlas returned status 401 without a supported Digest challenge"),
+            "{message}"
+        );
+        assert!(error.kind.advice().contains("proxy"), "{}", error.kind.advice());
         assert_eq!(client.take_codes(), ["401"], "{}", challenge.escape_ascii());
     }
 }

@@ -46,7 +46,7 @@ async fn a_reload_adds_and_removes_groups_and_keeps_the_data_of_the_others() {
     reloader.reload(Ok(second)).await.unwrap();
     let metrics = exporter.until("two others", |metrics| polled_groups(metrics) == [OTHER, THIRD]).await;
     assert!(polls(&metrics, OTHER) >= before && polls(&metrics, GROUP).is_none(), "{metrics:?}");
-    for name in ["mongodbatlas_group_info", "mongodbatlas_api_ratelimit_limit", "mongodbatlas_network_peerings"] {
+    for name in ["mongodbatlas_group_info", "mongodbatlas_api_ratelimit_remaining", "mongodbatlas_network_peerings"] {
         assert!(metrics.all(name, &[("group_id", GROUP)]).is_empty(), "{name}");
     }
     assert_eq!(get(exporter.address, "/-/ready").await.0, 200);

@@ -90,7 +90,7 @@ async fn rotating_both_halves_of_a_key_fails_no_poll() {
     no_series_is_lost(&exporter, 3).await;
     let metrics = exporter.scrape().await;
     assert!(all_succeed(&metrics) && refused(&metrics) == Some(0.0));
-    assert_eq!(metrics.count("mongodbatlas_peering_poll_failures_total"), 0, "the rejected poll was retried");
+    assert_eq!(metrics.sum("mongodbatlas_peering_poll_failures_total"), 0.0, "the rejected poll was retried");
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn a_rotated_client_secret_is_used_while_the_old_token_is_valid() {
     file(&folder, "secret", "mdb_sa_sk_rotated");
     let mints = |metrics: &Exposition| metrics.value("mongodbatlas_api_token_mints_total", &MAIN);
     let metrics = exporter.until("a second token", |metrics| mints(metrics) == Some(2.0)).await;
-    assert_eq!(metrics.count("mongodbatlas_peering_poll_failures_total"), 0, "no poll failed");
+    assert_eq!(metrics.sum("mongodbatlas_peering_poll_failures_total"), 0.0, "no poll failed");
     assert_eq!(metrics.value("mongodbatlas_api_token_mint_failures_total", &MAIN), Some(0.0));
 }
 
@@ -161,6 +161,6 @@ async fn a_rejected_key_is_tried_once_an_interval_for_any_number_of_listings() {
     let tried = exporter.atlas.count("peers", &["bad_credentials"]);
     assert!((3..=8).contains(&tried), "90 listings were polled four times: {tried} tries");
     let metrics = exporter.scrape().await;
-    let reasons = metrics.all("mongodbatlas_peering_poll_failures_total", &[]);
+    let reasons = metrics.all("mongodbatlas_peering_poll_failure_info", &[]);
     assert!(reasons.len() == 90 && reasons.iter().all(|failure| failure.labels["reason"] == "unauthorized"));
 }

@@ -266,6 +266,11 @@ impl TestExporter {
 
     /// Also returns a handle that reloads the config.
     pub async fn reloadable(atlas: Atlas, config: Config) -> (Self, Reloader) {
+        Self::sharded(atlas, config, Shard::WHOLE).await
+    }
+
+    /// One of several shards.
+    pub async fn sharded(atlas: Atlas, config: Config, shard: Shard) -> (Self, Reloader) {
         let (reload_tx, reload_rx) = mpsc::channel(1);
         let for_http = Some(reload_tx.clone());
         let next = Arc::new(Mutex::new(Ok(config.clone())));
@@ -282,9 +287,7 @@ impl TestExporter {
         let token = shutdown.clone();
         let web = watch::Sender::default();
         let task =
-            tokio::spawn(
-                async move { run(&config, Shard::WHOLE, vec![listener], "/metrics", web, token, reloads).await },
-            );
+            tokio::spawn(async move { run(&config, shard, vec![listener], "/metrics", web, token, reloads).await });
         (Self { atlas, address, shutdown, task }, reloader)
     }
 

@@ -1,13 +1,52 @@
 //! Shards: several exporters for one organization.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use mongodbatlas_peering_exporter::{collector::once, metrics::render, shard::Shard};
+use tokio::time::sleep;
 
 use crate::{
     exposition::Exposition,
-    setup::{Atlas, quick},
+    setup::{Atlas, GROUP, TestExporter, get, quick},
 };
+
+/// Of two shards, the one that does not own the group.
+fn other_shard() -> Shard {
+    let owns = |index: &u32| Shard { index: *index, count: 2 }.owns(GROUP);
+    Shard { index: (0..2).find(|index| !owns(index)).unwrap(), count: 2 }
+}
+
+#[tokio::test]
+async fn a_shard_without_groups_is_ready_and_discovers_at_its_interval() {
+    for settings in [format!("groups: [{{id: {GROUP}}}]"), "discover: {interval: 1h}".to_owned()] {
+        let atlas = Atlas::start(&format!("groups: [{{id: {GROUP}, name: a}}]")).await;
+        let config = atlas.service_account_with(&settings, quick());
+        let state = once(&config, other_shard()).await.unwrap();
+        assert!(state.read().all_succeeded(), "{settings}");
+        atlas.simulator.clear_requests();
+        let (exporter, _) = TestExporter::sharded(atlas, config, other_shard()).await;
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(get(exporter.address, "/-/ready").await, (200, "ready\n".to_owned()), "{settings}");
+        assert_eq!(exporter.atlas.count("groups", &["ok"]) > 0, settings.starts_with("discover"));
+        exporter.atlas.simulator.clear_requests();
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(exporter.atlas.count("groups", &["ok"]), 0, "five poll intervals");
+        exporter.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn no_group_on_any_shard_is_a_failure() {
+    let atlas = Atlas::start(&format!("groups: [{{id: {GROUP}, name: a}}]")).await;
+    let config = atlas.service_account_with("discover: {include: [{name: nothing}]}", quick());
+    for index in 0..2 {
+        let state = once(&config, Shard { index, count: 2 }).await.unwrap();
+        assert!(!state.read().all_succeeded());
+    }
+}
 
 #[tokio::test]
 async fn three_shards_poll_every_group_once_whether_discovered_or_configured() {

@@ -45,8 +45,8 @@ pub enum ErrorKind {
         last: Option<Arc<ErrorKind>>,
     },
     /// The server requires authentication, but not with a digest challenge that is supported.
-    #[error("the server's authentication challenge is missing or not supported")]
-    Challenge(#[source] Box<dyn Error + Send + Sync>),
+    #[error("Atlas returned status 401 without a supported Digest challenge")]
+    Challenge,
     /// Atlas rejected the credential, and it is too early for another attempt.
     #[error("the credential was rejected, {}: {message}", next_attempt(*remaining))]
     Refused {
@@ -155,7 +155,7 @@ impl ErrorKind {
                 reason => reason,
             },
             Self::Unreachable { kind: cause, .. } => cause.reason(),
-            Self::Challenge(_) | Self::Refused { .. } => Reason::Unauthorized,
+            Self::Challenge | Self::Refused { .. } => Reason::Unauthorized,
             Self::ErrorResponse(response) => response.reason(),
             Self::Json { .. } | Self::Content(_) => Reason::Decode,
             Self::TooLarge(_) | Self::TooManyResults(_) => Reason::TooLarge,
@@ -177,7 +177,7 @@ impl ErrorKind {
     /// Whether it may reject the credential, and not only this request.
     pub(crate) fn may_reject_credential(&self) -> bool {
         match self {
-            Self::Challenge(_) => true,
+            Self::Challenge => true,
             Self::ErrorResponse(response) => response.may_reject_credential(),
             _ => false,
         }
@@ -210,6 +210,10 @@ impl ErrorKind {
             Self::Deadline { last: Some(cause), .. }
             | Self::MintLimit { last: Some(cause), .. }
             | Self::Unreachable { kind: cause, .. } => cause.advice(),
+            Self::Challenge => {
+                "the server at `base_url`, or a proxy in front of it, does not authenticate API keys as Atlas does; check \
+                 both, or use a service account"
+            }
             Self::MintLimit { last: None, .. } => "find out why Atlas rejects access tokens that it has just issued",
             other => other.reason().advice(),
         }

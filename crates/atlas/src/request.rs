@@ -137,8 +137,8 @@ impl<'a> InFlight<'a> {
     pub(crate) async fn finish(self, result: Result<Response, ErrorKind>) -> Result<Vec<u8>, ErrorKind> {
         match &result {
             Ok(response) => self.report(Outcome::Status(response.status().as_u16()), Some(response)),
-            // There was a response, a challenge that is not supported.
-            Err(ErrorKind::Challenge(_)) => self.report(Outcome::Status(401), None),
+            // There was a response, without a challenge that is supported.
+            Err(ErrorKind::Challenge) => self.report(Outcome::Status(401), None),
             Err(error) => self.report(Outcome::Failed(error.reason()), None),
         }
         let mut response = result?;

@@ -100,8 +100,7 @@ fn warnings(view: &View<'_>) -> Markup {
             @if expires.is_some_and(|end| end < view.rendered_at) {
                 p.warning { "According to the config, the credential of account " b { (name) } " expired " (time_element(expires, view.rendered_at)) "." }
             }
-            // A shard may have no projects of an account.
-            @if is_discovered && row.groups == 0 && view.state.shard.count == 1 { p.warning { "Account " b { (name) } " has no projects to poll." } }
+            @if is_discovered && view.state.lacks_groups(name) { p.warning { "Account " b { (name) } " has no projects to poll." } }
             @if !is_discovered { p.warning { "The projects of account " b { (name) } " are not known yet." } }
             @if is_discovered && discovery.is_some_and(|discovery| !discovery.succeeded()) {
                 p.warning { "The projects of account " b { (name) } " may be out of date: " a href="#accounts" { "the last discovery did not succeed" } "." }

@@ -150,6 +150,8 @@ fn a_shard_is_named_and_may_have_no_projects() {
     fixture.state.listings.clear();
     assert!(fixture.html(0, "").contains("Account <b>main</b> has no projects to poll."));
     fixture.state.shard = Shard { index: 1, count: 3 };
+    assert!(fixture.html(0, "").contains("Account <b>main</b> has no projects to poll."), "nor has another shard");
+    fixture.state.accounts.get_mut("main").unwrap().lists_elsewhere = true;
     let html = fixture.html(0, "");
     assert!(html.contains("shard 1 of 3, numbered from 0") && !html.contains("class=\"warning\""), "{html}");
 }

@@ -26,11 +26,18 @@ impl Fixture {
 
     fn discover(&mut self, account: &str, outcome: Result<Vec<atlas::Group>, Failure>) -> Vec<DiscoveryEvent> {
         self.seconds += 1;
+        let outcome = outcome.map(|owned| SelectedGroups { owned, elsewhere: 0 });
         self.state.record_discovery(account, outcome, &[Provider::Gcp], at(self.seconds))
     }
 
     fn find(&mut self, groups: impl IntoIterator<Item = u8>) -> Vec<DiscoveryEvent> {
         self.discover("a", Ok(groups.into_iter().map(found).collect()))
+    }
+
+    /// A discovery of the first account that selects these groups and as many of other shards.
+    fn discover_shard(&mut self, groups: impl IntoIterator<Item = u8>, elsewhere: usize) -> Vec<DiscoveryEvent> {
+        let selected = SelectedGroups { owned: groups.into_iter().map(found).collect(), elsewhere };
+        self.state.record_discovery("a", Ok(selected), &[Provider::Gcp], at(self.seconds))
     }
 
     fn polled(&self) -> Vec<u8> {
@@ -181,6 +188,53 @@ fn an_account_without_groups_is_reported_once() {
     assert_eq!(fixture.discover("b", Ok(Vec::new())), [DiscoveryEvent::NoGroups]);
     assert_eq!(fixture.discover("b", Ok(Vec::new())), []);
     assert_eq!(fixture.find([]), [], "this account has a configured group");
+}
+
+/// The first account does not list a group any longer.
+fn empty_shard() -> Fixture {
+    let mut fixture = Fixture::new();
+    fixture.state.groups.clear();
+    fixture.state.listings.clear();
+    fixture.state.accounts.remove("b");
+    fixture
+}
+
+#[test]
+fn a_shard_that_owns_no_group_is_settled_while_others_have_some() {
+    let mut fixture = empty_shard();
+    assert_eq!((fixture.discover_shard([], 3), fixture.state.is_settled("a")), (vec![], true));
+    assert!(fixture.state.all_succeeded() && fixture.state.is_ready());
+    fixture.discover("a", Err(failure(Reason::Server)));
+    assert_eq!(
+        (fixture.discover_shard([], 3), fixture.state.is_settled("a")),
+        (vec![DiscoveryEvent::Recovered(1)], true)
+    );
+    assert_eq!(fixture.discover_shard([], 0), [DiscoveryEvent::NoGroups], "no shard has any");
+    assert!(!fixture.state.is_settled("a") && !fixture.state.all_succeeded());
+    assert_eq!(fixture.discover_shard([], 0), []);
+    assert_eq!(fixture.discover_shard([1], 2), [added(1)]);
+    assert_eq!(fixture.discover_shard([], 3), [DiscoveryEvent::Unconfirmed { missing: 1, known: 1 }]);
+    assert_eq!((fixture.discover_shard([], 3), fixture.state.is_settled("a")), (vec![removed(1)], true));
+    assert_eq!(fixture.discover_shard([], 0), [DiscoveryEvent::NoGroups], "again");
+}
+
+#[test]
+fn a_shard_that_owns_no_listed_group_is_settled() {
+    let mut fixture = empty_shard();
+    fixture.state.accounts.get_mut("a").unwrap().lists_elsewhere = true;
+    assert_eq!((fixture.discover_shard([], 0), fixture.state.is_settled("a")), (vec![], true));
+    fixture.state.accounts.get_mut("a").unwrap().discovery = None;
+    assert!(fixture.state.all_succeeded());
+    let State { interval, max_staleness, config_read, accounts, .. } = fixture.state;
+    let mut state = State::new(interval, max_staleness, config_read, accounts, BTreeMap::new(), []);
+    assert!(state.is_ready(), "nothing is polled or discovered that could make it ready");
+
+    // Nor after a reload that removes everything that was pending.
+    let before = Fixture::new().state;
+    assert!(!before.is_ready());
+    state.ready = false;
+    state.carry_over(before, &BTreeMap::new());
+    assert!(state.is_ready());
 }
 
 #[test]

@@ -326,7 +326,7 @@ mod tests {
             (unauthorized(), Verdict::Rejected),
             (response(401, "SOMETHING_NEW"), Verdict::Rejected),
             (Err(ErrorKind::ErrorResponse(ErrorResponse::new(401, b"<html>", None))), Verdict::Rejected),
-            (Err(ErrorKind::Challenge("none".into())), Verdict::Rejected),
+            (Err(ErrorKind::Challenge), Verdict::Rejected),
             (response(401, "NOT_IN_GROUP"), Verdict::Accepted),
             (response(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST"), Verdict::Accepted),
             (response(404, "GROUP_NOT_FOUND"), Verdict::Accepted),

@@ -1,22 +1,19 @@
-//! HTTP digest authentication (RFC 7616) with diqwest: responds to the challenge once, then reuses its nonce.
+//! HTTP digest authentication (RFC 7616): responds to the challenge with diqwest, then reuses its nonce.
 //!
-//! diqwest's own session does not keep the algorithm. Two requests that share one can also arrive with `nc` in the
-//! wrong order, which a strict server rejects as a replay. So a session here keeps the whole challenge and serves one
-//! request at a time; concurrent requests have a session each.
+//! diqwest's own session does not keep the algorithm, and after a 401 it requests a challenge although the response has
+//! one. Two requests that share a session can also arrive with `nc` in the wrong order, which a strict server rejects as
+//! a replay. So the requests are sent here, and each nonce serves one request at a time.
 
 use std::sync::Arc;
 
-use digest_auth::{AuthContext, AuthorizationHeader, HttpMethod, WwwAuthenticateHeader};
-use diqwest::{
-    DigestAuthCredentials, DigestAuthSession, WithDigestAuth,
-    error::{Error, Result as DiqwestResult},
-    session::CachedContextGuard,
-};
+use digest_auth::{AuthContext, AuthorizationHeader, Charset, HttpMethod, WwwAuthenticateHeader};
+use diqwest::DigestAuthCredentials;
 use parking_lot::Mutex;
 use reqwest::{
     Response, StatusCode,
-    header::{HeaderMap, WWW_AUTHENTICATE},
+    header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE},
 };
+use url::Position;
 
 use super::credential::KeyPair;
 use crate::{
@@ -24,10 +21,15 @@ use crate::{
     request::{EventHandler, GetRequest, InFlight},
 };
 
+/// How many challenges are responded to for one request: one if there is no nonce or a known one has expired, and
+/// another if the new nonce has expired too.
+const MAX_RESPONSES: usize = 2;
+
 /// An API key and the nonces that Atlas issued for it.
 pub(crate) struct DigestAuth {
     key: Mutex<Arc<KeyPair>>,
-    idle: Mutex<Vec<Session>>,
+    /// The last use of each nonce that no request uses now.
+    idle: Mutex<Vec<AuthorizationHeader>>,
     events: EventHandler,
 }
 
@@ -43,103 +45,75 @@ impl DigestAuth {
     }
 
     /// Sends the request and reads the body of the last response.
-    /// Takes one HTTP request with a known nonce, two without one, and three if a known nonce meets a 401: diqwest
-    /// cannot distinguish an expired nonce from a group without a role, and requests a new one.
+    /// Takes one HTTP request with a known nonce, and two without one or with one that has expired. A nonce that
+    /// expires between its challenge and the request takes one more.
     pub(crate) async fn send(&self, request: &GetRequest<'_>) -> Result<Vec<u8>, ErrorKind> {
         let resource = request.resource;
         let in_flight = InFlight::new(resource.endpoint(), resource.group(), &self.events);
-        let mut result = self.exchange(request, &in_flight).await;
-        if result.as_ref().ok().and_then(challenge).is_some_and(|challenge| challenge.stale) {
-            // The nonce expired between the challenge and the request: retry once.
-            in_flight.challenged();
-            result = self.exchange(request, &in_flight).await;
-        }
+        let result = self.exchange(request, &in_flight).await;
         in_flight.finish(result).await
     }
 
     async fn exchange(&self, request: &GetRequest<'_>, in_flight: &InFlight<'_>) -> Result<Response, ErrorKind> {
-        let session = self.idle.lock().pop().unwrap_or_default();
         let key = self.key.lock().clone();
-        let adapter = DiqwestAdapter { key: &key, challenge: &session.challenge, cache: &session.cache, in_flight };
-        let response = request.builder().send_digest_auth(&adapter).await.map_err(|error| match error {
-            Error::Reqwest(error) => ErrorKind::http(error),
-            other => ErrorKind::Challenge(other.into()),
-        })?;
-        // A final challenge rejects the key. Any other response, even a 401 for a missing role, accepts it.
-        if challenge(&response).is_none() {
-            self.idle.lock().push(session);
+        let mut authorization = self.idle.lock().pop();
+        if let Some(authorization) = &mut authorization {
+            reuse(authorization, &key, request);
+        }
+        let mut response = send(request, authorization.as_ref()).await?;
+        for responses in 0..MAX_RESPONSES {
+            let Some(challenge) = challenge(&response) else { break };
+            // A server that does not accept a new nonce rejects the key.
+            if responses > 0 && !challenge.stale {
+                break;
+            }
+            let Some(new) = respond(&challenge, &key, request) else { break };
+            in_flight.challenged();
+            response = send(request, Some(authorization.insert(new))).await?;
+        }
+        let is_unauthorized = response.status() == StatusCode::UNAUTHORIZED;
+        match authorization {
+            None if is_unauthorized => return Err(ErrorKind::Challenge),
+            // A 401 with a challenge rejects the nonce. Any other response, even a 401 for a missing role, accepts it.
+            Some(authorization) if !(is_unauthorized && response.headers().contains_key(WWW_AUTHENTICATE)) => {
+                self.idle.lock().push(authorization);
+            }
+            _ => {}
         }
         Ok(response)
     }
 }
 
+async fn send(request: &GetRequest<'_>, authorization: Option<&AuthorizationHeader>) -> Result<Response, ErrorKind> {
+    let builder = match authorization {
+        Some(authorization) => request.builder().header(AUTHORIZATION, authorization.to_header_string()),
+        None => request.builder(),
+    };
+    builder.send().await.map_err(ErrorKind::http)
+}
+
 fn challenge(response: &Response) -> Option<WwwAuthenticateHeader> {
     let text = response.headers().get(WWW_AUTHENTICATE)?.to_str().ok()?;
-    (response.status() == StatusCode::UNAUTHORIZED).then(|| digest_auth::parse(text).ok())?
+    let challenge = (response.status() == StatusCode::UNAUTHORIZED).then(|| digest_auth::parse(text).ok())??;
+    // The other variant does not parse.
+    Some(WwwAuthenticateHeader { charset: Charset::UTF8, ..challenge })
 }
 
-/// A nonce and how often it has been used.
-struct Session {
-    challenge: Mutex<Option<WwwAuthenticateHeader>>,
-    /// Whether there is a nonce; its credentials are not used.
-    cache: DigestAuthSession,
+/// The first use of a nonce. None if the challenge is not supported.
+fn respond(challenge: &WwwAuthenticateHeader, key: &KeyPair, request: &GetRequest<'_>) -> Option<AuthorizationHeader> {
+    let headers = HeaderMap::from_iter([(WWW_AUTHENTICATE, challenge.to_string().parse().ok()?)]);
+    let credentials = (key.id.expose(), key.secret.expose());
+    // The host matters only for diqwest's session.
+    credentials.calculate_authorization("", path(request), HttpMethod::GET, None, &headers).ok()
 }
 
-impl Default for Session {
-    fn default() -> Self {
-        Self { challenge: Mutex::default(), cache: DigestAuthSession::new("", "") }
-    }
+/// The next use of a nonce.
+fn reuse(authorization: &mut AuthorizationHeader, key: &KeyPair, request: &GetRequest<'_>) {
+    authorization.nc += 1;
+    path(request).clone_into(&mut authorization.uri);
+    authorization.digest(&AuthContext::new(key.id.expose(), key.secret.expose(), path(request)));
 }
 
-/// Everything that diqwest needs for one call.
-struct DiqwestAdapter<'a> {
-    key: &'a KeyPair,
-    challenge: &'a Mutex<Option<WwwAuthenticateHeader>>,
-    cache: &'a DigestAuthSession,
-    in_flight: &'a InFlight<'a>,
-}
-
-impl DigestAuthCredentials for &DiqwestAdapter<'_> {
-    fn username(&self) -> &str {
-        self.key.id.expose()
-    }
-
-    fn password(&self) -> &str {
-        self.key.secret.expose()
-    }
-
-    fn cached_context<'h>(&self, host: &'h str) -> DiqwestResult<Option<CachedContextGuard<'_, 'h>>> {
-        self.cache.cached_context(host)
-    }
-
-    /// The server sent a challenge, and diqwest responds with `nc=00000001`.
-    fn store_context(&self, host: &str, www_authenticate: &str) -> DiqwestResult<()> {
-        if let Ok(mut challenge) = digest_auth::parse(www_authenticate) {
-            self.in_flight.challenged();
-            challenge.nc = 1;
-            *self.challenge.lock() = Some(challenge);
-        }
-        self.cache.store_context(host, www_authenticate)
-    }
-
-    /// The server rejected the nonce, and diqwest retries without one.
-    fn clear_context(&self, host: &str) -> DiqwestResult<()> {
-        self.in_flight.challenged();
-        *self.challenge.lock() = None;
-        self.cache.clear_context(host)
-    }
-
-    fn calculate_authorization(
-        &self,
-        _host: &str,
-        path: &str,
-        method: HttpMethod<'_>,
-        body: Option<&[u8]>,
-        _headers: &HeaderMap,
-    ) -> DiqwestResult<AuthorizationHeader> {
-        let mut challenge = self.challenge.lock();
-        let challenge = challenge.as_mut().ok_or(Error::AuthHeaderMissing)?;
-        let context = AuthContext::new_with_method(self.username(), self.password(), path, body, method);
-        Ok(challenge.respond(&context)?)
-    }
+fn path<'a>(request: &'a GetRequest<'_>) -> &'a str {
+    &request.url[Position::BeforePath..Position::AfterQuery]
 }

@@ -255,13 +255,19 @@ mod tests {
     use super::*;
     use crate::{collector::initial_state::initial_state, config::Config, shard::Shard, state::SharedState};
 
+    /// An account with these settings, which polls once an hour.
+    fn context(settings: &str) -> Arc<AccountContext> {
+        let text = format!("accounts: [{{name: main, {settings}}}]");
+        let mut config = Config::parse(&text, Path::new(""), &|_| Some("key".to_owned())).unwrap();
+        config.poll.interval = Duration::from_secs(3600);
+        let state = SharedState::new(initial_state(&config, Shard::WHOLE));
+        Arc::new(AccountContext::new(&config.accounts[0], &config.poll, Shard::WHOLE, &state).unwrap())
+    }
+
     #[tokio::test]
     async fn a_panic_in_a_task_of_an_account_ends_its_polls_with_an_error() {
-        let text = "accounts: [{public_key: a, private_key_env: KEY, groups: [{id: 5e57d85c854180642f784401}]}]";
-        let config = Config::parse(text, Path::new(""), &|_| Some("key".to_owned())).unwrap();
-        let state = SharedState::new(initial_state(&config, Shard::WHOLE));
-        let context = AccountContext::new(&config.accounts[0], &config.poll, Shard::WHOLE, &state).unwrap();
-        let mut task = AccountTask::new(Arc::new(context));
+        let context = context("public_key: a, private_key_env: KEY, groups: [{id: 5e57d85c854180642f784401}]");
+        let mut task = AccountTask::new(context);
         task.tasks.spawn(async { panic!("a bug") });
         assert!(task.run().await.unwrap_err().is_panic());
     }
@@ -287,5 +293,31 @@ mod tests {
         sleep(Duration::from_secs(49)).await;
         assert_eq!(polls(), before);
         task.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_of_the_account_is_followed_by_another_attempt_within_a_minute() {
+        // Nothing listens on this port, so there is no access token.
+        let address = "base_url: 'http://127.0.0.1:1', allow_http: true, client_id: a, client_secret_env: KEY";
+        for settings in ["groups: [{id: 5e57d85c854180642f784401}]", "discover: {interval: 24h}"] {
+            let context = context(&format!("{address}, {settings}"));
+            let state = context.state.clone();
+            let attempts = || {
+                let state = state.read();
+                let discovery = state.accounts["main"].discovery.as_ref().map(|discovery| discovery.discoveries);
+                let polls: Vec<u64> = state.listings.values().map(|listing| listing.polls).chain(discovery).collect();
+                (polls.iter().min().copied(), polls.iter().max().copied())
+            };
+            let task = tokio::spawn(AccountTask::new(context).run());
+            while attempts().0 != Some(1) {
+                sleep(Duration::from_secs(1)).await;
+            }
+            for n in 2..5 {
+                sleep(Duration::from_secs(80)).await;
+                let (fewest, most) = attempts();
+                assert!(fewest >= Some(n) && most <= Some(3 * n), "{settings}: {fewest:?} to {most:?} of {n}");
+            }
+            task.abort();
+        }
     }
 }

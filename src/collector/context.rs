@@ -9,7 +9,7 @@ use super::{events, log_limiter::LogLimiter, rate_limit::RateLimitBackoffs};
 use crate::{
     config::{AccountConfig, PollConfig},
     shard::Shard,
-    state::SharedState,
+    state::{ClientIdentity, SharedState, State},
 };
 use atlas::Client;
 
@@ -19,6 +19,7 @@ pub(super) struct AccountContext {
     pub(super) poll: PollConfig,
     pub(super) shard: Shard,
     pub(super) client: Client,
+    pub(super) identity: ClientIdentity,
     pub(super) backoffs: Arc<RateLimitBackoffs>,
     pub(super) log_limiter: LogLimiter,
     /// Requests a discovery before the next one is due.
@@ -40,19 +41,28 @@ impl AccountContext {
         state: &SharedState,
     ) -> anyhow::Result<Self> {
         let backoffs = Arc::new(RateLimitBackoffs::new(poll.interval));
-        let handler = events::handler(account.name.clone(), state.clone(), backoffs.clone());
+        let identity = ClientIdentity::default();
+        let handler = events::handler(account.name.clone(), identity.clone(), state.clone(), backoffs.clone());
         let client = Client::new(account.settings(poll), handler);
         Ok(Self {
             account: account.clone(),
             poll: poll.clone(),
             shard,
             client: client.context("make the HTTP client; are CA certificates installed?")?,
+            identity,
             backoffs,
             log_limiter: LogLimiter::default(),
             rediscover: Notify::new(),
             discovered: Notify::new(),
             state: state.clone(),
         })
+    }
+
+    /// Makes its client that of the account: from now on, events of another one say nothing.
+    pub(super) fn take_over(&self, state: &mut State) {
+        if let Some(account) = state.accounts.get_mut(&self.account.name) {
+            account.client = self.identity.clone();
+        }
     }
 
     /// Whether a reload with this config leaves the account as it is.

@@ -11,9 +11,9 @@ use tokio::time::{Instant, sleep_until};
 use super::{context::AccountContext, events, rate_limit::Bucket};
 use crate::{
     config::Discover,
-    state::{Failure, FailureReason, SelectedGroups},
+    state::{Failure, SelectedGroups},
 };
-use atlas::{Backoff, Reason};
+use atlas::{Backoff, MAX_CREDENTIAL_PAUSE, Reason};
 
 /// Retries of a page after a transient failure.
 const PAGE_RETRIES: usize = 3;
@@ -64,9 +64,11 @@ pub(super) async fn run(context: Arc<AccountContext>, discover: Discover) {
             schedule.next_delay(failure.is_some(), state.is_settled(&account.name), state.lacks_groups(&account.name))
         };
         let due = started + delay.mul_f64(1.0 - JITTER + 2.0 * JITTER * fastrand::f64());
-        let is_rate_limited = failure == Some(Reason::RateLimited.into());
+        let is_rate_limited = failure.as_ref().is_some_and(|failure| failure.reason == Reason::RateLimited.into());
         let remaining = backoffs.remaining(&Bucket::Groups).filter(|_| is_rate_limited);
         let due = remaining.map_or(due, |remaining| due.min(Instant::now() + remaining));
+        let is_account_wide = failure.as_ref().is_some_and(|failure| failure.is_account_wide);
+        let due = if is_account_wide { due.min(Instant::now() + MAX_CREDENTIAL_PAUSE) } else { due };
         set_due(&context, due);
         tokio::select! {
             () = sleep_until(due) => {}
@@ -85,7 +87,7 @@ fn set_due(context: &AccountContext, due: Instant) {
 }
 
 /// Discovers once. Returns why that failed, if it did.
-pub(super) async fn discover_once(context: &AccountContext, discover: &Discover) -> Option<FailureReason> {
+pub(super) async fn discover_once(context: &AccountContext, discover: &Discover) -> Option<Failure> {
     let AccountContext { account, poll, shard, client, backoffs, state, .. } = context;
     let outcome = match backoffs.remaining(&Bucket::Groups) {
         None => {
@@ -98,7 +100,7 @@ pub(super) async fn discover_once(context: &AccountContext, discover: &Discover)
             Err(Failure::without_request(Reason::RateLimited, message))
         }
     };
-    let failure = outcome.as_ref().err().map(|failure| failure.reason);
+    let failure = outcome.as_ref().err().cloned();
     let selected = outcome.map(|mut groups| {
         groups.retain(|group| discover.selects(group));
         let selected = groups.len();

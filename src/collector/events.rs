@@ -8,29 +8,32 @@ use super::{
     log_limiter::{LineKind, LogLimiter},
     rate_limit::RateLimitBackoffs,
 };
-use crate::state::{DiscoveryEvent, DropCause, ListingEvent, ListingKey, SharedState, State};
+use crate::state::{ClientIdentity, DiscoveryEvent, DropCause, ListingEvent, ListingKey, SharedState, State};
 use atlas::{ClientEvent, GroupId, Peering, Reason, RequestRecord};
 
 /// If a discovery adds more projects than this, one line covers all.
 const MAX_PROJECT_LINES: usize = 10;
 
-/// Handles the events of one account's client.
+/// Handles the events of an account's client. Once a reload has replaced it or removed the account, only its requests
+/// and its tokens are of interest: they are still sent and minted.
 pub(super) fn handler(
     account: String,
+    client: ClientIdentity,
     state: SharedState,
     backoffs: Arc<RateLimitBackoffs>,
 ) -> impl Fn(ClientEvent) + Send + Sync + 'static {
     move |event| match event {
         ClientEvent::Request(request) => {
             backoffs.observe(&request);
-            record_request(&account, &state, request);
+            record_request(&account, &client, &state, request);
         }
         event => {
-            let record = |state: &mut State| Some(state.accounts.get_mut(&account)?.record_client_event(&event));
-            // After a reload removed the account, what Atlas says of its credential is of no interest.
-            let is_verdict =
-                matches!(event, ClientEvent::Refused { .. } | ClientEvent::Accepted | ClientEvent::MintFailed { .. });
-            if state.update(record).unwrap_or(!is_verdict) {
+            let record = |state: &mut State| {
+                let account = state.accounts.get_mut(&account).filter(|account| account.client == client)?;
+                Some(account.record_client_event(&event))
+            };
+            let is_token = matches!(event, ClientEvent::Minted { .. } | ClientEvent::Revoked);
+            if state.update(record).unwrap_or(is_token) {
                 log_client_event(&account, &state, event);
             }
         }
@@ -66,11 +69,17 @@ fn time(time: SystemTime) -> humantime::Rfc3339Timestamp {
     humantime::format_rfc3339_seconds(time)
 }
 
-fn record_request(account: &str, state: &SharedState, request: RequestRecord) {
+fn record_request(account: &str, client: &ClientIdentity, state: &SharedState, request: RequestRecord) {
     let (endpoint, group) = (request.endpoint, request.group.as_ref().map(GroupId::as_str));
     debug!(account, group, endpoint = endpoint.as_str(), code = %request.outcome, took = ?request.duration, "request to Atlas");
     // The poll that sent the request publishes the state.
-    let Some(ends) = state.update_quietly(|state| state.record_request(account, request)) else { return };
+    let record = |state: &mut State| {
+        let is_current = state.is_client_of(account, client);
+        let request =
+            if is_current { request } else { RequestRecord { rate_limit: None, version_ends: None, ..request } };
+        state.record_request(account, request)
+    };
+    let Some(ends) = state.update_quietly(record) else { return };
     let endpoint = endpoint.as_str();
     let [deprecation, sunset] = [ends.deprecation, ends.sunset].map(|date| date.map(|date| time(date).to_string()));
     if deprecation.is_none() && sunset.is_none() {
@@ -203,5 +212,91 @@ pub(super) fn log_discovery(account: &str, events: Vec<DiscoveryEvent>) {
                 "no project to poll: the credential sees none, `discover` selects none, or another account polls them"
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, time::Duration};
+
+    use super::*;
+    use crate::state::{AccountState, TokenState};
+    use atlas::{Endpoint, Outcome, RateLimit, VersionEnds};
+
+    const POLL_INTERVAL: Duration = Duration::from_secs(60);
+
+    fn state(client: &ClientIdentity) -> SharedState {
+        let token = Some(TokenState::default());
+        let account = AccountState { client: client.clone(), token, ..AccountState::default() };
+        let accounts = BTreeMap::from([("main".to_owned(), account)]);
+        SharedState::new(State::new(POLL_INTERVAL, POLL_INTERVAL, SystemTime::now(), accounts, BTreeMap::new(), []))
+    }
+
+    fn handler_of(account: &str, client: &ClientIdentity, state: &SharedState) -> impl Fn(ClientEvent) {
+        let backoffs = Arc::new(RateLimitBackoffs::new(POLL_INTERVAL));
+        handler(account.to_owned(), client.clone(), state.clone(), backoffs)
+    }
+
+    /// Every event but [`ClientEvent::Request`].
+    fn verdicts() -> Vec<ClientEvent> {
+        let message = String::new;
+        vec![
+            ClientEvent::Refused { message: message() },
+            ClientEvent::Accepted,
+            ClientEvent::Minted { expires: SystemTime::now() },
+            ClientEvent::MintFailed { reason: Reason::Unauthorized, message: message() },
+            ClientEvent::SecretUnreadable { message: message() },
+            ClientEvent::SecretReadable,
+            ClientEvent::SecretChanged,
+            ClientEvent::Revoked,
+        ]
+    }
+
+    fn request() -> ClientEvent {
+        ClientEvent::Request(RequestRecord {
+            endpoint: Endpoint::Groups,
+            group: None,
+            outcome: Outcome::Status(200),
+            duration: Duration::ZERO,
+            rate_limit: Some(RateLimit { limit: 500, remaining: 0 }),
+            retry_after: None,
+            version_ends: Some(VersionEnds { sunset: Some(SystemTime::now()), ..VersionEnds::default() }),
+        })
+    }
+
+    /// What the events of a client say about the account.
+    fn account(state: &SharedState) -> String {
+        format!("{:?}", state.read().accounts.get("main"))
+    }
+
+    #[test]
+    fn late_events_of_a_replaced_client_change_nothing_but_the_count_of_requests() {
+        let (current, replaced) = (ClientIdentity::default(), ClientIdentity::default());
+        for [before, late] in
+            verdicts().into_iter().flat_map(|one| verdicts().into_iter().map(move |other| [one.clone(), other]))
+        {
+            let state = state(&current);
+            handler_of("main", &current, &state)(before);
+            let expected = account(&state);
+            handler_of("main", &replaced, &state)(late.clone());
+            assert_eq!(account(&state), expected, "{late:?}");
+        }
+        let state = state(&current);
+        handler_of("main", &replaced, &state)(request());
+        let state = state.read();
+        assert_eq!(state.api[&("main".to_owned(), Endpoint::Groups)].requests[&Outcome::Status(200)], 1);
+        assert!(state.rate_limits.is_empty() && state.version_ends.is_empty());
+    }
+
+    #[test]
+    fn late_events_of_a_removed_account_change_nothing() {
+        let (state, removed) = (state(&ClientIdentity::default()), ClientIdentity::default());
+        let expected = account(&state);
+        for event in verdicts().into_iter().chain([request()]) {
+            handler_of("removed", &removed, &state)(event);
+        }
+        assert_eq!(account(&state), expected);
+        let state = state.read();
+        assert!(state.accounts.len() == 1 && state.api.is_empty() && state.rate_limits.is_empty());
     }
 }

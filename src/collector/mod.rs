@@ -61,7 +61,7 @@ impl Collector {
     /// # Errors
     /// An HTTP client cannot be built. The previous config then stays in use.
     pub fn apply_config(&mut self, config: &Config) -> anyhow::Result<()> {
-        let mut new = Vec::new();
+        let mut new: Vec<Arc<AccountContext>> = Vec::new();
         for account in &config.accounts {
             let running = self.running.get(&account.name);
             if !running.is_some_and(|running| running.context.is_unchanged(account, &config.poll)) {
@@ -74,6 +74,9 @@ impl Collector {
             let candidates = |(id, group)| (GroupId::clone(id), discovery_candidates(config, self.shard, id, group));
             let candidates = unlisted.map(candidates).collect();
             state.carry_over(before, &candidates);
+            for context in &new {
+                context.take_over(state);
+            }
         });
         while self.closing.try_join_next().is_some() {}
         let is_unchanged = |running: &RunningAccount| {
@@ -121,6 +124,11 @@ pub async fn once(config: &Config, shard: Shard) -> anyhow::Result<SharedState> 
     let state = SharedState::new(initial_state(config, shard));
     let context = |account| AccountContext::new(account, &config.poll, shard, &state).map(Arc::new);
     let contexts = config.accounts.iter().map(context).collect::<anyhow::Result<Vec<_>>>()?;
+    state.update(|state| {
+        for context in &contexts {
+            context.take_over(state);
+        }
+    });
     let mut tasks: JoinSet<_> = contexts.iter().map(|context| AccountTask::new(context.clone()).poll_once()).collect();
     while let Some(end) = tasks.join_next().await {
         end.and_then(|end| end).context("a poll panicked")?;

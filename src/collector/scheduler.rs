@@ -24,7 +24,7 @@ use crate::{
     config::PollConfig,
     state::{Failure, FailureReason, ListingKey, PollRun},
 };
-use atlas::{Backoff, Reason};
+use atlas::{Backoff, MAX_CREDENTIAL_PAUSE, Reason};
 
 /// Retries of a poll after transient failures.
 const POLL_RETRIES: u32 = 3;
@@ -394,6 +394,8 @@ impl Scheduler {
         };
         entry.is_first = false;
         let due = entry.started.unwrap_or(now) + interval.mul_f64(part);
+        let is_account_wide = entry.condition.failure().is_some_and(|failure| failure.is_account_wide);
+        let due = if is_account_wide { due.min(now + MAX_CREDENTIAL_PAUSE) } else { due };
         let due = due.max(now + retry_after.min(interval));
         self.wait(key, due);
         Record { run, due }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -11,9 +12,21 @@ use atlas::{ClientEvent, GroupId, Reason};
 /// Failed first discoveries after which readiness no longer waits for the account.
 const FAILURES_TO_STOP_WAITING: u64 = 3;
 
+/// Tells the clients that an account has one after the other apart. Clones are the same; each new one is another.
+#[derive(Clone, Debug, Default)]
+pub struct ClientIdentity(Arc<()>);
+
+impl PartialEq for ClientIdentity {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 /// What is known about an account.
 #[derive(Debug, Default)]
 pub struct AccountState {
+    /// Its client. Late events of one that a reload replaced say nothing about the account.
+    pub client: ClientIdentity,
     /// The API version in use.
     pub api_version: &'static str,
     /// The base URL of Atlas's UI, such as `https://cloud.mongodb.com`; `None` for gateways and simulators.
@@ -114,6 +127,7 @@ impl AccountState {
     /// Takes over what was known before a reload, as far as it applies to the new config.
     pub(super) fn carry_over(&mut self, before: &Self) {
         // `unreadable` starts as false: the reload has just read the files.
+        self.client = before.client.clone();
         self.refused = before.refused;
         self.polls = before.polls.clone();
         if let (Some(token), Some(before)) = (&mut self.token, &before.token) {

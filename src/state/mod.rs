@@ -16,7 +16,7 @@ use std::{
 };
 
 pub use self::{
-    account::{AccountState, DiscoveryState, TokenState},
+    account::{AccountState, ClientIdentity, DiscoveryState, TokenState},
     api::{ApiState, Histogram},
     carry_over::Candidate,
     discovery::{DiscoveryEvent, SelectedGroups},
@@ -171,8 +171,18 @@ impl State {
         Some(self.groups.get(group)?.account.as_str())
     }
 
-    /// Records a request to Atlas. Returns the end of the API version that the response announces, if it is new.
+    /// Whether this is the client that the account has now, and not one that a reload replaced or removed.
+    #[must_use]
+    pub fn is_client_of(&self, account: &str, client: &ClientIdentity) -> bool {
+        self.accounts.get(account).is_some_and(|account| account.client == *client)
+    }
+
+    /// Records a request to Atlas, unless its account is gone. Returns the end of the API version that the response
+    /// announces, if it is new.
     pub fn record_request(&mut self, account: &str, request: RequestRecord) -> Option<VersionEnds> {
+        if !self.accounts.contains_key(account) {
+            return None;
+        }
         let key = (account.to_owned(), request.endpoint);
         let api = self.api.entry(key.clone()).or_default();
         *api.requests.entry(request.outcome).or_default() += 1;

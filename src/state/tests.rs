@@ -16,7 +16,7 @@ impl Fixture {
             Duration::from_secs(60),
             MAX_STALENESS,
             SystemTime::UNIX_EPOCH,
-            BTreeMap::new(),
+            [("main".to_owned(), AccountState::default())].into(),
             [(key.group.clone(), GroupState::configured("main", ""))].into(),
             [key.clone()],
         );
@@ -205,6 +205,23 @@ fn requests_are_counted() {
     let key = ("main".to_owned(), Endpoint::Peers, Some(group.clone()));
     let rate_limit = RateLimit { limit: 2000, remaining: 1999 };
     assert_eq!(fixture.state.rate_limits, BTreeMap::from([(key, rate_limit)]), "a removed group has none");
+}
+
+#[test]
+fn a_late_request_of_a_removed_account_adds_no_series() {
+    let mut fixture = Fixture::new();
+    let request = RequestRecord {
+        group: None,
+        endpoint: Endpoint::Groups,
+        outcome: Outcome::Status(200),
+        duration: Duration::from_millis(150),
+        rate_limit: Some(RateLimit { limit: 500, remaining: 1 }),
+        retry_after: None,
+        version_ends: Some(VersionEnds { sunset: Some(SystemTime::UNIX_EPOCH), ..VersionEnds::default() }),
+    };
+    assert_eq!(fixture.state.record_request("removed", request), None);
+    let State { api, rate_limits, version_ends, .. } = &fixture.state;
+    assert!(api.is_empty() && rate_limits.is_empty() && version_ends.is_empty());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
 use atlas::{ClientSettings, Provider, Reason};
-use atlas_simulator::{Effect, Fault, LoggedRequest, StatusFault};
+use atlas_simulator::{Effect, Fault, LoggedRequest, SimulatedEndpoint, StatusFault};
 use futures_util::future::join_all;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -211,12 +211,12 @@ fn refused(requests: &[LoggedRequest]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_wrong_key_costs_two_requests_and_is_not_retried_at_once() {
+async fn a_wrong_key_is_sent_twice_and_not_again_at_once() {
     let atlas = atlas("").await;
     let mut settings = atlas.settings();
     settings.credential = key("demo", "wrong");
     let client = RecordingClient::new(settings);
-    for outcomes in [["challenge", "bad_credentials"].as_slice(), &[]] {
+    for outcomes in [["challenge", "bad_credentials", "challenge", "bad_credentials"].as_slice(), &[]] {
         let error = client.list(Provider::Aws).await.unwrap_err();
         assert_eq!(error.kind.reason(), Reason::Unauthorized);
         assert_eq!(atlas.take_outcomes(), outcomes);
@@ -262,5 +262,27 @@ async fn a_forbidden_group_does_not_invalidate_the_nonce() {
         client.take_codes();
         client.list(Provider::Aws).await.unwrap();
         assert_eq!(client.take_codes(), ["200"], "no challenge between polls");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_concerns_no_group_decides_whether_the_key_is_rejected() {
+    let status = |code| Some(Effect::Status(StatusFault { code, ..StatusFault::default() }));
+    let login_page = Some(Effect::Body("<html>log in</html>".to_owned()));
+    for (check, is_account_wide) in [(None, false), (status(401), true), (status(503), true), (login_page, true)] {
+        let atlas = atlas("").await;
+        atlas.simulator.fail(Fault { endpoint: Some(SimulatedEndpoint::Peers), ..Fault::status(401) });
+        if let Some(effect) = check.clone() {
+            atlas.simulator.fail(Fault { endpoint: Some(SimulatedEndpoint::Groups), ..Fault::new(effect) });
+        }
+        let client = atlas.client();
+        let error = client.list(Provider::Aws).await.unwrap_err();
+        assert_eq!(error.kind.is_account_wide(), is_account_wide, "{check:?}: {}", error.error_chain());
+        assert_eq!(error.kind.reason(), Reason::Unauthorized);
+        let error = client.list(Provider::Aws).await.unwrap_err();
+        assert_eq!(error.kind.is_account_wide(), is_account_wide, "{check:?}: {}", error.error_chain());
+        let checks = atlas.take_requests();
+        let checks = checks.iter().filter(|check| check.endpoint == "groups" && check.outcome != "challenge").count();
+        assert_eq!(checks, 1, "{check:?}: it was checked a moment ago");
     }
 }

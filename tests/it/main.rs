@@ -13,6 +13,7 @@ mod layering;
 mod lifetimes;
 mod limits;
 mod listing;
+mod odd_groups;
 mod organization;
 mod reasons;
 mod reload;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use atlas_simulator::{Effect, Fault, SimulatedEndpoint};
+use atlas_simulator::{Effect, Fault, SimulatedEndpoint, StatusFault};
 use mongodbatlas_peering_exporter::config::{Config, PollConfig};
 use tokio::time::sleep;
 
@@ -253,4 +253,31 @@ async fn a_shorter_interval_applies_at_once() {
     reloader.reload(Ok(fast)).await.unwrap();
     let all = |metrics: &Exposition| [GROUP, OTHER].iter().all(|group| polls(metrics, group) > polls(&before, group));
     exporter.until("another poll of each", all).await;
+}
+
+#[tokio::test]
+async fn a_late_rejection_of_a_replaced_client_does_not_count_against_the_new_one() {
+    let atlas = Atlas::start(&scenario()).await;
+    let slow = PollConfig { interval: Duration::from_secs(60), ..quick() };
+    let [first, second] = [7, 8].map(|items_per_page| {
+        let poll = PollConfig { items_per_page, ..slow.clone() };
+        listing(&atlas, &[GROUP], poll)
+    });
+    let token = |effect| Fault { endpoint: Some(SimulatedEndpoint::Token), times: Some(1), ..Fault::new(effect) };
+    let rejection = Effect::Status(StatusFault { code: 401, ..StatusFault::default() });
+    atlas.simulator.fail(Fault { delay: Some(Duration::from_millis(700)), ..token(rejection) });
+    let (exporter, reloader) = TestExporter::reloadable(atlas, first).await;
+    sleep(Duration::from_millis(200)).await;
+    reloader.reload(Ok(second)).await.unwrap();
+    let main = [("account", "main")];
+    let mints = |metrics: &Exposition| metrics.value("mongodbatlas_api_token_mints_total", &main);
+    exporter.until("a token of the new client", |metrics| mints(metrics) == Some(1.0)).await;
+    while exporter.atlas.count("token", &["fault"]) == 0 {
+        sleep(Duration::from_millis(20)).await;
+    }
+    sleep(Duration::from_millis(800)).await;
+    let metrics = exporter.scrape().await;
+    assert_eq!(metrics.value("mongodbatlas_api_credential_refused", &main), Some(0.0));
+    assert_eq!(metrics.value("mongodbatlas_api_token_mint_failures_total", &main), Some(0.0));
+    assert!(metrics.value("mongodbatlas_api_token_expiry_timestamp_seconds", &main) > Some(0.0));
 }

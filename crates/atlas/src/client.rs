@@ -94,7 +94,7 @@ impl Client {
                 Scheme::ServiceAccount(Arc::new(tokens))
             }
         };
-        let breaker = CredentialBreaker::new(settings.interval, settings.timeout / PROBE_DIVISOR);
+        let breaker = CredentialBreaker::new(settings.interval, settings.timeout / PROBE_DIVISOR, events.clone());
         Ok(Self {
             http,
             authenticator: Authenticator::new(scheme, pair, breaker, events),
@@ -172,8 +172,17 @@ impl Client {
 
     async fn get<T: DeserializeOwned>(&self, url: Url, resource: &Resource) -> Result<T, ErrorKind> {
         let request = GetRequest { http: &self.http, url, media_type: self.api_version.media_type(), resource };
-        let body = self.authenticator.send(&request).await.map_err(|error| error.with_peer(&self.peer))?;
+        let body =
+            self.authenticator.send(&request, || self.check()).await.map_err(|error| error.with_peer(&self.peer))?;
         serde_json::from_slice(&body).map_err(|error| ErrorKind::json(&error))
+    }
+
+    /// The check of the credential. Atlas states no role for this resource.
+    fn check(&self) -> GetRequest<'_> {
+        let resource = &Resource::Groups;
+        let mut url = self.url(resource);
+        url.query_pairs_mut().extend_pairs([("itemsPerPage", "1"), ("includeCount", "false")]);
+        GetRequest { http: &self.http, url, media_type: self.api_version.media_type(), resource }
     }
 
     fn url(&self, resource: &Resource) -> Url {

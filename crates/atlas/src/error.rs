@@ -174,6 +174,15 @@ impl ErrorKind {
         }
     }
 
+    /// Whether it may reject the credential, and not only this request.
+    pub(crate) fn may_reject_credential(&self) -> bool {
+        match self {
+            Self::Challenge => true,
+            Self::ErrorResponse(response) => response.may_reject_credential(),
+            _ => false,
+        }
+    }
+
     /// Whether every request of the account fails for the same cause, so that one log line is enough for all.
     #[must_use]
     pub fn is_account_wide(&self) -> bool {

@@ -28,6 +28,7 @@ mod reason;
 mod request;
 mod trust;
 
+pub use auth::breaker::MAX_CREDENTIAL_PAUSE;
 pub use auth::credential::{Credential, CredentialKind, KeyPair};
 pub use auth::secret::{Secret, SecretError};
 pub use backoff::Backoff;

@@ -3,11 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
+use serde::de::IgnoredAny;
 use tokio::{task::spawn_blocking, time::Instant};
 
-use super::{breaker::CredentialBreaker, credential::KeyPair, digest::DigestAuth, token::TokenSource};
+use super::{
+    breaker::{Cause, CredentialBreaker, ProbeGuard, Verdict},
+    credential::KeyPair,
+    digest::DigestAuth,
+    token::TokenSource,
+};
 use crate::{
     error::ErrorKind,
+    paging::page::Page,
     reason::Reason,
     request::{ClientEvent, EventHandler, GetRequest},
 };
@@ -47,26 +54,59 @@ impl Authenticator {
     }
 
     /// Sends a request and reads the body of the response. If Atlas rejects the credential and its files have changed,
-    /// retries once with the new one.
-    pub(crate) async fn send(&self, request: &GetRequest<'_>) -> Result<Vec<u8>, ErrorKind> {
+    /// retries once with the new one. If in doubt whether Atlas rejects the credential or only this request, sends the
+    /// check, a request for a page that concerns no group.
+    pub(crate) async fn send<'c>(
+        &self,
+        request: &GetRequest<'_>,
+        check: impl FnOnce() -> GetRequest<'c>,
+    ) -> Result<Vec<u8>, ErrorKind> {
         if self.files.lock().last_read.elapsed() >= MIN_READ_INTERVAL {
             self.reload_files().await;
         }
-        let group = request.resource.group();
-        let probe = self.breaker.acquire(group).await?;
-        let version = self.files.lock().version;
+        let probe = self.breaker.acquire().await?;
+        let (mut sent, version) = (Instant::now(), self.files.lock().version);
         let mut result = self.scheme.send(request).await;
         if result.as_ref().is_err_and(|error| error.reason() == Reason::Unauthorized) {
             self.reload_files().await;
             if self.files.lock().version != version {
+                sent = Instant::now();
                 result = self.scheme.send(request).await;
             }
         }
-        if let Some(event) = self.breaker.observe(group, &result) {
-            (self.events)(event);
+        match (Verdict::of(&result), result) {
+            (Verdict::Rejected, Err(rejection)) => Err(self.explain(rejection, sent, probe, check).await),
+            (Verdict::Accepted, result) => {
+                self.breaker.accepted(sent);
+                result
+            }
+            (_, result) => result,
         }
-        drop(probe);
-        result
+    }
+
+    /// The error of a request that was rejected: the rejection itself, or that Atlas rejects the credential.
+    async fn explain<'c>(
+        &self,
+        rejection: ErrorKind,
+        sent: Instant,
+        probe: Option<ProbeGuard<'_>>,
+        check: impl FnOnce() -> GetRequest<'c>,
+    ) -> ErrorKind {
+        let mut cause = self.breaker.rejected(sent, &rejection);
+        if matches!(cause, Cause::InDoubt) {
+            let guard = if probe.is_some() { probe } else { self.breaker.wait_for_probe().await };
+            // The check of another request may have decided meanwhile.
+            cause = self.breaker.rejected(sent, &rejection);
+            if matches!(cause, Cause::InDoubt) && guard.is_some() {
+                let sent = self.breaker.check_sent();
+                let result = self.scheme.send(&check()).await.and_then(|body| is_page(&body));
+                cause = self.breaker.checked(sent, &result, &rejection);
+            }
+        }
+        match cause {
+            Cause::Credential(refused) => refused,
+            Cause::Subject | Cause::InDoubt => rejection,
+        }
     }
 
     /// Revokes the access token, if there is one.
@@ -122,6 +162,12 @@ impl Authenticator {
             (self.events)(ClientEvent::SecretUnreadable { message });
         }
     }
+}
+
+/// Fails if the body is not a page. Something other than Atlas may respond with status 200.
+fn is_page(body: &[u8]) -> Result<(), ErrorKind> {
+    let page: Result<Page<IgnoredAny>, _> = serde_json::from_slice(body);
+    page.map(|_| ()).map_err(|error| ErrorKind::json(&error))
 }
 
 impl Scheme {

@@ -181,11 +181,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_longer_retry_after_extends_the_back_off_and_a_shorter_one_does_not_cut_it() {
         let backoffs = backoffs();
-        for (status, retry_after, shortest) in [(429, 30, 30), (503, 300, 300), (429, 0, 300)] {
+        for (status, retry_after, shortest) in [(429, 30, 30), (429, 300, 300), (429, 0, 300)] {
             backoffs.observe(&request(status, Some(retry_after)));
             let remaining = backoffs.remaining(&Bucket::Group(group(1)));
             assert!(remaining >= Some(Duration::from_secs(shortest)), "{status}: {remaining:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_503_says_nothing_about_the_bucket() {
+        let backoffs = backoffs();
+        backoffs.observe(&request(503, Some(3600)));
+        assert_eq!(backoffs.remaining(&Bucket::Group(group(1))), None);
     }
 
     #[tokio::test(start_paused = true)]

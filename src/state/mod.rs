@@ -39,7 +39,7 @@ pub struct ListingKey {
 }
 
 /// Intervals without a heartbeat after which a listing, an account or the exposition counts as stalled. A running
-/// scheduler records a poll or a failure of every listing at least every three intervals, and a heartbeat of every
+/// scheduler records a poll or a failure of every listing at least every two intervals, and a heartbeat of every
 /// account each interval, whatever Atlas does.
 pub const STALL_INTERVALS: u32 = 5;
 

@@ -121,7 +121,7 @@ impl AccountTask {
                 () = sleep_until(next_step.unwrap_or(now)), if next_step.is_some() => {}
             }
         }
-        // No more containers become due, which ends their task.
+        // No further containers become due, which ends their task.
         let Self { context, mut tasks, due_containers, .. } = self;
         drop(due_containers);
         while let Some(end) = tasks.join_next().await {

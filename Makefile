@@ -2,7 +2,7 @@
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo drill test lint setup toolchain check-msrv check-dependencies check-web-config bench image
+.PHONY: demo drill test lint setup toolchain check-msrv check-dependencies check-web-config bench bench-isolation image
 
 # The exporter on top of a simulated Atlas; needs no credential.
 demo:
@@ -115,6 +115,10 @@ check-grafana:
 # The cost of a scrape and of a poll at 12,500 peerings, with the machine and the spread.
 bench:
 	cargo bench --locked --bench load
+
+# How old the data of healthy listings becomes while others hang or fail: a table, in a quarter of an hour.
+bench-isolation:
+	cargo test --locked --release --test it isolation::matrix -- --ignored --nocapture --exact
 
 # The container image, with docker, podman or buildah.
 image:

@@ -34,6 +34,8 @@ pub(super) struct AccountTask {
     listings: HashMap<Id, ListingKey>,
     handles: HashMap<ListingKey, AbortHandle>,
     containers: BTreeMap<GroupId, Arc<ContainerSchedule>>,
+    /// The regroupings of the state when the listings were last read.
+    regroupings: u64,
     /// The groups whose containers are due.
     due_containers: UnboundedSender<(GroupId, Arc<ContainerSchedule>)>,
     tasks: JoinSet<()>,
@@ -51,6 +53,7 @@ impl AccountTask {
             listings: HashMap::new(),
             handles: HashMap::new(),
             containers: BTreeMap::new(),
+            regroupings: 0,
             due_containers,
             tasks,
         }
@@ -69,6 +72,9 @@ impl AccountTask {
         let mut heartbeat = interval(context.poll.interval);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            if context.state.read().regroupings != self.regroupings {
+                self.sync_listings();
+            }
             let now = Instant::now();
             let paused = |key: &ListingKey| Some(now + context.backoffs.remaining(&Bucket::Group(key.group.clone()))?);
             for action in self.scheduler.step(now, paused) {
@@ -189,8 +195,6 @@ impl AccountTask {
         if !state.read().is_settled(&account.name) {
             rediscover.notify_one();
         }
-        // A reload or the discovery of another account may have moved groups.
-        self.sync_listings();
     }
 
     /// Shows how busy the account is. The next poll that ends, or the heartbeat, publishes it.
@@ -210,6 +214,7 @@ impl AccountTask {
         let now = Instant::now();
         let known: BTreeSet<ListingKey> = self.scheduler.keys().cloned().collect();
         let (listings, new) = state.update_quietly(|state| {
+            self.regroupings = state.regroupings;
             let listings: BTreeSet<ListingKey> = state.listings_of(&account.name).cloned().collect();
             let new = listings.difference(&known).map(|key| (key.clone(), state.schedule(key, now.into_std())));
             let new: Vec<_> = new.collect();
@@ -221,9 +226,16 @@ impl AccountTask {
         }
         for (key, (due, is_first)) in new {
             let due = due.map_or(now, Instant::from_std);
+            // In random order, so that the same projects are not always first: those may hang.
+            let due = if is_first { due + poll.interval.mul_f64(fastrand::f64() / 1000.0) } else { due };
             // A reload may have made the interval shorter.
             let due = if due > now + poll.interval { now + poll.interval.mul_f64(fastrand::f64()) } else { due };
-            self.scheduler.insert(key, due, is_first);
+            self.scheduler.insert(&key, due, is_first);
+        }
+        if listings.len() > known.len()
+            && let Some(needed) = poll.missing_permits(listings.len())
+        {
+            events::log_missing_permits(&account.name, listings.len(), needed, poll.concurrency);
         }
         let groups: BTreeSet<&GroupId> = listings.iter().map(|key| &key.group).collect();
         backoffs.set_groups(&groups);
@@ -258,6 +270,29 @@ mod tests {
         let mut task = AccountTask::new(context);
         task.tasks.spawn(async { panic!("a bug") });
         assert!(task.run().await.unwrap_err().is_panic());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_group_that_moves_is_not_polled_until_the_next_heartbeat() {
+        // Nothing listens there.
+        let text = "accounts: [{base_url: 'http://127.0.0.1:1', allow_http: true, public_key: a, private_key_env: KEY,
+            groups: [{id: 5e57d85c854180642f784401}]}]";
+        let config = Config::parse(text, Path::new(""), &|_| Some("key".to_owned())).unwrap();
+        let state = SharedState::new(initial_state(&config, Shard::WHOLE));
+        let context = AccountContext::new(&config.accounts[0], &config.poll, Shard::WHOLE, &state).unwrap();
+        let task = tokio::spawn(AccountTask::new(Arc::new(context)).run());
+        let polls = || state.read().listings.values().map(|listing| listing.polls).sum::<u64>();
+        sleep(Duration::from_secs(10)).await;
+        let before = polls();
+        assert!(before > 0);
+        state.update_quietly(|state| {
+            state.groups.values_mut().for_each(|group| "other".clone_into(&mut group.account));
+            state.regroupings += 1;
+        });
+        // The second polls would come in a random part of the first interval.
+        sleep(Duration::from_secs(49)).await;
+        assert_eq!(polls(), before);
+        task.abort();
     }
 
     #[tokio::test(start_paused = true)]

@@ -107,8 +107,8 @@ pub(super) async fn discover_once(context: &AccountContext, discover: &Discover)
         groups.retain(|group| shard.owns(group.id.as_str()));
         SelectedGroups { elsewhere: selected - groups.len(), owned: groups }
     });
-    let now = SystemTime::now();
-    let changes = state.update(|state| state.record_discovery(&account.name, selected, &discover.providers, now));
+    let (now, wall) = (Instant::now().into_std(), SystemTime::now());
+    let changes = state.update(|state| state.record_discovery(&account.name, selected, &discover.providers, now, wall));
     events::log_discovery(&account.name, changes);
     failure
 }

@@ -155,6 +155,17 @@ pub(super) fn log_listing(
     }
 }
 
+/// Logs that an account has too many listings for its permits.
+pub(super) fn log_missing_permits(account: &str, listings: usize, needed: usize, concurrency: usize) {
+    warn!(
+        account,
+        listings,
+        needed,
+        concurrency,
+        "too many listings for `poll.concurrency`: polls will start late and may fail; raise it or `poll.interval`"
+    );
+}
+
 /// Logs how many lines of each kind were suppressed since the last call.
 pub(super) fn log_suppressed(account: &str, limiter: &LogLimiter) {
     for (kind, listings) in limiter.take_suppressed() {
@@ -183,8 +194,8 @@ pub(super) fn log_discovery(account: &str, events: Vec<DiscoveryEvent>) {
             DiscoveryEvent::GroupAdded(group, name) => {
                 info!(account, group = group.as_str(), group_name = name, "project added");
             }
-            DiscoveryEvent::GroupRemoved(group, name) => {
-                warn!(account, group = group.as_str(), group_name = name, "project removed: Atlas no longer lists it");
+            DiscoveryEvent::GroupRemoved { account, id, name } => {
+                warn!(account, group = id.as_str(), group_name = name, "project removed: Atlas no longer lists it");
             }
             DiscoveryEvent::GroupUnlisted(group, name) => {
                 let group = group.as_str();

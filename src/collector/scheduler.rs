@@ -27,7 +27,7 @@ use crate::{
 use atlas::{Backoff, MAX_CREDENTIAL_PAUSE, Reason};
 
 /// Retries of a poll after transient failures.
-const RETRIES: u32 = 3;
+const POLL_RETRIES: u32 = 3;
 
 /// The delay before the first retry. Each further delay is twice as long; jitter adds up to 100%.
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
@@ -215,8 +215,8 @@ impl Scheduler {
     }
 
     /// Adds a listing. `is_first` means that it was never polled.
-    pub(super) fn insert(&mut self, key: ListingKey, due: Instant, is_first: bool) {
-        if let Some(entry) = self.entries.get_mut(&key) {
+    pub(super) fn insert(&mut self, key: &ListingKey, due: Instant, is_first: bool) {
+        if let Some(entry) = self.entries.get_mut(key) {
             entry.is_removed = false;
             return;
         }
@@ -233,7 +233,7 @@ impl Scheduler {
             is_removed: false,
         };
         self.entries.insert(key.clone(), entry);
-        self.set_timer(&key, Some(due));
+        self.set_timer(key, Some(due));
     }
 
     /// Removes a listing. The caller aborts its poll if it runs, and reports that end.
@@ -250,7 +250,7 @@ impl Scheduler {
             Phase::Waiting | Phase::Retrying(_) => drop(self.entries.remove(key)),
         }
         for siblings in Siblings::of(key) {
-            self.change_breaker(siblings, &|breaker, _| breaker.forget(|forgotten| forgotten == key));
+            self.change_breaker(&siblings, &|breaker, _| breaker.forget(|forgotten| forgotten == key));
         }
     }
 
@@ -362,7 +362,7 @@ impl Scheduler {
                 return None;
             }
             End::Failed { failure, is_transient: true, retry_after }
-                if may_retry && !is_slow && entry.attempts <= RETRIES && *retry_after <= MAX_RETRY_WAIT =>
+                if may_retry && !is_slow && entry.attempts <= POLL_RETRIES && *retry_after <= MAX_RETRY_WAIT =>
             {
                 let delay = entry.backoff.next_delay().mul_f64(1.0 + fastrand::f64()).max(*retry_after);
                 if entry.started.is_some_and(|started| now + delay < started + self.deadline) {
@@ -450,8 +450,8 @@ impl Scheduler {
             let message = format!("not polled again for {seconds} s; the last poll failed: {}", failure.message);
             return Failure { message, ..failure.clone() };
         }
-        let breakers = Siblings::of(key).into_iter().filter_map(|siblings| self.breakers.get(&siblings));
-        if let Some(breaker) = breakers.filter(|breaker| breaker.is_open()).next() {
+        let mut breakers = Siblings::of(key).into_iter().filter_map(|siblings| self.breakers.get(&siblings));
+        if let Some(breaker) = breakers.find(|breaker| breaker.is_open()) {
             let unanswered = || Failure::without_request(Reason::Timeout, "no response for long".to_owned());
             let failure = breaker.failure().cloned().unwrap_or_else(unanswered);
             let message =
@@ -545,6 +545,10 @@ impl Scheduler {
 
     /// For how long a poll may hold a permit without being slow.
     fn quantum(&self) -> Duration {
+        if self.samples.is_empty() {
+            // The first requests also open connections, mint a token and get challenges.
+            return self.timeout / 2;
+        }
         let mut samples: Vec<Duration> = self.samples.iter().copied().collect();
         samples.sort_unstable();
         // A quarter, so that slow successes of most listings do not count as the speed of Atlas.
@@ -577,28 +581,28 @@ impl Scheduler {
         let explained = if *condition == Condition::Healthy { None } else { all.iter().find(|one| self.is_open(one)) };
         // The group first: if this opens the breaker of the provider, that takes it back.
         for siblings in explained.map_or(all.iter().rev().cloned().collect(), |one| vec![one.clone()]) {
-            self.change_breaker(siblings, &|breaker, siblings| breaker.observe(siblings, key, condition));
+            self.change_breaker(&siblings, &|breaker, siblings| breaker.observe(siblings, key, condition));
         }
     }
 
     /// Changes a breaker, and moves the waiting polls of its listings to the lane that follows.
-    fn change_breaker(&mut self, siblings: Siblings, change: &dyn Fn(&mut Breaker, &Siblings)) {
+    fn change_breaker(&mut self, siblings: &Siblings, change: &dyn Fn(&mut Breaker, &Siblings)) {
         let breaker = self.breakers.entry(siblings.clone()).or_default();
         let was_open = breaker.is_open();
-        change(breaker, &siblings);
+        change(breaker, siblings);
         let is_open = breaker.is_open();
         if breaker.is_empty() {
-            self.breakers.remove(&siblings);
+            self.breakers.remove(siblings);
         }
         if was_open == is_open {
             return;
         }
-        if is_open && let Siblings::Provider(provider) = siblings {
+        if is_open && let Siblings::Provider(provider) = *siblings {
             // The provider explains earlier failures in single groups, too.
             let groups: Vec<Siblings> =
                 self.breakers.keys().filter(|siblings| matches!(siblings, Siblings::Group(_))).cloned().collect();
             for group in groups {
-                self.change_breaker(group, &|breaker, _| breaker.forget(|key| key.provider == provider));
+                self.change_breaker(&group, &|breaker, _| breaker.forget(|key| key.provider == provider));
             }
         }
         let waiting = self.lanes.iter().flat_map(|lane| &lane.waiting);

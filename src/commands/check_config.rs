@@ -24,6 +24,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
          listings: {listings}\n",
         args.config_file.display()
     ))?;
+    for account in &config.accounts {
+        let listings = account.groups.iter().map(|group| group.providers.len()).sum();
+        if let Some(needed) = config.poll.missing_permits(listings) {
+            print(format_args!(
+                "warning: account {}: {listings} listings need about {needed} concurrent polls, and \
+                 `poll.concurrency` is {}; raise it or `poll.interval`\n",
+                account.name, config.poll.concurrency
+            ))?;
+        }
+    }
     if let Some(file) = args.web_config_file() {
         read_web_config(file).map_err(|error| UsageError::in_file(file, &error))?;
         print(format_args!("{} is valid\n", file.display()))?;

@@ -25,6 +25,9 @@ pub const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PK
 /// A larger config is rejected; one with a thousand groups has a tenth of this size.
 const MAX_SIZE: u64 = 1 << 20;
 
+/// A usual duration of a poll: one request, to which Atlas responds in tenths of a second.
+const POLL_DURATION: Duration = Duration::from_millis(200);
+
 /// The default of `poll.timeout`, unless `poll.deadline` is shorter.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -155,6 +158,14 @@ impl PollConfig {
             items_per_page: 500,
             containers: true,
         }
+    }
+
+    /// If this many listings of one account need more permits than there are, how many they need at least.
+    #[must_use]
+    pub fn missing_permits(&self, listings: usize) -> Option<usize> {
+        let milliseconds = listings as u128 * POLL_DURATION.as_millis();
+        let needed = usize::try_from(milliseconds.div_ceil(self.interval.as_millis().max(1))).unwrap_or(usize::MAX);
+        (needed > self.concurrency).then_some(needed)
     }
 
     fn parse(mut section: Section<'_>) -> Self {

@@ -382,3 +382,12 @@ fn a_credential_can_have_an_expiration_date() {
     }
     assert!(faults(&account("credential_expires: 20270131")).contains("must be a string, not a number"));
 }
+
+#[test]
+fn more_listings_than_permits_allow_need_more_permits() {
+    let poll = PollConfig::default();
+    // 8 permits for a minute are 480 s, and a poll takes 0.2 s.
+    assert_eq!(poll.missing_permits(2400), None);
+    assert_eq!(poll.missing_permits(2401), Some(9));
+    assert_eq!(PollConfig { interval: Duration::from_secs(1), ..poll }.missing_permits(750), Some(150));
+}

@@ -1,6 +1,6 @@
 use std::{
     collections::BTreeMap,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use insta::assert_snapshot;
@@ -62,9 +62,10 @@ fn full(now: Instant) -> State {
         "main",
         Ok(SelectedGroups { owned: found, elsewhere: 0 }),
         &Provider::ALL,
+        Instant::now(),
         at(1_700_000_030),
     );
-    state.record_discovery("main", Err(failure(Reason::Server)), &Provider::ALL, at(1_700_000_040));
+    state.record_discovery("main", Err(failure(Reason::Server)), &Provider::ALL, Instant::now(), at(1_700_000_040));
     let ends = VersionEnds { deprecation: Some(at(1_722_816_000)), sunset: Some(at(1_814_400_000)) };
     let rate_limit = RateLimit { limit: 2000, remaining: 1998 };
     state.rate_limits.insert(("main".to_owned(), Endpoint::Groups, None), rate_limit);

@@ -19,7 +19,7 @@ impl State {
     /// accounts that may discover each group that the config does not list, likeliest first; a group without any is
     /// dropped.
     pub fn carry_over(&mut self, before: State, candidates: &BTreeMap<GroupId, Vec<Candidate>>) {
-        let State { accounts, groups, mut listings, api, rate_limits, version_ends, ready, .. } = before;
+        let State { accounts, groups, mut listings, api, rate_limits, version_ends, regroupings, ready, .. } = before;
         for (id, before) in groups {
             if let Some(group) = self.groups.get_mut(&id) {
                 group.carry_over(before);
@@ -45,6 +45,7 @@ impl State {
             let polls = |group: &GroupId| self.groups.get(group).is_some_and(|group| group.account == *account);
             self.accounts.contains_key(account) && group.as_ref().is_none_or(polls)
         });
+        self.regroupings = regroupings + 1;
         self.ready = ready;
         self.update_ready();
     }

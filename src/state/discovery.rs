@@ -1,17 +1,18 @@
 //! How discoveries change which groups are polled.
 
-use std::{collections::BTreeSet, time::SystemTime};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    time::{Instant, SystemTime},
+};
 
 use super::{
-    State,
+    ListingKey, State,
     account::{AccountState, DiscoveryState},
-    group::{GroupState, Origin},
+    group::{GroupState, MISSES_TO_REMOVE, Origin},
     poll::Failure,
 };
 use atlas::{GroupId, Provider};
-
-/// Consecutive discoveries without a group that remove it; a single list may lack it by mistake.
-const MISSES_TO_REMOVE: u32 = 2;
 
 /// What a discovery changed.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,8 +23,15 @@ pub enum DiscoveryEvent {
     Recovered(u32),
     /// The exporter starts polling a group with this name.
     GroupAdded(GroupId, String),
-    /// The exporter stops polling a group that was missing from Atlas's list.
-    GroupRemoved(GroupId, String),
+    /// The exporter stops polling a group that its account no longer discovers, nor any other.
+    GroupRemoved {
+        /// The account that polled it.
+        account: String,
+        /// Its ID.
+        id: GroupId,
+        /// Its name.
+        name: String,
+    },
     /// The exporter stops polling a group that a reload no longer lists and no account discovered.
     GroupUnlisted(GroupId, String),
     /// More than half of the known groups are missing. Nothing is removed until the next discovery confirms it.
@@ -54,18 +62,21 @@ impl State {
         account: &str,
         outcome: Result<SelectedGroups, Failure>,
         providers: &[Provider],
+        ended: Instant,
         ended_at: SystemTime,
     ) -> Vec<DiscoveryEvent> {
         let Some(discovery) = self.discovery_mut(account) else { return Vec::new() };
         discovery.discoveries += 1;
-        let events = match outcome {
+        let mut events = match outcome {
             Err(failure) => discovery.fail(failure),
             Ok(selected) => {
                 let mut events = discovery.succeed();
-                events.extend(self.apply_discovery(account, selected, providers, ended_at));
+                events.extend(self.apply_discovery(account, selected, providers, (ended, ended_at)));
                 events
             }
         };
+        events.extend(self.remove_departed(ended));
+        events.extend(self.report_no_groups(account));
         self.update_ready();
         events
     }
@@ -96,7 +107,7 @@ impl State {
         account: &str,
         selected: SelectedGroups,
         providers: &[Provider],
-        ended_at: SystemTime,
+        (ended, ended_at): (Instant, SystemTime),
     ) -> Vec<DiscoveryEvent> {
         let SelectedGroups { owned: found, elsewhere } = selected;
         let present: BTreeSet<&GroupId> = found.iter().map(|group| &group.id).collect();
@@ -118,49 +129,92 @@ impl State {
         // The unconfirmed discovery counts if this one misses most of the same groups.
         let is_confirmed = |earlier: &BTreeSet<GroupId>| earlier.intersection(&missing).count() * 2 > earlier.len();
         let confirmed = unconfirmed.filter(is_confirmed).unwrap_or_default();
-        let mut events = self.mark_missing(account, missing, &confirmed);
-        events.extend(self.upsert(account, found, providers));
-        let lacks_groups = self.lacks_groups(account);
-        if let Some(discovery) = self.discovery_mut(account)
-            && !std::mem::replace(&mut discovery.reported_no_groups, lacks_groups)
-            && lacks_groups
-        {
-            events.push(DiscoveryEvent::NoGroups);
+        let wanted = self.groups.iter_mut().filter(|(id, _)| !present.contains(id));
+        for (_, group) in wanted.filter(|(_, group)| group.is_wanted_from(account)) {
+            if let Origin::Departed { asked, .. } = &mut group.origin {
+                *asked.entry(account.to_owned()).or_default() += 1;
+            }
         }
+        let mut events = self.mark_missing(account, missing, &confirmed, ended);
+        events.extend(self.upsert(account, found, providers));
         events
     }
 
-    /// Counts one miss for each missing group, two for those that the discovery before missed too, and removes groups
-    /// with enough misses.
+    /// Reports once that the account has no groups, if its list is known.
+    fn report_no_groups(&mut self, account: &str) -> Option<DiscoveryEvent> {
+        let lacks_groups = self.lacks_groups(account);
+        let discovery = self.discovery_mut(account).filter(|discovery| discovery.last_success.is_some())?;
+        let was_reported = mem::replace(&mut discovery.reported_no_groups, lacks_groups);
+        (lacks_groups && !was_reported).then_some(DiscoveryEvent::NoGroups)
+    }
+
+    /// Counts one miss for each missing group, two for those that the discovery before missed too. Groups with enough
+    /// misses depart, or are removed if a reload no longer lists them.
     fn mark_missing(
         &mut self,
         account: &str,
         missing: BTreeSet<GroupId>,
         confirmed: &BTreeSet<GroupId>,
+        ended: Instant,
     ) -> Vec<DiscoveryEvent> {
         let mut events = Vec::new();
         for id in missing {
             let Some(group) = self.groups.get_mut(&id) else { continue };
-            let (is_removed, event): (bool, fn(GroupId, String) -> DiscoveryEvent) = match &mut group.origin {
-                Origin::Configured { .. } => continue,
+            match &mut group.origin {
+                Origin::Configured { .. } | Origin::Departed { .. } => {}
                 Origin::Discovered { missed } => {
                     *missed += 1 + u32::from(confirmed.contains(&id));
-                    (*missed >= MISSES_TO_REMOVE, DiscoveryEvent::GroupRemoved)
+                    if *missed >= MISSES_TO_REMOVE {
+                        group.origin = Origin::Departed { since: ended, asked: BTreeMap::new() };
+                    }
                 }
                 Origin::Orphaned { candidates } => {
                     candidates.remove(account);
-                    (candidates.is_empty(), DiscoveryEvent::GroupUnlisted)
+                    if candidates.is_empty() {
+                        let name = mem::take(&mut group.name);
+                        self.remove_group(&id);
+                        events.push(DiscoveryEvent::GroupUnlisted(id, name));
+                    }
                 }
-            };
-            if is_removed {
-                let name = std::mem::take(&mut group.name);
-                self.groups.remove(&id);
-                self.listings.retain(|key, _| key.group != id);
-                self.rate_limits.retain(|(_, _, group), _| group.as_ref() != Some(&id));
-                events.push(event(id, name));
             }
         }
         events
+    }
+
+    /// Removes groups that departed from their account, once every other account was asked or their data is stale.
+    fn remove_departed(&mut self, now: Instant) -> Vec<DiscoveryEvent> {
+        let discovering = self.accounts.iter().filter(|(_, account)| account.discovery.is_some());
+        let discovering: Vec<&str> = discovering.map(|(name, _)| name.as_str()).collect();
+        let mut events = Vec::new();
+        for (id, group) in &self.groups {
+            let Origin::Departed { since, .. } = &group.origin else { continue };
+            let is_wanted = discovering.iter().any(|account| group.is_wanted_from(account));
+            if !is_wanted || *since + self.max_staleness < now || !self.is_served(id, now) {
+                let (account, name) = (group.account.clone(), group.name.clone());
+                events.push(DiscoveryEvent::GroupRemoved { account, id: id.clone(), name });
+            }
+        }
+        for event in &events {
+            if let DiscoveryEvent::GroupRemoved { id, .. } = event {
+                self.remove_group(id);
+            }
+        }
+        events
+    }
+
+    /// Whether any listing of the group is exported.
+    fn is_served(&self, group: &GroupId, now: Instant) -> bool {
+        let mut listings = Provider::ALL
+            .iter()
+            .filter_map(|provider| self.listings.get(&ListingKey { group: group.clone(), provider: *provider }));
+        listings.any(|listing| listing.served(now, self.max_staleness).is_some())
+    }
+
+    fn remove_group(&mut self, id: &GroupId) {
+        self.regroupings += 1;
+        self.groups.remove(id);
+        self.listings.retain(|key, _| key.group != *id);
+        self.rate_limits.retain(|(_, _, group), _| group.as_ref() != Some(id));
     }
 
     fn upsert(&mut self, account: &str, found: Vec<atlas::Group>, providers: &[Provider]) -> Vec<DiscoveryEvent> {
@@ -173,7 +227,8 @@ impl State {
                 self.groups.insert(id, GroupState::discovered(account, found));
                 continue;
             };
-            if matches!(group.origin, Origin::Orphaned { .. }) {
+            if matches!(group.origin, Origin::Orphaned { .. } | Origin::Departed { .. }) {
+                self.regroupings += u64::from(group.account != account);
                 account.clone_into(&mut group.account);
                 group.record_found(found);
                 self.rate_limits.retain(|(owner, _, group), _| owner == account || group.as_ref() != Some(&id));

@@ -1,8 +1,15 @@
 //! One group (a project in Atlas's UI): where it comes from, and everything about it except its peerings.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use atlas::Container;
+
+/// Consecutive discoveries without a group that decide that an account does not have it; a single list may lack it by
+/// mistake.
+pub(super) const MISSES_TO_REMOVE: u32 = 2;
 
 /// What is known about a group besides its peerings.
 #[derive(Clone, Debug)]
@@ -28,6 +35,9 @@ pub(super) enum Origin {
     Configured { is_named: bool },
     /// Its account discovered it; `missed` counts the consecutive discoveries without it since.
     Discovered { missed: u32 },
+    /// Its account no longer discovers it, and another one may. `asked` counts the discoveries without it of every other
+    /// account since.
+    Departed { since: Instant, asked: BTreeMap<String, u32> },
     /// A reload stopped listing it. `candidates` are the accounts that may discover it and have not reported yet.
     Orphaned { candidates: BTreeSet<String> },
 }
@@ -87,7 +97,7 @@ impl GroupState {
         self.account = account;
         self.origin = match (&self.discovered, self.origin) {
             (None, _) => Origin::Orphaned { candidates: candidates.into_iter().collect() },
-            (Some(_), origin @ Origin::Discovered { .. }) => origin,
+            (Some(_), origin @ (Origin::Discovered { .. } | Origin::Departed { .. })) => origin,
             (Some(_), _) => Origin::Discovered { missed: 0 },
         };
         if let Some(discovered) = &self.discovered {
@@ -99,7 +109,7 @@ impl GroupState {
     /// Whether the account's discoveries decide if the group stays.
     pub(super) fn is_decided_by(&self, account: &str) -> bool {
         match &self.origin {
-            Origin::Configured { .. } => false,
+            Origin::Configured { .. } | Origin::Departed { .. } => false,
             Origin::Discovered { .. } => self.account == account,
             Origin::Orphaned { candidates } => candidates.contains(account),
         }
@@ -107,6 +117,16 @@ impl GroupState {
 
     /// Whether the account's next discovery may remove the group.
     pub(super) fn is_unsettled(&self, account: &str) -> bool {
-        self.is_decided_by(account) && !matches!(self.origin, Origin::Discovered { missed: 0 })
+        match &self.origin {
+            Origin::Departed { .. } => self.is_wanted_from(account),
+            Origin::Discovered { missed: 0 } => false,
+            _ => self.is_decided_by(account),
+        }
+    }
+
+    /// Whether the group departed from its account, and this one was not asked yet.
+    pub(super) fn is_wanted_from(&self, account: &str) -> bool {
+        let Origin::Departed { asked, .. } = &self.origin else { return false };
+        self.account != account && asked.get(account).is_none_or(|misses| *misses < MISSES_TO_REMOVE)
     }
 }

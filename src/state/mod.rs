@@ -70,6 +70,9 @@ pub struct State {
     pub rate_limits: BTreeMap<(String, Endpoint, Option<GroupId>), RateLimit>,
     /// The announced ends of the API version by account and endpoint.
     pub version_ends: BTreeMap<(String, Endpoint), VersionEnds>,
+    /// Counts reloads, and groups that were removed or that moved to another account: the tasks of all accounts then have
+    /// other listings.
+    pub regroupings: u64,
     /// See [`State::is_ready`].
     ready: bool,
 }
@@ -99,6 +102,7 @@ impl State {
             api: BTreeMap::new(),
             rate_limits: BTreeMap::new(),
             version_ends: BTreeMap::new(),
+            regroupings: 0,
             ready: false,
         };
         // A shard may have nothing to wait for.

@@ -1,10 +1,14 @@
 //! Digest authentication, as counted by the simulator.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
-use atlas::{Provider, Reason};
+use atlas::{ClientSettings, Provider, Reason};
 use atlas_simulator::{Effect, Fault, LoggedRequest, SimulatedEndpoint, StatusFault};
 use futures_util::future::join_all;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 
 use crate::setup::{Atlas, GROUP, OTHER, RecordingClient, key};
 
@@ -105,6 +109,83 @@ async fn a_rejected_key_with_a_known_nonce_costs_two_requests_and_the_check() {
     atlas.simulator.fail(Fault::status(401));
     client.list(Provider::Aws).await.unwrap_err();
     assert_eq!(atlas.take_outcomes(), ["fault", "fault", "challenge", "fault"], "with the check");
+}
+
+/// Such a 401 costs one request. The next poll keeps the nonce only if Atlas says that the key has no role.
+#[tokio::test]
+async fn a_401_without_a_challenge_is_final() {
+    let atlas = atlas("").await;
+    let client = paged(&atlas, 20);
+    client.list(Provider::Aws).await.unwrap();
+    for (code, next) in [("NOT_IN_GROUP", ["ok"].as_slice()), ("SOMETHING_NEW", &["challenge", "ok"])] {
+        atlas.take_requests();
+        let status = StatusFault { code: 401, error_code: Some(code.to_owned()), ..StatusFault::default() };
+        atlas.simulator.fail(Fault { times: Some(1), ..Fault::new(Effect::Status(status)) });
+        let error = client.list(Provider::Aws).await.unwrap_err();
+        assert_eq!(error.kind.code(), Some(code));
+        assert_eq!(atlas.take_outcomes(), ["fault"], "{code}");
+        client.list(Provider::Aws).await.unwrap();
+        assert_eq!(atlas.take_outcomes(), next, "{code}");
+    }
+}
+
+/// A gateway that replaces the first text by the second in the headers of the responses of a server.
+async fn gateway(server: SocketAddr, old: &'static str, new: String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (client, _) = listener.accept().await.unwrap();
+            tokio::spawn(forward(client, TcpStream::connect(server).await.unwrap(), old, new.clone()));
+        }
+    });
+    address
+}
+
+async fn forward(client: TcpStream, server: TcpStream, old: &str, new: String) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let requests = tokio::io::copy(&mut from_client, &mut to_server);
+    let responses = async {
+        // Enough for a whole response.
+        let mut buffer = vec![0; 1 << 16];
+        while let Ok(read @ 1..) = from_server.read(&mut buffer).await {
+            let mut response = buffer[..read].to_vec();
+            if let Some(start) = response.windows(old.len()).position(|text| text == old.as_bytes()) {
+                response.splice(start..start + old.len(), new.bytes());
+            }
+            to_client.write_all(&response).await.unwrap();
+        }
+    };
+    tokio::select! { _ = requests => {}, () = responses => {} }
+}
+
+/// The outcomes of a poll, if the server's challenge starts differently.
+async fn outcomes_with(settings: &str, challenge: &str) -> Vec<&'static str> {
+    let atlas = atlas(settings).await;
+    let address = gateway(atlas.address, "www-authenticate: Digest ", format!("www-authenticate: {challenge}")).await;
+    let settings = ClientSettings { base_url: format!("http://{address}").parse().unwrap(), ..atlas.settings() };
+    RecordingClient::new(settings).list(Provider::Aws).await.unwrap();
+    atlas.take_outcomes()
+}
+
+#[tokio::test]
+async fn the_challenge_of_atlas_is_found_among_others() {
+    let other_md5 = r#"Digest realm="gateway", nonce="n", algorithm=MD5, qop="auth""#;
+    let unsupported = r#"Digest realm="gateway", nonce="n", algorithm=SHA3-512, qop="auth""#;
+    for (settings, challenge) in [
+        ("", "Digest ".to_owned()),
+        ("", "dIGEST  ".to_owned()),
+        ("", r#"Basic realm="a, Digest \"b\"", digest "#.to_owned()),
+        ("", "Negotiate oYG2MIGzoAMKAQE=, Digest ".to_owned()),
+        ("", "Negotiate\r\nwww-authenticate: Bearer realm=\"api\"\r\nWWW-Authenticate: Digest ".to_owned()),
+        ("", format!("{unsupported}, Digest ")),
+        ("", format!("{unsupported}\r\nwww-authenticate: DIGEST ")),
+        ("digest: {algorithm: SHA-256}", format!("{other_md5}, Digest ")),
+        ("digest: {algorithm: SHA-256}", format!("{other_md5}\r\nwww-authenticate: Digest ")),
+    ] {
+        assert_eq!(outcomes_with(settings, &challenge).await, ["challenge", "ok"], "{challenge}");
+    }
 }
 
 #[tokio::test]

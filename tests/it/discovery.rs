@@ -310,3 +310,46 @@ async fn failed_discoveries_back_off_while_the_account_has_groups() {
     exporter.atlas.simulator.clear_faults();
     exporter.until("the other group", |metrics| polled_groups(metrics) == 2).await;
 }
+
+#[tokio::test]
+async fn a_group_that_leaves_one_account_for_another_keeps_its_data() {
+    let (atlas, other) = (Atlas::start(&groups(3, "")).await, Atlas::start(&groups(0, "")).await);
+    let peering = ScenarioPeering::new(ScenarioProvider::Aws, "AVAILABLE").with("vpcId", "v");
+    other.simulator.add_group(&ScenarioGroup::new(&id(9), "its own", Vec::new())).unwrap();
+    let mut config = atlas.service_account_with("discover: {interval: 1s}", quick());
+    let mut second = other.service_account_with("discover: {interval: 1h}", quick()).accounts;
+    second[0].name = "second".to_owned();
+    config.accounts.append(&mut second);
+    let exporter = TestExporter::run(atlas, config).await;
+    exporter.until("every group", |metrics| metrics.value("mongodbatlas_account_groups", &MAIN) == Some(3.0)).await;
+    exporter.until("every peering", |metrics| polled_groups(metrics) == 3).await;
+
+    // The credential of the first account loses its role in the group, and that of the second gets one.
+    other.simulator.add_group(&ScenarioGroup::new(&id(3), "moved", vec![peering])).unwrap();
+    let simulator = &exporter.atlas.simulator;
+    simulator.fail(Fault { group: Some(id(3)), endpoint: Some(SimulatedEndpoint::Peers), ..Fault::status(403) });
+    let left = [1, 2].map(|n| format!(r#"{{"id": "{}", "name": "g", "orgId": "{}"}}"#, id(n), id(8))).join(", ");
+    simulator.fail(on_groups(Effect::Body(format!(r#"{{"results": [{left}], "totalCount": 2}}"#))));
+    let account = |metrics: &Exposition| {
+        let info = metrics.all("mongodbatlas_group_info", &[("group_id", &id(3))]);
+        info.first().map(|info| info.labels["account"].clone())
+    };
+    let metrics = exporter
+        .until("the move", |metrics| {
+            let available = metrics.value("mongodbatlas_network_peering_available", &[("group_id", &id(3))]);
+            assert_eq!(available, Some(1.0), "removed in between: {metrics:?}");
+            account(metrics).as_deref() == Some("second")
+        })
+        .await;
+    assert_eq!(metrics.value("mongodbatlas_account_groups", &MAIN), Some(2.0));
+    exporter.until("polls by the second account", |metrics| polled(metrics, &id(3)) == 3).await;
+    exporter.atlas.simulator.clear_requests();
+    exporter.until("more polls", |_| exporter.atlas.count("peers", &["ok"]) >= 12).await;
+    assert!(exporter.atlas.simulator.requests().iter().all(|request| request.group_id.as_deref() != Some(&id(3))));
+
+    // Neither has it any longer.
+    let before = exporter.scrape().await;
+    other.simulator.remove_group(&id(3)).unwrap();
+    assert_eq!(account(&before).as_deref(), Some("second"));
+    exporter.until("the removal", |metrics| account(metrics).is_none()).await;
+}

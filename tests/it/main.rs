@@ -8,6 +8,7 @@ mod digest;
 mod discovery;
 mod doctor;
 mod exposition;
+mod isolation;
 mod layering;
 mod lifetimes;
 mod limits;

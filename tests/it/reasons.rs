@@ -155,6 +155,7 @@ async fn an_unusable_challenge_is_counted_once_per_request() {
         b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nwww-authenticate: Basic realm=\"x\"\r\n\r\n".as_slice(),
         b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nwww-authenticate: Digest realm=\"x\"\r\n\r\n",
         b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nwww-authenticate: \xff\r\n\r\n",
+        b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nwww-authenticate: Digest realm=\"x\", nonce=\"y\", algorithm=SHA-1\r\n\r\n",
         b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n",
     ] {
         let mut settings = atlas.settings();

@@ -6,6 +6,7 @@
 //!   Authenticator      auth/             sends a request with a credential that may change
 //!     CredentialBreaker  breaker.rs        limits attempts with a rejected credential
 //!     DigestAuth         digest.rs         API key: responds to the challenge, reuses the nonce
+//!       choose             challenge.rs      which challenge of a 401 to respond to
 //!     TokenSource        token.rs          service account: mints, renews and revokes the access token
 //!       MintLimiter        mint_limiter.rs   limits how often tokens are minted
 //!   InFlight           request.rs        reports each HTTP request once, as a `ClientEvent`

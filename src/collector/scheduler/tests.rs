@@ -53,7 +53,7 @@ impl Simulation {
         let mut scheduler = Scheduler::new(&poll);
         for n in 0..groups {
             for provider in Provider::ALL {
-                scheduler.insert(key(n, provider), start, true);
+                scheduler.insert(&key(n, provider), start, true);
             }
         }
         let data = scheduler.keys().map(|key| (key.clone(), (start, Duration::ZERO))).collect();
@@ -179,7 +179,7 @@ impl Share {
             Self::OneProvider => key.provider == Provider::Azure,
             Self::TwoProviders => key.provider != Provider::Aws,
             Self::TenthOfTheGroups => number(key) % 10 == 3,
-            Self::HalfOfTheGroups => number(key) % 2 == 0,
+            Self::HalfOfTheGroups => number(key).is_multiple_of(2),
             Self::ProviderInMostGroups => key.provider == Provider::Azure && number(key) % 10 != 3,
         }
     }
@@ -263,7 +263,7 @@ fn a_transient_failure_is_retried_unless_other_polls_wait() {
         let mut simulation = Simulation::new(groups, config);
         let glitch = key(0, Provider::Aws);
         simulation.scheduler.remove(&glitch);
-        simulation.scheduler.insert(glitch.clone(), simulation.start, false);
+        simulation.scheduler.insert(&glitch, simulation.start, false);
         simulation.run(0.5, |key| if *key == glitch { Behavior::Fails(100) } else { Behavior::Succeeds(100) });
         assert_eq!(simulation.attempts[&glitch], attempts, "{groups} groups");
         assert_eq!(simulation.failures.get(&glitch).map(Vec::len), Some(1), "{groups} groups");

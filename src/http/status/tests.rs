@@ -128,7 +128,7 @@ fn problems_of_the_exporter_an_account_and_the_config_are_warnings() {
     let account = fixture.state.accounts.get_mut("main").unwrap();
     account.discovery = Some(DiscoveryState::new(MINUTE));
     account.refused = true;
-    fixture.state.record_discovery("main", Err(failure()), &Provider::ALL, wall(0));
+    fixture.state.record_discovery("main", Err(failure()), &Provider::ALL, fixture.start, wall(0));
     fixture.state.last_reload_ok = false;
     let view = View { stall_reason: Some("3 listings are due".to_owned()), ..fixture.view(0) };
     let html = html::render(&view, &Search::parse(""), "/metrics");

@@ -1,4 +1,7 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use super::*;
 use crate::state::{AccountState, Candidate, ListingKey, PollResult};
@@ -6,6 +9,7 @@ use atlas::Reason;
 
 struct Fixture {
     state: State,
+    start: Instant,
     seconds: u64,
 }
 
@@ -21,13 +25,13 @@ impl Fixture {
         let listings = [ListingKey { group: id(0), provider: Provider::Aws }];
         let (minute, now) = (Duration::from_secs(60), SystemTime::UNIX_EPOCH);
         let state = State::new(minute, minute * 15, now, accounts.into(), groups, listings);
-        Self { state, seconds: 0 }
+        Self { state, start: Instant::now(), seconds: 0 }
     }
 
     fn discover(&mut self, account: &str, outcome: Result<Vec<atlas::Group>, Failure>) -> Vec<DiscoveryEvent> {
         self.seconds += 1;
         let outcome = outcome.map(|owned| SelectedGroups { owned, elsewhere: 0 });
-        self.state.record_discovery(account, outcome, &[Provider::Gcp], at(self.seconds))
+        self.state.record_discovery(account, outcome, &[Provider::Gcp], self.now(), at(self.seconds))
     }
 
     fn find(&mut self, groups: impl IntoIterator<Item = u8>) -> Vec<DiscoveryEvent> {
@@ -37,7 +41,19 @@ impl Fixture {
     /// A discovery of the first account that selects these groups and as many of other shards.
     fn discover_shard(&mut self, groups: impl IntoIterator<Item = u8>, elsewhere: usize) -> Vec<DiscoveryEvent> {
         let selected = SelectedGroups { owned: groups.into_iter().map(found).collect(), elsewhere };
-        self.state.record_discovery("a", Ok(selected), &[Provider::Gcp], at(self.seconds))
+        self.state.record_discovery("a", Ok(selected), &[Provider::Gcp], self.now(), at(self.seconds))
+    }
+
+    fn now(&self) -> Instant {
+        self.start + Duration::from_secs(self.seconds)
+    }
+
+    /// A successful poll of a discovered group.
+    fn poll(&mut self, n: u8) {
+        let key = ListingKey { group: id(n), provider: Provider::Gcp };
+        let (ended, ended_at) = (self.now(), at(self.seconds));
+        let outcome = Ok(atlas::Listing::default());
+        self.state.record_poll(&key, PollResult { ended, due: ended, ended_at, run: None, outcome });
     }
 
     fn polled(&self) -> Vec<u8> {
@@ -70,7 +86,7 @@ fn added(n: u8) -> DiscoveryEvent {
 }
 
 fn removed(n: u8) -> DiscoveryEvent {
-    DiscoveryEvent::GroupRemoved(id(n), format!("g{n}"))
+    DiscoveryEvent::GroupRemoved { account: "a".to_owned(), id: id(n), name: format!("g{n}") }
 }
 
 #[test]
@@ -263,11 +279,12 @@ fn reload(fixture: Fixture, accounts: &[&str]) -> Fixture {
     let mut after = Fixture::new();
     after.state.groups.clear();
     after.state.listings.clear();
-    let candidate = |account: &&str| Candidate { account: (*account).to_owned(), providers: vec![Provider::Aws] };
+    let candidate =
+        |account: &&str| Candidate { account: (*account).to_owned(), providers: vec![Provider::Aws, Provider::Gcp] };
     let candidates: Vec<_> = accounts.iter().map(candidate).collect();
     let candidates = fixture.state.groups.keys().map(|id| (id.clone(), candidates.clone())).collect();
     after.state.carry_over(fixture.state, &candidates);
-    Fixture { seconds: fixture.seconds, ..after }
+    Fixture { seconds: fixture.seconds, start: fixture.start, ..after }
 }
 
 fn unlisted(n: u8) -> DiscoveryEvent {
@@ -334,4 +351,133 @@ fn an_unlisted_group_that_is_not_discovered_is_removed() {
     assert_eq!(fixture.polled(), [0]);
     assert_eq!(fixture.find([]), [unlisted(0), DiscoveryEvent::NoGroups]);
     assert_eq!(reload(Fixture::new(), &[]).polled(), [0; 0], "without candidates at once");
+}
+
+/// The first account's discoveries lack the second of three groups, which were polled.
+fn departed() -> Fixture {
+    let mut fixture = Fixture::new();
+    fixture.find([1, 2, 3]);
+    fixture.discover("b", Ok(vec![found(9)]));
+    (1..=3).for_each(|n| fixture.poll(n));
+    assert_eq!((fixture.find([1, 3]), fixture.find([1, 3])), (vec![], vec![]));
+    assert_eq!(fixture.polled(), [0, 1, 2, 3, 9]);
+    fixture
+}
+
+fn is_served(fixture: &Fixture, n: u8) -> bool {
+    let listing = fixture.state.listings.get(&ListingKey { group: id(n), provider: Provider::Gcp });
+    listing.is_some_and(|listing| listing.served(fixture.now(), fixture.state.max_staleness).is_some())
+}
+
+#[test]
+fn a_departed_group_moves_to_another_account_with_its_data() {
+    let mut fixture = departed();
+    assert_eq!(
+        (fixture.state.is_settled("a"), fixture.state.is_settled("b")),
+        (true, false),
+        "the other is asked soon"
+    );
+    let before = fixture.state.regroupings;
+    assert_eq!(fixture.discover("b", Ok(vec![found(9)])), [], "its list may lack the group by mistake");
+    assert_eq!(fixture.discover("b", Ok(vec![found(2), found(9)])), []);
+    assert_eq!(fixture.state.account_of(&id(2)), Some("b"));
+    assert!(is_served(&fixture, 2) && fixture.state.is_settled("b") && fixture.state.regroupings > before);
+    assert_eq!(fixture.find([1, 3]), []);
+    assert_eq!(fixture.discover("b", Ok(vec![found(9)])), [], "it is the group of the other account now");
+    assert_eq!(fixture.discover("b", Ok(vec![found(9)])), [], "which it departs from");
+    assert_eq!(fixture.find([1, 2, 3]), []);
+    assert_eq!((fixture.state.account_of(&id(2)), is_served(&fixture, 2)), (Some("a"), true), "and back");
+}
+
+#[test]
+fn a_departed_group_is_removed_once_every_other_account_was_asked_twice() {
+    let mut fixture = departed();
+    let discovery = Some(DiscoveryState::new(Duration::from_secs(600)));
+    fixture.state.accounts.insert("c".to_owned(), AccountState { discovery, ..AccountState::default() });
+    fixture.state.accounts.insert("lists".to_owned(), AccountState::default());
+    for account in ["b", "b", "b", "c"] {
+        fixture.discover(account, Ok(vec![found(9)]));
+        fixture.discover(account, Err(failure(Reason::Server)));
+        fixture.find([1, 3]);
+        assert_eq!(fixture.polled(), [0, 1, 2, 3, 9], "{account}; a failure is no answer");
+    }
+    assert_eq!(fixture.discover("c", Ok(vec![found(9)])), [DiscoveryEvent::Recovered(1), removed(2)]);
+    assert_eq!((fixture.polled(), fixture.state.is_settled("b")), (vec![0, 1, 3, 9], true));
+}
+
+#[test]
+fn a_departed_group_that_its_account_finds_again_stays() {
+    let mut fixture = departed();
+    fixture.discover("b", Ok(vec![found(9)]));
+    assert_eq!(fixture.find([1, 2, 3]), []);
+    assert!(fixture.state.is_settled("b"));
+    fixture.discover("b", Ok(vec![found(9)]));
+    assert_eq!((fixture.state.account_of(&id(2)), is_served(&fixture, 2)), (Some("a"), true));
+    assert_eq!((fixture.find([1, 3]), fixture.find([1, 3])), (vec![], vec![]), "it departs again");
+    assert_eq!(fixture.discover("b", Ok(vec![found(9)])), [], "and is asked for again");
+}
+
+#[test]
+fn a_departed_group_without_served_data_is_removed_even_by_a_failed_discovery() {
+    let mut fixture = departed();
+    let key = ListingKey { group: id(2), provider: Provider::Gcp };
+    for _ in 0..2 {
+        let (ended, outcome) = (fixture.now(), Err(failure(Reason::NotFound)));
+        fixture.state.record_poll(&key, PollResult { ended, due: ended, ended_at: at(9), run: None, outcome });
+    }
+    let events = fixture.discover("b", Err(failure(Reason::Server)));
+    assert_eq!(
+        events,
+        [DiscoveryEvent::Failing(failure(Reason::Server)), removed(2)],
+        "with the account that polled it"
+    );
+}
+
+#[test]
+fn a_departed_group_stays_for_the_maximum_staleness_at_most() {
+    let mut fixture = departed();
+    fixture.discover("b", Err(failure(Reason::Server)));
+    // Its account may still poll it.
+    fixture.seconds = 900;
+    fixture.poll(2);
+    assert_eq!(fixture.discover("b", Err(failure(Reason::Server))), []);
+    fixture.seconds = 905;
+    assert_eq!(fixture.discover("b", Err(failure(Reason::Server))), [removed(2)]);
+    assert!(!is_served(&fixture, 2));
+}
+
+#[test]
+fn departed_groups_do_not_count_among_those_that_are_missing() {
+    let mut fixture = departed();
+    assert_eq!(fixture.find([1]), [], "half of the other two is not more than half");
+    let unconfirmed = DiscoveryEvent::Unconfirmed { missing: 2, known: 2 };
+    assert_eq!(fixture.find([]), [unconfirmed]);
+    // Nor does the list of another account that awaits confirmation count as an answer.
+    assert_eq!(fixture.discover("b", Ok(vec![])), [DiscoveryEvent::Unconfirmed { missing: 1, known: 1 }]);
+    assert_eq!(fixture.discover("b", Ok(vec![found(9)])), []);
+    assert_eq!(fixture.polled(), [0, 1, 2, 3, 9]);
+    assert_eq!(fixture.discover("b", Ok(vec![found(9)])), [removed(2)]);
+}
+
+#[test]
+fn an_account_whose_last_group_departed_reports_that_it_has_none() {
+    let mut fixture = Fixture::new();
+    fixture.discover("b", Ok(vec![found(1)]));
+    fixture.poll(1);
+    assert_eq!(fixture.discover("b", Ok(vec![])), [DiscoveryEvent::Unconfirmed { missing: 1, known: 1 }]);
+    assert_eq!(fixture.discover("b", Ok(vec![])), [], "it polls the group as before");
+    assert_eq!(fixture.find([1]), []);
+    assert_eq!(fixture.discover("b", Ok(vec![])), [DiscoveryEvent::NoGroups]);
+}
+
+#[test]
+fn a_reload_keeps_departed_groups() {
+    let mut fixture = reload(departed(), &["a", "b"]);
+    assert!(is_served(&fixture, 2) && !fixture.state.is_settled("b"));
+    fixture.discover("b", Ok(vec![found(9)]));
+    assert_eq!(fixture.discover("b", Ok(vec![found(9)])), [removed(2)]);
+    let mut fixture = reload(departed(), &["b"]);
+    assert_eq!(fixture.state.account_of(&id(2)), Some("b"), "its account no longer discovers");
+    assert_eq!(fixture.discover("b", Ok([0, 1, 2, 3, 9].map(found).to_vec())), []);
+    assert!(is_served(&fixture, 2) && fixture.state.is_settled("b"));
 }

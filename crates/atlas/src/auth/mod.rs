@@ -2,6 +2,7 @@
 
 pub(crate) mod authenticator;
 pub(crate) mod breaker;
+mod challenge;
 pub(crate) mod credential;
 pub(crate) mod digest;
 pub(crate) mod mint_limiter;

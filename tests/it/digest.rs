@@ -95,19 +95,20 @@ async fn a_nonce_that_expires_before_its_first_use_is_replaced_once() {
     let client = paged(&atlas, 20);
     let error = client.list(Provider::Aws).await.unwrap_err();
     assert_eq!(error.kind.reason(), Reason::Unauthorized);
-    assert_eq!(atlas.take_outcomes(), ["challenge", "stale", "stale"]);
+    let request = ["challenge", "stale", "stale"];
+    assert_eq!(atlas.take_outcomes(), [request, request].concat(), "the second is the check");
 }
 
 /// A key that was revoked after its nonce was used.
 #[tokio::test]
-async fn a_rejected_key_with_a_known_nonce_costs_two_requests() {
+async fn a_rejected_key_with_a_known_nonce_costs_two_requests_and_the_check() {
     let atlas = atlas("").await;
     let client = paged(&atlas, 20);
     client.list(Provider::Aws).await.unwrap();
     atlas.take_requests();
     atlas.simulator.fail(Fault::status(401));
     client.list(Provider::Aws).await.unwrap_err();
-    assert_eq!(atlas.take_outcomes(), ["fault", "fault"]);
+    assert_eq!(atlas.take_outcomes(), ["fault", "fault", "challenge", "fault"], "with the check");
 }
 
 /// Such a 401 costs one request. The next poll keeps the nonce only if Atlas says that the key has no role.
@@ -285,4 +286,14 @@ async fn a_request_that_concerns_no_group_decides_whether_the_key_is_rejected() 
         let checks = checks.iter().filter(|check| check.endpoint == "groups" && check.outcome != "challenge").count();
         assert_eq!(checks, 1, "{check:?}: it was checked a moment ago");
     }
+}
+
+#[tokio::test]
+async fn a_key_that_is_rejected_with_an_unknown_code_is_not_said_to_lack_a_role() {
+    let atlas = atlas("").await;
+    let unknown = StatusFault { code: 401, error_code: Some("SOMETHING_NEW".to_owned()), ..StatusFault::default() };
+    atlas.simulator.fail(Fault::new(Effect::Status(unknown)));
+    let error = atlas.client().list(Provider::Aws).await.unwrap_err().kind;
+    assert_eq!((error.reason(), error.code()), (Reason::Unauthorized, Some("SOMETHING_NEW")));
+    assert_eq!(error.advice(), Reason::Unauthorized.advice());
 }

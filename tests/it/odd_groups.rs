@@ -46,11 +46,14 @@ async fn groups_that_reject_a_good_credential_affect_no_other_group() {
             })
             .await;
         let metrics = exporter.scrape().await;
-        for group in GROUPS {
-            let failures = metrics.all("mongodbatlas_peering_poll_failures_total", &[("group_id", group)]);
-            let failed: f64 = failures.iter().map(|failure| failure.value).sum();
-            assert_eq!(failed > 0.0, odd.contains(&group), "{odd:?}: {metrics:?}");
-        }
+        let failed = |group: &&str| {
+            let failures = metrics.all("mongodbatlas_peering_poll_failures_total", &[("group_id", *group)]);
+            failures.iter().map(|failure| failure.value).sum::<f64>()
+        };
+        assert!(odd.iter().all(|group| failed(group) >= 9.0), "{odd:?}: {metrics:?}");
+        let unauthorized = [MAIN[0], ("reason", "unauthorized")];
+        let unauthorized = metrics.value("mongodbatlas_account_poll_failures_total", &unauthorized).unwrap();
+        assert!(unauthorized <= odd.iter().map(failed).sum(), "of another group: {odd:?}: {metrics:?}");
         assert_eq!(metrics.value("mongodbatlas_api_credential_refused", &MAIN), Some(0.0), "{odd:?}");
     }
 }

@@ -55,6 +55,9 @@ pub enum ErrorKind {
         /// How it was rejected.
         message: String,
     },
+    /// Atlas rejected the request, and a check has shown that it rejects the credential, or could not show that it does not.
+    #[error(transparent)]
+    Rejected(Arc<ErrorKind>),
     /// The server or its proxy cannot be reached.
     #[error("cannot reach {peer}")]
     Unreachable {
@@ -155,7 +158,7 @@ impl ErrorKind {
                 reason => reason,
             },
             Self::Unreachable { kind: cause, .. } => cause.reason(),
-            Self::Challenge | Self::Refused { .. } => Reason::Unauthorized,
+            Self::Challenge | Self::Refused { .. } | Self::Rejected(_) => Reason::Unauthorized,
             Self::ErrorResponse(response) => response.reason(),
             Self::Json { .. } | Self::Content(_) => Reason::Decode,
             Self::TooLarge(_) | Self::TooManyResults(_) => Reason::TooLarge,
@@ -186,7 +189,7 @@ impl ErrorKind {
     /// Whether every request of the account fails for the same cause, so that one log line is enough for all.
     #[must_use]
     pub fn is_account_wide(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::Token(_))
+        matches!(self, Self::Refused { .. } | Self::Rejected(_) | Self::Token(_))
     }
 
     /// Atlas's error code, if it sent one.
@@ -195,6 +198,7 @@ impl ErrorKind {
         match self {
             Self::ErrorResponse(response) => response.code.as_deref(),
             Self::Token(cause)
+            | Self::Rejected(cause)
             | Self::MintLimit { last: Some(cause), .. }
             | Self::Deadline { last: Some(cause), .. } => cause.code(),
             _ => None,
@@ -207,6 +211,7 @@ impl ErrorKind {
         match self {
             Self::ErrorResponse(response) => response.advice(),
             Self::Token(cause) => token_advice(cause),
+            Self::Rejected(cause) => cause.credential_advice(),
             Self::Deadline { last: Some(cause), .. }
             | Self::MintLimit { last: Some(cause), .. }
             | Self::Unreachable { kind: cause, .. } => cause.advice(),
@@ -217,6 +222,12 @@ impl ErrorKind {
             Self::MintLimit { last: None, .. } => "find out why Atlas rejects access tokens that it has just issued",
             other => other.reason().advice(),
         }
+    }
+
+    /// What to do about it, if it rejects the credential and not only the request.
+    pub(crate) fn credential_advice(&self) -> &'static str {
+        // A code that is not known may suggest another reason.
+        if self.reason() == Reason::Unauthorized { self.advice() } else { Reason::Unauthorized.advice() }
     }
 
     /// The failure and all its causes in one message.

@@ -93,18 +93,18 @@ impl Authenticator {
         check: impl FnOnce() -> GetRequest<'c>,
     ) -> ErrorKind {
         let mut cause = self.breaker.rejected(sent, &rejection);
-        if matches!(cause, Cause::InDoubt) {
+        if cause == Cause::InDoubt {
             let guard = if probe.is_some() { probe } else { self.breaker.wait_for_probe().await };
             // The check of another request may have decided meanwhile.
             cause = self.breaker.rejected(sent, &rejection);
-            if matches!(cause, Cause::InDoubt) && guard.is_some() {
+            if cause == Cause::InDoubt && guard.is_some() {
                 let sent = self.breaker.check_sent();
                 let result = self.scheme.send(&check()).await.and_then(|body| is_page(&body));
                 cause = self.breaker.checked(sent, &result, &rejection);
             }
         }
         match cause {
-            Cause::Credential(refused) => refused,
+            Cause::Credential => ErrorKind::Rejected(Arc::new(rejection)),
             Cause::Subject | Cause::InDoubt => rejection,
         }
     }

@@ -68,14 +68,14 @@ pub(crate) enum Verdict {
 }
 
 /// What follows from the rejection of a request.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// The subject of the request, such as its group, is the cause.
     Subject,
     /// A check has to decide.
     InDoubt,
-    /// The credential is not used for now, which is the error of the request.
-    Credential(ErrorKind),
+    /// The credential, which is not used for now.
+    Credential,
 }
 
 /// Held by a request that probes an unproven credential, and by a check.
@@ -139,7 +139,7 @@ impl CredentialBreaker {
         let mut inner = self.inner.lock();
         if sent < inner.since {
             return match &inner.state {
-                State::Open { until, message } => Cause::Credential(refused(*until, message)),
+                State::Open { .. } => Cause::Credential,
                 State::HalfOpen | State::Closed => Cause::Subject,
             };
         }
@@ -202,14 +202,13 @@ impl CredentialBreaker {
     }
 
     fn open(&self, inner: &mut Inner, error: &ErrorKind, pause: Duration, is_reported: bool) -> Cause {
-        let (now, message) = (Instant::now(), error.to_string());
-        let cause = Cause::Credential(refused(now + pause, &message));
-        (inner.since, inner.state) = (now, State::Open { until: now + pause, message });
+        let now = Instant::now();
+        (inner.since, inner.state) = (now, State::Open { until: now + pause, message: error.to_string() });
         if is_reported {
-            let message = format!("{}; {}", error.error_chain(), Reason::Unauthorized.advice());
+            let message = format!("{}; {}", error.error_chain(), error.credential_advice());
             (self.events)(ClientEvent::Refused { message });
         }
-        cause
+        Cause::Credential
     }
 
     /// A little less than an interval: the next poll of a group starts one interval after the start of the last.
@@ -221,14 +220,16 @@ impl CredentialBreaker {
     fn is_closed(&self) -> Result<bool, ErrorKind> {
         match &self.inner.lock().state {
             State::Closed => Ok(true),
-            State::Open { until, message } if *until > Instant::now() => Err(refused(*until, message)),
-            State::HalfOpen | State::Open { .. } => Ok(false),
+            State::HalfOpen => Ok(false),
+            State::Open { until, message } => {
+                let remaining = until.saturating_duration_since(Instant::now());
+                if !remaining.is_zero() {
+                    return Err(ErrorKind::Refused { remaining, message: message.clone() });
+                }
+                Ok(false)
+            }
         }
     }
-}
-
-fn refused(until: Instant, message: &str) -> ErrorKind {
-    ErrorKind::Refused { remaining: until.saturating_duration_since(Instant::now()), message: message.to_owned() }
 }
 
 #[cfg(test)]
@@ -346,7 +347,7 @@ mod tests {
         for _ in 0..4 {
             assert!(fixture.is_probe().await);
             let (cause, is_checked) = fixture.reject(unauthorized()).await;
-            assert!(is_checked && matches!(cause, Cause::Credential(_)), "{cause:?}");
+            assert!(is_checked && matches!(cause, Cause::Credential), "{cause:?}");
             assert_eq!(fixture.events(), ["refused"]);
             let error = fixture.breaker.acquire().await.unwrap_err();
             assert_eq!((error.reason(), error.is_account_wide()), (Reason::Unauthorized, true));
@@ -409,7 +410,7 @@ mod tests {
         fixture.breaker.accepted(sent);
         assert!(!fixture.may_send().await);
         let (cause, is_checked) = fixture.reject_sent(sent, Ok(())).await;
-        assert!(matches!(cause, Cause::Credential(_)) && !is_checked, "{cause:?}");
+        assert!(matches!(cause, Cause::Credential) && !is_checked, "{cause:?}");
         assert_eq!(fixture.events(), ["refused"]);
     }
 
@@ -418,7 +419,7 @@ mod tests {
         let fixture = Fixture::new(POLL_INTERVAL);
         for _ in 0..3 {
             assert!(fixture.is_probe().await);
-            assert!(matches!(fixture.reject(unavailable()).await.0, Cause::Credential(_)));
+            assert!(matches!(fixture.reject(unavailable()).await.0, Cause::Credential));
             assert!(!fixture.may_send().await);
             advance(MIN_CHECK_INTERVAL).await;
         }
@@ -429,7 +430,7 @@ mod tests {
         let (cause, is_checked) = fixture.reject(unavailable()).await;
         assert!(matches!(cause, Cause::Subject) && !is_checked, "the last check is recent");
         advance(POLL_INTERVAL).await;
-        assert!(matches!(fixture.reject(unavailable()).await.0, Cause::Credential(_)));
+        assert!(matches!(fixture.reject(unavailable()).await.0, Cause::Credential));
         assert_eq!(fixture.events(), ["accepted", "refused"], "nothing was accepted for an interval");
     }
 

@@ -38,13 +38,13 @@ impl DiscoverySchedule {
     }
 
     /// How long after the start of a discovery the next one is due, without jitter.
-    fn next_delay(&mut self, has_failed: bool, is_settled: bool, lacks_groups: bool) -> Duration {
+    fn next_delay(&mut self, has_failed: bool, is_settled: bool, has_groups: bool) -> Duration {
         if !has_failed {
             self.backoff.reset();
             return if is_settled { self.interval } else { self.urgent };
         }
         // An account that polls nothing recovers within a poll interval.
-        if lacks_groups { self.urgent } else { self.backoff.next_delay() }
+        if has_groups { self.backoff.next_delay() } else { self.urgent }
     }
 }
 
@@ -61,7 +61,7 @@ pub(super) async fn run(context: Arc<AccountContext>, discover: Discover) {
         discovered.notify_one();
         let delay = {
             let state = state.read();
-            schedule.next_delay(failure.is_some(), state.is_settled(&account.name), state.lacks_groups(&account.name))
+            schedule.next_delay(failure.is_some(), state.is_settled(&account.name), state.has_groups(&account.name))
         };
         let due = started + delay.mul_f64(1.0 - JITTER + 2.0 * JITTER * fastrand::f64());
         let is_rate_limited = failure.as_ref().is_some_and(|failure| failure.reason == Reason::RateLimited.into());
@@ -131,26 +131,26 @@ mod tests {
     #[test]
     fn failures_back_off_up_to_the_interval_and_a_success_resets_that() {
         let mut schedule = schedule(MINUTE * 10);
-        let failed = |schedule: &mut DiscoverySchedule| schedule.next_delay(true, true, false).as_secs();
+        let failed = |schedule: &mut DiscoverySchedule| schedule.next_delay(true, true, true).as_secs();
         let delays: Vec<_> = (0..6).map(|_| failed(&mut schedule)).collect();
         assert_eq!(delays, [60, 120, 240, 480, 545, 545]);
-        assert_eq!(schedule.next_delay(false, true, false), MINUTE * 10);
+        assert_eq!(schedule.next_delay(false, true, true), MINUTE * 10);
         assert_eq!(failed(&mut schedule), 60);
-        assert_eq!(schedule.next_delay(false, false, false), MINUTE, "a group may be missing");
+        assert_eq!(schedule.next_delay(false, false, true), MINUTE, "a group may be missing");
     }
 
     #[test]
     fn an_account_that_polls_nothing_does_not_back_off() {
         let mut schedule = schedule(MINUTE * 10);
-        assert!((0..9).all(|_| schedule.next_delay(true, false, true) == MINUTE));
-        assert_eq!(schedule.next_delay(true, true, false), MINUTE, "nor did these count");
+        assert!((0..9).all(|_| schedule.next_delay(true, false, false) == MINUTE));
+        assert_eq!(schedule.next_delay(true, true, true), MINUTE, "nor did these count");
     }
 
     #[test]
     fn an_interval_below_that_of_polls_bounds_the_delay_of_failures() {
         let mut schedule = schedule(MINUTE / 2);
         let longest = (MINUTE / 2).mul_f64(1.0 / 1.1);
-        assert!((0..9).all(|_| schedule.next_delay(true, true, false).abs_diff(longest) < MINUTE / 1000));
+        assert!((0..9).all(|_| schedule.next_delay(true, true, true).abs_diff(longest) < MINUTE / 1000));
     }
 
     /// The delays between discoveries that all fail, while others request discoveries all the time.

@@ -90,11 +90,16 @@ impl State {
             && !self.groups.values().any(|group| group.is_unsettled(account))
     }
 
+    /// Whether the account polls any group.
+    #[must_use]
+    pub fn has_groups(&self, account: &str) -> bool {
+        self.groups.values().any(|group| group.account == account)
+    }
+
     /// Whether no shard polls a group of the account, as far as is known.
     #[must_use]
     pub fn lacks_groups(&self, account: &str) -> bool {
-        !self.groups.values().any(|group| group.account == account)
-            && !self.accounts.get(account).is_some_and(AccountState::is_elsewhere)
+        !self.has_groups(account) && !self.accounts.get(account).is_some_and(AccountState::is_elsewhere)
     }
 
     /// The discovery of an account that has one.

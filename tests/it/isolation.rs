@@ -187,9 +187,9 @@ async fn what_a_share_of_the_polls_does_delays_no_other() {
     ] {
         let misbehavior = all.iter().find(|one| one.name == name).unwrap();
         let measured = measure(40, poll.clone(), share, misbehavior, 3).await;
-        assert!(measured.worst_age < 2.0, "{share:?}, {name}: {measured:?}");
+        assert!(measured.worst_age < 2.5, "{share:?}, {name}: {measured:?}");
         assert_eq!(measured.dropped, 0, "{share:?}, {name}: {measured:?}");
-        assert!(measured.recovery < 1.5, "{share:?}, {name}: {measured:?}");
+        assert!(measured.recovery < 2.0, "{share:?}, {name}: {measured:?}");
         assert!(measured.false_reasons.is_empty(), "{share:?}, {name}: {measured:?}");
     }
 }

@@ -33,6 +33,8 @@ pub struct ListingState {
     complete: Option<(Listing, Instant)>,
     /// Whether the last complete listing is no longer exported.
     is_dropped: bool,
+    /// Polls that only waited for a permit.
+    queue_timeouts: u64,
     /// Failures since the last success.
     failed_in_a_row: u32,
     /// Their reasons, each reported once.
@@ -48,6 +50,11 @@ impl ListingState {
     #[must_use]
     pub fn succeeded(&self) -> bool {
         self.polls > 0 && self.failure.is_none()
+    }
+
+    /// Whether readiness waits for the first poll.
+    pub(super) fn is_pending(&self) -> bool {
+        self.polls == self.queue_timeouts
     }
 
     /// The last complete listing, unless it is dropped or stale at `now`.
@@ -99,6 +106,7 @@ impl ListingState {
         let mut events = Vec::new();
         let reason = failure.reason;
         self.failures += 1;
+        self.queue_timeouts += u64::from(reason == FailureReason::QueueTimeout);
         self.failed_in_a_row += 1;
         self.failure = Some(failure.clone());
         self.last_failure = Some((failure.clone(), ended_at));

@@ -127,12 +127,12 @@ impl State {
     }
 
     /// How many accounts have no successful discovery yet and fewer than three failed ones, and how many listings have
-    /// not been polled yet.
+    /// not been polled yet. A poll that only waited for a permit does not count.
     #[must_use]
     pub fn pending(&self) -> (usize, usize) {
         let discoveries = self.accounts.values().filter_map(|account| account.discovery.as_ref());
         let undiscovered = discoveries.filter(|discovery| discovery.is_pending()).count();
-        (undiscovered, self.listings.values().filter(|listing| listing.polls == 0).count())
+        (undiscovered, self.listings.values().filter(|listing| listing.is_pending()).count())
     }
 
     /// Makes a listing due now, unless its due time is known. Returns the due time, and whether it was never polled.

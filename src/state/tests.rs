@@ -256,3 +256,12 @@ fn an_account_without_heartbeats_or_discoveries_becomes_overdue() {
     let overdue = [300, 301, 900, 901].map(|seconds| state.overdue(start + Duration::from_secs(seconds)));
     assert_eq!(overdue, [(0, 0), (1, 0), (1, 0), (2, 0)]);
 }
+
+#[test]
+fn a_poll_that_only_waited_for_a_permit_does_not_make_the_exporter_ready() {
+    let mut fixture = Fixture::new();
+    fixture.poll(60, Err(Failure::without_request(FailureReason::QueueTimeout, String::new())));
+    assert_eq!((fixture.state.is_ready(), fixture.state.pending()), (false, (0, 1)));
+    fixture.poll(70, Err(failure(Reason::Timeout)));
+    assert!(fixture.state.is_ready());
+}

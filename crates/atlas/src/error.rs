@@ -236,12 +236,6 @@ impl ErrorKind {
         error_chain(self)
     }
 
-    /// Whether time ran out, so that the next attempt may take as long.
-    #[must_use]
-    pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::Http { reason: Reason::Timeout, .. } | Self::Deadline { .. })
-    }
-
     /// How long to wait before the same request according to `Retry-After`, if Atlas sent it.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

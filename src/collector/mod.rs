@@ -4,6 +4,7 @@
 //! Collector           mod.rs         the accounts in the config, and how a reload changes them
 //!   AccountTask       account.rs     one account: starts polls, and records how they end
 //!     Scheduler       scheduler.rs   decides which poll starts when
+//!       Lanes         lanes.rs       where polls wait for a permit
 //!       Breaker       breaker.rs     what to expect of a provider and of a group
 //!     run             discovery.rs   finds the groups of the account
 //! ```
@@ -17,6 +18,7 @@ mod context;
 mod discovery;
 mod events;
 mod initial_state;
+mod lanes;
 mod log_limiter;
 mod poll;
 mod rate_limit;

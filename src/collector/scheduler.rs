@@ -19,7 +19,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::breaker::{Breaker, Condition, Siblings};
+use super::{
+    breaker::{Breaker, Condition, Siblings},
+    lanes::{Lane, Lanes, Place},
+};
 use crate::{
     config::PollConfig,
     state::{Failure, FailureReason, ListingKey, PollRun},
@@ -34,9 +37,6 @@ const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// If `Retry-After` is longer, the poll fails: the next one is soon enough.
 const MAX_RETRY_WAIT: Duration = Duration::from_secs(5);
-
-/// The shares of the permit time while all lanes have waiting polls.
-const SHARES: [f64; 3] = [0.95, 0.04, 0.01];
 
 /// Slow polls hold at most this part of the permits, so that the others are always free soon.
 const SLOW_PERMITS: usize = 2;
@@ -57,9 +57,7 @@ pub(super) struct Scheduler {
     entries: HashMap<ListingKey, Entry>,
     /// When something is due for a listing; at most one time for each.
     timers: BTreeSet<(Instant, ListingKey)>,
-    lanes: [Queue; 3],
-    /// The virtual time of fair queueing: that of the lane that started a poll last.
-    virtual_time: f64,
+    lanes: Lanes,
     /// The listings whose polls hold a permit.
     running: BTreeSet<ListingKey>,
     breakers: HashMap<Siblings, Breaker>,
@@ -103,35 +101,6 @@ pub(super) enum End {
     Aborted,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lane {
-    Healthy,
-    Suspect,
-    Slow,
-}
-
-impl Lane {
-    const ALL: [Self; 3] = [Self::Healthy, Self::Suspect, Self::Slow];
-}
-
-/// The waiting polls of a lane.
-struct Queue {
-    waiting: BTreeSet<Place>,
-    /// The permit time that the lane has used, divided by its share.
-    virtual_time: f64,
-    /// What a poll of the lane usually costs, in seconds.
-    cost: f64,
-}
-
-/// The place of a poll in its lane.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    /// Whether the last poll of the listing itself failed or was slow.
-    has_failed: bool,
-    due: Instant,
-    key: ListingKey,
-}
-
 /// A listing.
 struct Entry {
     /// When the current poll is or was due.
@@ -163,8 +132,8 @@ enum Phase {
 struct Attempt {
     lane: Lane,
     started: Instant,
-    /// The permit time that the lane paid in advance, in seconds.
-    paid: f64,
+    /// The permit time that its lane was charged for it, in seconds.
+    charged: f64,
     /// Whether it holds its permit for longer than the quantum.
     overran: bool,
     is_aborted: bool,
@@ -196,8 +165,6 @@ impl Entry {
 impl Scheduler {
     /// A scheduler without listings.
     pub(super) fn new(poll: &PollConfig) -> Self {
-        let cost = poll.timeout.as_secs_f64() / f64::from(QUANTUM_DIVISOR);
-        let queue = || Queue { waiting: BTreeSet::new(), virtual_time: 0.0, cost };
         Self {
             interval: poll.interval,
             deadline: poll.deadline,
@@ -205,8 +172,7 @@ impl Scheduler {
             concurrency: poll.concurrency,
             entries: HashMap::new(),
             timers: BTreeSet::new(),
-            lanes: [queue(), queue(), queue()],
-            virtual_time: 0.0,
+            lanes: Lanes::new(poll.timeout / QUANTUM_DIVISOR),
             running: BTreeSet::new(),
             breakers: HashMap::new(),
             samples: VecDeque::with_capacity(SAMPLES),
@@ -244,7 +210,7 @@ impl Scheduler {
         match entry.phase {
             Phase::Running(_) => {}
             Phase::Queued(lane) => {
-                self.lanes[lane as usize].waiting.remove(&entry.place(key));
+                self.lanes.remove(lane, &entry.place(key));
                 self.entries.remove(key);
             }
             Phase::Waiting | Phase::Retrying(_) => drop(self.entries.remove(key)),
@@ -261,7 +227,7 @@ impl Scheduler {
 
     /// How many polls are due and wait for a permit.
     pub(super) fn queued(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.waiting.len()).sum()
+        self.lanes.len()
     }
 
     /// How many polls hold a permit.
@@ -323,9 +289,7 @@ impl Scheduler {
         let Phase::Running(attempt) = std::mem::replace(&mut entry.phase, Phase::Waiting) else { return None };
         self.running.remove(key);
         let held = now - attempt.started;
-        let lane = &mut self.lanes[attempt.lane as usize];
-        lane.virtual_time += (held.as_secs_f64() - attempt.paid) / SHARES[attempt.lane as usize];
-        lane.cost += (held.as_secs_f64() - lane.cost) / 8.0;
+        self.lanes.settle(attempt.lane, attempt.charged, held);
         if entry.is_removed {
             self.entries.remove(key);
             return None;
@@ -417,17 +381,8 @@ impl Scheduler {
         let Some(entry) = self.entries.get_mut(key) else { return };
         entry.phase = Phase::Queued(lane);
         let (place, expires) = (entry.place(key), entry.expires);
-        self.push(lane, place);
+        self.lanes.push(lane, place);
         self.set_timer(key, Some(expires));
-    }
-
-    fn push(&mut self, lane: Lane, place: Place) {
-        let queue = &mut self.lanes[lane as usize];
-        if queue.waiting.is_empty() {
-            // A lane does not save up the time in which it needs no permit.
-            queue.virtual_time = queue.virtual_time.max(self.virtual_time);
-        }
-        queue.waiting.insert(place);
     }
 
     /// A poll got no permit for an interval.
@@ -462,35 +417,22 @@ impl Scheduler {
         Failure::without_request(FailureReason::QueueTimeout, message)
     }
 
-    /// Removes the poll to start next from its lane.
+    /// Takes the poll to start next out of its lane.
     fn pick(&mut self) -> Option<(Lane, ListingKey)> {
         let slow_permits = if self.slow_recovers { self.concurrency } else { self.slow_permits() };
-        let may_start = |lane: &Lane| {
-            !self.lanes[*lane as usize].waiting.is_empty()
-                && (*lane != Lane::Slow || self.slow_running() < slow_permits)
-        };
-        let virtual_time = |lane: &Lane| self.lanes[*lane as usize].virtual_time;
-        let lane = Lane::ALL
-            .into_iter()
-            .filter(may_start)
-            .min_by(|one, other| virtual_time(one).total_cmp(&virtual_time(other)))?;
-        let queue = &mut self.lanes[lane as usize];
-        let Place { key, .. } = queue.waiting.pop_first()?;
-        self.virtual_time = queue.virtual_time;
-        Some((lane, key))
+        let slow_may_start = self.slow_running() < slow_permits;
+        self.lanes.pop(|lane| lane != Lane::Slow || slow_may_start)
     }
 
     fn start(&mut self, key: ListingKey, lane: Lane, now: Instant) -> Action {
-        let queue = &mut self.lanes[lane as usize];
-        let paid = queue.cost;
-        queue.virtual_time += paid / SHARES[lane as usize];
+        let charged = self.lanes.charge(lane);
         self.running.insert(key.clone());
         let mut remaining = self.deadline;
         if let Some(entry) = self.entries.get_mut(&key) {
             let started = *entry.started.get_or_insert(now);
             remaining = self.deadline.saturating_sub(now - started);
             entry.attempts += 1;
-            entry.phase = Phase::Running(Attempt { lane, started: now, paid, overran: false, is_aborted: false });
+            entry.phase = Phase::Running(Attempt { lane, started: now, charged, overran: false, is_aborted: false });
         }
         self.set_timer(&key, Some(now + self.quantum()));
         Action::Start(key, remaining)
@@ -511,8 +453,7 @@ impl Scheduler {
     /// Aborts polls that overran, newest first, while others wait and slow ones hold more than their permits.
     fn abort_slow(&mut self) -> Vec<Action> {
         let mut excess = self.slow_running().saturating_sub(self.slow_permits());
-        let others_wait =
-            [Lane::Healthy, Lane::Suspect].iter().any(|lane| !self.lanes[*lane as usize].waiting.is_empty());
+        let others_wait = !self.lanes.is_empty(Lane::Healthy) || !self.lanes.is_empty(Lane::Suspect);
         if excess == 0 || self.running.len() < self.concurrency || !others_wait {
             return Vec::new();
         }
@@ -605,15 +546,14 @@ impl Scheduler {
                 self.change_breaker(&group, &|breaker, _| breaker.forget(|key| key.provider == provider));
             }
         }
-        let waiting = self.lanes.iter().flat_map(|lane| &lane.waiting);
-        let moved: Vec<Place> = waiting.filter(|place| siblings.include(&place.key)).cloned().collect();
+        let moved: Vec<Place> = self.lanes.iter().filter(|place| siblings.include(&place.key)).cloned().collect();
         for place in moved {
             let lane = self.lane_of(&place.key);
             let entry = self.entries.get_mut(&place.key);
             let Some(Phase::Queued(old)) = entry.map(|entry| &mut entry.phase) else { continue };
             let old = std::mem::replace(old, lane);
-            self.lanes[old as usize].waiting.remove(&place);
-            self.push(lane, place);
+            self.lanes.remove(old, &place);
+            self.lanes.push(lane, place);
         }
     }
 

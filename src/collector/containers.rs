@@ -1,7 +1,8 @@
-//! Reads the containers of groups: rarely, and one group after the other, apart from the polls. They only add labels.
+//! Reads the containers of groups: rarely, and apart from the polls. They only add labels.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use futures_util::stream::{StreamExt, poll_fn};
 use parking_lot::Mutex;
 use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
 use tracing::debug;
@@ -15,26 +16,31 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(3600);
 /// Time to the next request after a failure; nothing depends on it.
 const RETRY_DELAY: Duration = Duration::from_secs(300);
 
-/// Reads the containers of each group that is received. A failure is only logged for debugging.
+/// Reads the containers of each group that is received, up to half as many at a time as polls. A failure is only logged
+/// for debugging.
 pub(super) async fn read_due(
     context: Arc<AccountContext>,
     mut due: UnboundedReceiver<(GroupId, Arc<ContainerSchedule>)>,
 ) {
-    let AccountContext { account, poll, client, backoffs, state, .. } = &*context;
-    while let Some((group, schedule)) = due.recv().await {
-        let outcome = match backoffs.remaining(&Bucket::Group(group.clone())) {
-            None => client.list_containers(&group, poll.deadline).await.map_err(|error| error.error_chain()),
-            Some(_) => Err("the project is rate limited".to_owned()),
-        };
-        match outcome {
-            Ok(found) => {
-                schedule.succeeded(&found);
-                state.update(|state| state.record_containers(&group, found));
-            }
-            Err(error) => {
-                schedule.failed();
-                debug!(account = account.name, group = group.as_str(), "containers not read: {error}");
-            }
+    let requests = (context.poll.concurrency / 2).max(1);
+    let due = poll_fn(|task| due.poll_recv(task));
+    due.for_each_concurrent(requests, |(group, schedule)| read(&context, group, schedule)).await;
+}
+
+async fn read(context: &AccountContext, group: GroupId, schedule: Arc<ContainerSchedule>) {
+    let AccountContext { account, poll, client, backoffs, state, .. } = context;
+    let outcome = match backoffs.remaining(&Bucket::Group(group.clone())) {
+        None => client.list_containers(&group, poll.deadline).await.map_err(|error| error.error_chain()),
+        Some(_) => Err("the project is rate limited".to_owned()),
+    };
+    match outcome {
+        Ok(found) => {
+            schedule.succeeded(&found);
+            state.update(|state| state.record_containers(&group, found));
+        }
+        Err(error) => {
+            schedule.failed();
+            debug!(account = account.name, group = group.as_str(), "containers not read: {error}");
         }
     }
 }

@@ -204,7 +204,7 @@ async fn matrix() {
     let mut exceeded = Vec::new();
     for misbehavior in misbehaviors() {
         for share in [Share::OneProvider, Share::TenthOfTheGroups, Share::OneAccountOfTwo] {
-            let measured = measure(250, scaled(), share, &misbehavior, 5).await;
+            let measured = measure(250, scaled(), share, &misbehavior, 3).await;
             let Measured { worst_age, dropped, recovery, false_reasons } = &measured;
             let reasons = false_reasons.len();
             let row = format!(

@@ -298,7 +298,7 @@ impl Scheduler {
             self.samples.truncate(SAMPLES - 1);
             self.samples.push_front(held);
         }
-        let is_slow = held > self.quantum();
+        let is_slow = matches!(end, End::Aborted) || held > self.quantum();
         if is_slow {
             self.slow_recovers = false;
         } else if attempt.lane == Lane::Slow {
@@ -312,7 +312,7 @@ impl Scheduler {
             End::Failed { failure, .. } => Condition::Failing(failure.clone()),
         };
         // A failure that says nothing about other listings is no evidence about them.
-        if is_slow || matches!(end, End::Succeeded | End::Aborted | End::Failed { is_transient: true, .. }) {
+        if is_slow || matches!(end, End::Succeeded | End::Failed { is_transient: true, .. }) {
             self.observe(key, &condition);
         }
         // In an outage of the provider, the next listing serves as a retry.

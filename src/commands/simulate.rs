@@ -1,6 +1,6 @@
 //! `simulate`: serves a simulated Atlas API.
 
-use std::{fs, process::ExitCode, slice};
+use std::{process::ExitCode, slice};
 
 use anyhow::Context;
 use atlas_simulator::{Scenario, Simulator};
@@ -9,6 +9,9 @@ use tracing::info;
 
 use super::{UsageError, bind, signals};
 use crate::cli::Args;
+
+/// A larger scenario is rejected; one with a thousand groups has a tenth of this size.
+const MAX_SCENARIO: u64 = 1 << 24;
 
 /// Serves the scenario until a signal arrives.
 ///
@@ -25,7 +28,8 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 pub(super) fn scenario(args: &Args) -> anyhow::Result<Scenario> {
     let Some(file) = &args.scenario else { return Ok(Scenario::demo()) };
-    let text = fs::read_to_string(file).with_context(|| format!("read the scenario `{}`", file.display()))?;
+    let text = file_reader::read_text(file, MAX_SCENARIO)
+        .with_context(|| format!("read the scenario `{}`", file.display()))?;
     let scenario = Scenario::parse(&text).with_context(|| format!("parse the scenario `{}`", file.display()));
     Ok(scenario.map_err(UsageError::new)?)
 }

@@ -2,10 +2,7 @@
 
 use url::Url;
 
-use super::{
-    credential::{SecretSources, secret},
-    read_text,
-};
+use super::credential::{SecretSources, secret};
 use atlas::{Authorities, EnvironmentProxies, ProxyUrl};
 use yaml_reader::Section;
 
@@ -91,7 +88,7 @@ pub(super) fn proxy(section: &mut Section<'_>, sources: &SecretSources<'_>) -> O
 
 pub(super) fn authorities(section: &mut Section<'_>, sources: &SecretSources<'_>) -> Option<Authorities> {
     let Some(file) = section.text("ca_file") else { return Some(Authorities::default()) };
-    let text = read_text(&sources.folder.join(&file), MAX_AUTHORITIES);
+    let text = file_reader::read_text(&sources.folder.join(&file), MAX_AUTHORITIES);
     let text = text.map_err(|error| format!("the file `{file}` cannot be read: {error}"));
     let parsed = text.and_then(|text| Authorities::parse(&text).map_err(|error| error.to_string()));
     parsed.map_err(|message| section.fault("ca_file", message)).ok()

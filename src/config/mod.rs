@@ -6,8 +6,6 @@ mod credential;
 mod discover;
 
 use std::{
-    fs,
-    io::Read,
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -117,8 +115,8 @@ impl Config {
     /// # Errors
     /// All faults at once.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text =
-            read_text(path, MAX_SIZE).map_err(|message| ConfigError::whole(format!("cannot be read: {message}")))?;
+        let text = file_reader::read_text(path, MAX_SIZE);
+        let text = text.map_err(|error| ConfigError::whole(format!("cannot be read: {error}")))?;
         Self::parse(&text, path.parent().unwrap_or(Path::new("")), &variable)
     }
 
@@ -193,14 +191,6 @@ fn variable(name: &str) -> Option<String> {
 fn syntax(error: &serde_yaml::Error) -> String {
     let message = error.to_string();
     if message.contains("u128") { format!("{message}; put an id that is all digits in quotes") } else { message }
-}
-
-/// Reads a file of bounded size.
-fn read_text(path: &Path, limit: u64) -> Result<String, String> {
-    let mut text = String::new();
-    let file = fs::File::open(path).map_err(|error| error.to_string())?;
-    file.take(limit + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    if text.len() as u64 > limit { Err(format!("it is larger than {limit} bytes")) } else { Ok(text) }
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+use std::fs;
+
 use insta::assert_snapshot;
 use proptest::prelude::*;
 

@@ -7,6 +7,7 @@ mod command_line;
 mod connections;
 mod demo;
 mod exposition;
+mod files_that_hang;
 mod hostile_values;
 mod http;
 mod http_pages;

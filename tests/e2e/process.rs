@@ -86,6 +86,10 @@ impl Running {
         self.wait_for_log(phrase, |log| words_after(log, phrase).get(number).cloned())
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

@@ -67,7 +67,7 @@ pub struct ClientSettings {
 /// A client of one Atlas account.
 pub struct Client {
     http: reqwest::Client,
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
     peer: Arc<str>,
     base_url: Url,
     api_version: ApiVersion,
@@ -97,7 +97,7 @@ impl Client {
         let breaker = CredentialBreaker::new(settings.interval, settings.timeout / PROBE_DIVISOR, events.clone());
         Ok(Self {
             http,
-            authenticator: Authenticator::new(scheme, pair, breaker, events),
+            authenticator: Arc::new(Authenticator::new(scheme, pair, breaker, events)),
             peer,
             base_url: settings.base_url,
             api_version: settings.api_version,

@@ -8,7 +8,7 @@ mod headers;
 mod rate_limit;
 mod tls;
 
-use std::{fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use rustls::ServerConfig;
 
@@ -16,6 +16,9 @@ pub use self::access::AccessControl;
 use self::{basic_auth::Users, rate_limit::RateLimiter, tls::reload::CertReloader};
 pub use yaml_reader::{ConfigError, ConfigFault};
 use yaml_reader::{ConfigFaults, Presence, Section};
+
+/// A larger web config is rejected; one with a thousand users has a tenth of this size.
+const MAX_FILE_SIZE: u64 = 1 << 20;
 
 /// A web config without faults. The default is that of an empty file: no TLS, no users, no headers, no rate limit.
 #[derive(Default)]
@@ -25,13 +28,13 @@ pub struct WebConfig {
 }
 
 impl WebConfig {
-    /// Reads a file; paths in it are relative to its directory. Also returns warnings about settings without effect, or
+    /// Reads a file; paths in it are relative to its directory. Blocks for at most 5 s for each file. Also returns warnings about settings without effect, or
     /// with another effect than their author may expect.
     ///
     /// # Errors
     /// All faults at once, those of the certificates included.
     pub fn read(path: &Path) -> Result<(Self, Vec<ConfigFault>), ConfigError> {
-        let text = fs::read_to_string(path);
+        let text = file_reader::read_text(path, MAX_FILE_SIZE);
         let text = text.map_err(|error| ConfigError::whole(format!("cannot be read: {error}")))?;
         Self::parse(&text, path.parent().unwrap_or(Path::new("")))
     }
@@ -67,7 +70,7 @@ impl WebConfig {
     }
 
     /// The TLS settings for a new connection, if connections are encrypted. Checks the files for changes at most once
-    /// a second, off the async threads and for at most a second.
+    /// a second, off the async threads, and waits for at most a quarter of a second.
     pub async fn server_config(&self) -> Option<Arc<ServerConfig>> {
         match &self.tls {
             Some(tls) => Some(tls.server_config().await),

@@ -4,7 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use serde::de::IgnoredAny;
-use tokio::{task::spawn_blocking, time::Instant};
+use tokio::{
+    sync,
+    task::spawn_blocking,
+    time::{Instant, timeout},
+};
 
 use super::{
     breaker::{Cause, CredentialBreaker, ProbeGuard, Verdict},
@@ -22,11 +26,17 @@ use crate::{
 /// Files are read no more often than this.
 const MIN_READ_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long a request waits for the files. A working disk takes a thousandth of it; while one hangs, requests use the
+/// credential as last read.
+const MAX_READ_WAIT: Duration = Duration::from_millis(250);
+
 /// Sends requests with a credential.
 pub(crate) struct Authenticator {
     scheme: Scheme,
     breaker: CredentialBreaker,
     files: Mutex<Files>,
+    /// Held while the files are read, so that one that hangs occupies one thread.
+    reading: Arc<sync::Mutex<()>>,
     events: EventHandler,
 }
 
@@ -50,18 +60,18 @@ impl Authenticator {
     /// `pair` is the one that the scheme uses.
     pub(crate) fn new(scheme: Scheme, pair: KeyPair, breaker: CredentialBreaker, events: EventHandler) -> Self {
         let files = Files { pair, last_read: Instant::now(), version: 0, unreadable: None };
-        Self { scheme, breaker, files: Mutex::new(files), events }
+        Self { scheme, breaker, files: Mutex::new(files), reading: Arc::default(), events }
     }
 
     /// Sends a request and reads the body of the response. If Atlas rejects the credential and its files have changed,
     /// retries once with the new one. If in doubt whether Atlas rejects the credential or only this request, sends the
     /// check, a request for a page that concerns no group.
     pub(crate) async fn send<'c>(
-        &self,
+        self: &Arc<Self>,
         request: &GetRequest<'_>,
         check: impl FnOnce() -> GetRequest<'c>,
     ) -> Result<Vec<u8>, ErrorKind> {
-        if self.files.lock().last_read.elapsed() >= MIN_READ_INTERVAL {
+        if self.files.lock().last_read.elapsed() >= MIN_READ_INTERVAL && self.reading.try_lock().is_ok() {
             self.reload_files().await;
         }
         let probe = self.breaker.acquire().await?;
@@ -116,8 +126,8 @@ impl Authenticator {
         }
     }
 
-    /// Reads the files, and applies a change.
-    async fn reload_files(&self) {
+    /// Reads the files in a task of its own, which applies a change, and waits for it for a moment.
+    async fn reload_files(self: &Arc<Self>) {
         let pair = {
             let mut files = self.files.lock();
             files.last_read = Instant::now();
@@ -126,12 +136,20 @@ impl Authenticator {
         if !pair.is_from_files() {
             return;
         }
-        match spawn_blocking(move || pair.reload()).await {
-            Ok(Ok(pair)) => self.apply(pair),
-            Ok(Err(error)) => self.set_unreadable(error.to_string()),
+        let reload = async {
+            let guard = self.reading.clone().lock_owned().await;
+            let this = self.clone();
+            let read = spawn_blocking(move || {
+                match pair.reload() {
+                    Ok(pair) => this.apply(pair),
+                    Err(error) => this.set_unreadable(error.to_string()),
+                }
+                drop(guard);
+            });
             // Only the shutdown of the runtime cancels the task.
-            Err(_) => {}
-        }
+            drop(read.await);
+        };
+        drop(timeout(MAX_READ_WAIT, reload).await);
     }
 
     fn apply(&self, pair: KeyPair) {

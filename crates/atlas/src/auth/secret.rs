@@ -1,8 +1,7 @@
 //! A secret and the file that it comes from: its content may change at any time.
 
 use std::{
-    fs::File,
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -28,7 +27,7 @@ impl PartialEq for Secret {
 /// mistake.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// The file does not exist, cannot be read or is larger than 4096 bytes.
+    /// The file does not exist, cannot be read in time or is larger than 4096 bytes.
     #[error("the file cannot be read: {0}")]
     Unreadable(#[from] io::Error),
     /// The text is empty.
@@ -54,13 +53,10 @@ impl Secret {
         Ok(Self { text: validate(text.as_bytes())?, file: None })
     }
 
-    /// The text of a file of at most 4096 bytes. One line break at its end, which editors add, is removed.
+    /// The text of a file of at most 4096 bytes. One line break at its end, which editors add, is removed. Blocks for at
+    /// most 5 s.
     pub fn from_file(path: &Path) -> Result<Self, SecretError> {
-        let mut text = Vec::new();
-        File::open(path)?.take(MAX_SECRET + 1).read_to_end(&mut text)?;
-        if text.len() as u64 > MAX_SECRET {
-            return Err(io::Error::other(format!("it is larger than {MAX_SECRET} bytes")).into());
-        }
+        let text = file_reader::read(path, MAX_SECRET)?;
         Ok(Self { text: validate(&text)?, file: Some(path.to_owned()) })
     }
 

@@ -1,10 +1,6 @@
 //! Certificates and keys: in files that are reloaded, or in the web config itself.
 
-use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -62,13 +58,8 @@ impl PemSource {
             Location::Inline(text) => return Ok(text.clone().into_bytes()),
             Location::File(path) => path,
         };
-        let mut bytes = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(MAX_PEM_SIZE + 1).read_to_end(&mut bytes));
-        match read {
-            Ok(size) if size as u64 > MAX_PEM_SIZE => Err(self.fault(format!("is larger than {MAX_PEM_SIZE} bytes"))),
-            Ok(_) => Ok(bytes),
-            Err(error) => Err(self.fault(format!("the file `{}` cannot be read: {error}", path.display()))),
-        }
+        let content = file_reader::read(path, MAX_PEM_SIZE);
+        content.map_err(|error| self.fault(format!("the file `{}` cannot be read: {error}", path.display())))
     }
 
     pub(crate) fn fault(&self, message: impl Into<String>) -> ConfigFault {
@@ -77,7 +68,7 @@ impl PemSource {
 }
 
 impl PemSources {
-    /// Reads all of them; blocks.
+    /// Reads all of them. Blocks for at most 5 s for each file.
     pub(crate) fn read(&self) -> Result<TlsFiles, Vec<ConfigFault>> {
         let client_cas = self.client_cas.as_ref().map(PemSource::read).transpose();
         match (self.certificate.read(), self.key.read(), client_cas) {

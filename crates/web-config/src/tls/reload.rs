@@ -21,7 +21,7 @@ use yaml_reader::ConfigFault;
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The longest that a handshake waits for a check, such as of a disk that hangs.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+const CHECK_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The rustls config of new connections.
 pub(crate) struct CertReloader {

@@ -1,6 +1,7 @@
 //! A FIFO without a writer in place of a file, like a mount whose server is gone.
 
 use std::{
+    fmt::Write,
     fs,
     path::Path,
     process::Command,
@@ -61,10 +62,12 @@ fn secret_files_that_hang_stop_nothing() {
         scenario += &format!(
             "  - {{id: {group}, name: g{n}, peerings: [{{provider: AWS, status: AVAILABLE, vpcId: v{n}}}]}}\n"
         );
-        accounts += &format!(
+        writeln!(
+            accounts,
             "  - {{name: a{n}, base_url: ATLAS, allow_http: true, public_key: demo, private_key_file: key{n}, \
-             groups: [{{id: {group}}}]}}\n"
-        );
+             groups: [{{id: {group}}}]}}"
+        )
+        .unwrap();
         fs::write(folder.path().join(format!("key{n}")), "demo").unwrap();
     }
     let atlas = Atlas::start(folder.path(), &scenario);

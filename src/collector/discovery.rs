@@ -16,7 +16,7 @@ use crate::{
 use atlas::{Backoff, MAX_CREDENTIAL_PAUSE, Reason};
 
 /// Retries of a page after a transient failure.
-const PAGE_RETRIES: usize = 3;
+const PAGE_RETRIES: u32 = 3;
 
 /// Jitter of the interval, as a fraction in either direction, so that exporters do not synchronize.
 const JITTER: f64 = 0.1;

@@ -27,16 +27,13 @@ use crate::{
     config::PollConfig,
     state::{Failure, FailureReason, ListingKey, PollRun},
 };
-use atlas::{Backoff, MAX_CREDENTIAL_PAUSE, Reason};
+use atlas::{MAX_CREDENTIAL_PAUSE, Reason, Retries};
 
 /// Retries of a poll after transient failures.
 const POLL_RETRIES: u32 = 3;
 
-/// The delay before the first retry. Each further delay is twice as long; jitter adds up to 100%.
-const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
-
-/// If `Retry-After` is longer, the poll fails: the next one is soon enough.
-const MAX_RETRY_WAIT: Duration = Duration::from_secs(5);
+/// For how many intervals a poll waits as a suspect because of another listing of its group.
+const MAX_SUSPICION: u32 = 5;
 
 /// Slow polls hold at most this part of the permits, so that the others are always free soon.
 const SLOW_PERMITS: usize = 2;
@@ -68,7 +65,7 @@ pub(super) struct Scheduler {
 }
 
 /// What the caller has to do.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// Poll the listing, within the deadline, and report the end with [`Scheduler::finish`].
     Start(ListingKey, Duration),
@@ -112,8 +109,7 @@ struct Entry {
     condition: Condition,
     /// When the first attempt of the current poll started.
     started: Option<Instant>,
-    attempts: u32,
-    backoff: Backoff,
+    retries: Retries,
     is_first: bool,
     /// Whether the listing is gone and its entry only waits for the end of its poll.
     is_removed: bool,
@@ -183,7 +179,8 @@ impl Scheduler {
     /// Adds a listing. `is_first` means that it was never polled.
     pub(super) fn insert(&mut self, key: &ListingKey, due: Instant, is_first: bool) {
         if let Some(entry) = self.entries.get_mut(key) {
-            entry.is_removed = false;
+            // It was removed, and its poll has not ended yet.
+            (entry.is_removed, entry.due, entry.is_first) = (false, due, is_first);
             return;
         }
         let entry = Entry {
@@ -193,8 +190,7 @@ impl Scheduler {
             phase: Phase::Waiting,
             condition: Condition::Healthy,
             started: None,
-            attempts: 0,
-            backoff: Backoff::new(FIRST_RETRY_DELAY, Duration::MAX),
+            retries: Retries::new(POLL_RETRIES),
             is_first,
             is_removed: false,
         };
@@ -294,6 +290,12 @@ impl Scheduler {
             self.entries.remove(key);
             return None;
         }
+        if matches!(end, End::Aborted) && !attempt.is_aborted {
+            // It was removed, and is back.
+            let due = entry.due;
+            self.wait(key, due);
+            return None;
+        }
         if matches!(end, End::Succeeded) {
             self.samples.truncate(SAMPLES - 1);
             self.samples.push_front(held);
@@ -325,11 +327,10 @@ impl Scheduler {
                 self.enqueue(key);
                 return None;
             }
-            End::Failed { failure, is_transient: true, retry_after }
-                if may_retry && !is_slow && entry.attempts <= POLL_RETRIES && *retry_after <= MAX_RETRY_WAIT =>
-            {
-                let delay = entry.backoff.next_delay().mul_f64(1.0 + fastrand::f64()).max(*retry_after);
-                if entry.started.is_some_and(|started| now + delay < started + self.deadline) {
+            End::Failed { failure, is_transient: true, retry_after } if may_retry && !is_slow => {
+                if let Some(delay) = entry.retries.next_delay(*retry_after)
+                    && entry.started.is_some_and(|started| now + delay < started + self.deadline)
+                {
                     entry.phase = Phase::Retrying(failure.clone());
                     self.set_timer(key, Some(now + delay));
                     return None;
@@ -369,8 +370,7 @@ impl Scheduler {
     fn wait(&mut self, key: &ListingKey, due: Instant) {
         let Some(entry) = self.entries.get_mut(key) else { return };
         (entry.due, entry.expires) = (due, due + self.interval);
-        (entry.started, entry.attempts) = (None, 0);
-        entry.backoff.reset();
+        (entry.started, entry.retries) = (None, Retries::new(POLL_RETRIES));
         entry.phase = Phase::Waiting;
         self.set_timer(key, Some(due));
     }
@@ -391,8 +391,27 @@ impl Scheduler {
         if let Some(entry) = self.entries.get_mut(&key) {
             entry.expires = now + self.interval;
         }
+        self.clear_suspicion(&key, now);
         self.set_timer(&key, Some(now + self.interval));
         Action::Fail(key, failure, Record { run: None, due: now })
+    }
+
+    /// If only a listing of the same group failed, a poll does not wait as a suspect without end: if there are more
+    /// healthy polls than permits allow, that would be for hours.
+    fn clear_suspicion(&mut self, key: &ListingKey, now: Instant) {
+        if self.is_open(&Siblings::Provider(key.provider)) {
+            return;
+        }
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        if entry.condition == Condition::Healthy
+            && now >= entry.due + self.interval * MAX_SUSPICION
+            && let Phase::Queued(lane @ Lane::Suspect) = &mut entry.phase
+        {
+            *lane = Lane::Healthy;
+            let place = entry.place(key);
+            self.lanes.remove(Lane::Suspect, &place);
+            self.lanes.push(Lane::Healthy, place);
+        }
     }
 
     /// Why a poll got no permit: what made its lane wait, otherwise too many polls.
@@ -431,7 +450,6 @@ impl Scheduler {
         if let Some(entry) = self.entries.get_mut(&key) {
             let started = *entry.started.get_or_insert(now);
             remaining = self.deadline.saturating_sub(now - started);
-            entry.attempts += 1;
             entry.phase = Phase::Running(Attempt { lane, started: now, charged, overran: false, is_aborted: false });
         }
         self.set_timer(&key, Some(now + self.quantum()));

@@ -1,6 +1,14 @@
-//! Delays that grow with each failure.
+//! Delays that grow with each failure, and retries with such delays.
 
 use std::time::Duration;
+
+/// The delay before the first retry. Each further delay is twice as long; jitter adds up to 100%.
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
+
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(60);
+
+/// If `Retry-After` is longer, there is no retry.
+const MAX_RETRY_WAIT: Duration = Duration::from_secs(5);
 
 /// A delay that doubles with each failure in a row, up to a maximum.
 #[derive(Clone, Debug)]
@@ -28,6 +36,32 @@ impl Backoff {
     /// Starts again with the initial delay.
     pub fn reset(&mut self) {
         self.failures = 0;
+    }
+}
+
+/// The retries of one request or poll after transient failures.
+#[derive(Clone, Debug)]
+pub struct Retries {
+    left: u32,
+    backoff: Backoff,
+}
+
+impl Retries {
+    /// At most this many retries.
+    #[must_use]
+    pub fn new(max: u32) -> Self {
+        Self { left: max, backoff: Backoff::new(FIRST_RETRY_DELAY, MAX_RETRY_DELAY) }
+    }
+
+    /// How long to wait before the next attempt: with jitter, and at least for `retry_after`, as Atlas asks. `None` if
+    /// no retry is left, or if Atlas asks for more than 5 s: the next poll is soon enough.
+    #[must_use]
+    pub fn next_delay(&mut self, retry_after: Duration) -> Option<Duration> {
+        if retry_after > MAX_RETRY_WAIT {
+            return None;
+        }
+        self.left = self.left.checked_sub(1)?;
+        Some(self.backoff.next_delay().mul_f64(1.0 + fastrand::f64()).max(retry_after))
     }
 }
 

@@ -112,7 +112,7 @@ impl Client {
         group: &GroupId,
         provider: Provider,
         deadline: Duration,
-        retries: usize,
+        retries: u32,
     ) -> Result<Listing, ListError> {
         let resource = Resource::Peers(group.clone(), provider);
         let parse = |wire: WirePeering| wire.into_peering(provider);
@@ -133,7 +133,7 @@ impl Client {
         &self,
         org: Option<&OrgId>,
         deadline: Duration,
-        retries: usize,
+        retries: u32,
     ) -> Result<Vec<Group>, ListError> {
         let resource = org.cloned().map_or(Resource::Groups, Resource::OrgGroups);
         let (groups, _) = self.list(resource, deadline, retries, WireGroup::try_into).await?;
@@ -155,7 +155,7 @@ impl Client {
         &self,
         resource: Resource,
         deadline: Duration,
-        retries: usize,
+        retries: u32,
         parse: impl Fn(W) -> Result<T, InvalidContent>,
     ) -> Result<(Vec<T>, u64), ListError> {
         let fetch = |number| self.get_page(&resource, number);

@@ -31,7 +31,7 @@ mod trust;
 pub use auth::breaker::MAX_CREDENTIAL_PAUSE;
 pub use auth::credential::{Credential, CredentialKind, KeyPair};
 pub use auth::secret::{Secret, SecretError};
-pub use backoff::Backoff;
+pub use backoff::{Backoff, Retries};
 pub use client::{Client, ClientSettings};
 pub use endpoint::{ApiVersion, Endpoint, Resource};
 pub use error::{ErrorKind, ListError};

@@ -17,7 +17,7 @@ use super::report::{AccountReport, Check, GroupReport, Problem};
 use crate::config::{AccountConfig, GroupConfig, PollConfig};
 
 /// After a transient failure; few, because somebody waits for the report.
-const RETRIES: usize = 1;
+const RETRIES: u32 = 1;
 
 /// The rate limits seen in responses, by endpoint and group.
 type RateLimits = Mutex<HashMap<(Endpoint, Option<GroupId>), RateLimit>>;

@@ -6,7 +6,7 @@ use tokio::time::{sleep, timeout};
 
 use super::page::{Page, Successor};
 use crate::{
-    backoff::Backoff,
+    backoff::Retries,
     error::ErrorKind,
     model::wire::{HasId, InvalidContent},
 };
@@ -15,16 +15,8 @@ use crate::{
 /// loop.
 const MAX_PAGES: u32 = 100;
 
-/// If `Retry-After` is longer, the listing fails: a later one is soon enough.
-const MAX_RETRY_WAIT: Duration = Duration::from_secs(5);
-
 /// More results in one listing are not real, and would become series without bound.
 const MAX_RESULTS: usize = 10_000;
-
-/// The delay before the first retry of a page. Each further delay is twice as long; jitter adds up to 100%.
-const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
-
-const MAX_RETRY_DELAY: Duration = Duration::from_secs(60);
 
 /// Reads a whole listing; one missing page fails it. `fetch` requests the page of a number, from 1, and is retried up
 /// to `retries` times per page after transient failures. Never takes longer than `deadline`, retries included. Returns
@@ -33,7 +25,7 @@ const MAX_RETRY_DELAY: Duration = Duration::from_secs(60);
 pub(crate) async fn read_all<W: HasId, T, F: Future<Output = Result<Page<W>, ErrorKind>>>(
     items_per_page: u16,
     deadline: Duration,
-    retries: usize,
+    retries: u32,
     fetch: impl Fn(u32) -> F,
     parse: impl Fn(W) -> Result<T, InvalidContent>,
 ) -> Result<(Vec<T>, u64), (u32, ErrorKind)> {
@@ -79,23 +71,22 @@ impl<T> Paginator<T> {
 
     async fn fetch_page<W, F: Future<Output = Result<Page<W>, ErrorKind>>>(
         &mut self,
-        mut retries: usize,
+        retries: u32,
         fetch: impl Fn(u32) -> F,
     ) -> Result<Page<W>, ErrorKind> {
         self.last_failure = None;
-        let mut backoff = Backoff::new(FIRST_RETRY_DELAY, MAX_RETRY_DELAY);
+        let mut retries = Retries::new(retries);
         loop {
             let error = match fetch(self.page).await {
                 Ok(page) => return Ok(page),
                 Err(error) => error,
             };
-            let retry_after = error.retry_after().unwrap_or_default();
-            if retries == 0 || !error.is_transient() || retry_after > MAX_RETRY_WAIT {
+            if !error.is_transient() {
                 return Err(error);
             }
-            retries -= 1;
+            let Some(delay) = retries.next_delay(error.retry_after().unwrap_or_default()) else { return Err(error) };
             self.last_failure = Some(Arc::new(error));
-            sleep(backoff.next_delay().mul_f64(1.0 + fastrand::f64()).max(retry_after)).await;
+            sleep(delay).await;
         }
     }
 

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use serde_yaml::Value;
 use url::Url;
 
 pub use self::discover::Discover;
@@ -125,7 +126,7 @@ impl Config {
     /// # Errors
     /// All faults at once.
     pub fn parse(text: &str, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let value = yaml_reader::parse(text).map_err(|error| ConfigError::whole(syntax(&error)))?;
+        let value: Value = yaml_reader::from_str(text).map_err(|error| ConfigError::whole(error.to_string()))?;
         let faults = ConfigFaults::default();
         let mut top = Section::new(&value, String::new(), &faults);
         let poll = PollConfig::parse(top.section("poll"));
@@ -185,12 +186,6 @@ impl PollConfig {
 /// A variable of the environment. Bytes that are not UTF-8 become a character that neither secrets nor proxies allow.
 fn variable(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-}
-
-/// The library's message with its line. The library cannot parse an unquoted ID of 24 digits, so explain that.
-fn syntax(error: &serde_yaml::Error) -> String {
-    let message = error.to_string();
-    if message.contains("u128") { format!("{message}; put an id that is all digits in quotes") } else { message }
 }
 
 #[cfg(test)]

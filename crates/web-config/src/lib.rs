@@ -11,6 +11,7 @@ mod tls;
 use std::{path::Path, sync::Arc};
 
 use rustls::ServerConfig;
+use serde_yaml::Value;
 
 pub use self::access::AccessControl;
 use self::{basic_auth::Users, rate_limit::RateLimiter, tls::reload::CertReloader};
@@ -44,7 +45,8 @@ impl WebConfig {
     /// # Errors
     /// All faults at once, those of the certificates included.
     pub fn parse(text: &str, folder: &Path) -> Result<(Self, Vec<ConfigFault>), ConfigError> {
-        let mut value = yaml_reader::parse(text).map_err(|error| ConfigError::whole(error.to_string()))?;
+        let parsed: Result<Value, _> = yaml_reader::from_str(text);
+        let mut value = parsed.map_err(|error| ConfigError::whole(error.to_string()))?;
         value.apply_merge().map_err(|error| ConfigError::whole(error.to_string()))?;
         let faults = ConfigFaults::default();
         let mut top = Section::new(&value, String::new(), &faults);

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod bounds;
 mod fault;
 
 use std::{
@@ -11,18 +12,13 @@ use std::{
 
 use serde_yaml::{Mapping, Value};
 
-pub use self::fault::{ConfigError, ConfigFault, ConfigFaults};
+pub use self::{
+    bounds::{MAX_YAML_BYTES, Position, YamlError, from_str},
+    fault::{ConfigError, ConfigFault, ConfigFaults},
+};
 
 /// Longer strings are not names, addresses or paths.
 const MAX_TEXT_BYTES: usize = 4096;
-
-/// Parses the text of a file, which may start with a byte order mark.
-///
-/// # Errors
-/// The text is not YAML, or has a key twice.
-pub fn parse(text: &str) -> Result<Value, serde_yaml::Error> {
-    serde_yaml::from_str(text.trim_start_matches('\u{feff}'))
-}
 
 /// Whether a mapping has a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -272,10 +268,10 @@ mod tests {
         for text in
             ["---\na: 1\n", "a: 1\n", "# comment\n---\na: 1\n", "\n---\na: 1\n", "%YAML 1.2\n---\na: 1\n", "{a: 1}"]
         {
-            let marked = parse(&format!("\u{feff}{text}")).unwrap();
-            assert_eq!(marked, parse(text).unwrap(), "{text:?}");
+            let marked = from_str::<Value>(&format!("\u{feff}{text}")).unwrap();
+            assert_eq!(marked, from_str::<Value>(text).unwrap(), "{text:?}");
             assert_eq!(marked.as_mapping().unwrap().get("a"), Some(&Value::from(1)), "{text:?}");
         }
-        assert!(parse("\u{feff}").unwrap().is_null());
+        assert!(from_str::<Value>("\u{feff}").unwrap().is_null());
     }
 }

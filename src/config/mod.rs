@@ -15,14 +15,11 @@ use url::Url;
 
 pub use self::discover::Discover;
 use atlas::{ApiVersion, Authorities, ClientSettings, Credential, GroupId, Provider, ProxyUrl};
-use yaml_reader::{self, ConfigFaults, Section};
 pub use yaml_reader::{ConfigError, ConfigFault};
+use yaml_reader::{ConfigFaults, MAX_YAML_BYTES, Section};
 
 /// The `User-Agent` of requests to Atlas.
 pub const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
-
-/// A larger config is rejected; one with a thousand groups has a tenth of this size.
-const MAX_SIZE: u64 = 1 << 20;
 
 /// A usual duration of a poll: one request, to which Atlas responds in tenths of a second.
 const POLL_DURATION: Duration = Duration::from_millis(200);
@@ -116,7 +113,7 @@ impl Config {
     /// # Errors
     /// All faults at once.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = file_reader::read_text(path, MAX_SIZE);
+        let text = file_reader::read_text(path, MAX_YAML_BYTES);
         let text = text.map_err(|error| ConfigError::whole(format!("cannot be read: {error}")))?;
         Self::parse(&text, path.parent().unwrap_or(Path::new("")), &variable)
     }

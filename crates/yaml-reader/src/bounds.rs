@@ -8,7 +8,7 @@ use serde::de::{
 };
 
 /// The most bytes of a file. A config with a thousand groups has a tenth of this.
-pub const MAX_YAML_BYTES: usize = 1 << 20;
+pub const MAX_YAML_BYTES: u64 = 1 << 20;
 
 /// The most `[` and `{` in a file, in strings and comments too: the parser takes time that grows with the square of the
 /// number of those that are open. Enough for 8,000 groups with a list of providers each.
@@ -21,7 +21,7 @@ const MAX_DEPTH: usize = 64;
 const MAX_VALUES: usize = 1 << 18;
 
 /// The most bytes of strings once aliases are replaced by what they stand for.
-const MAX_EXPANDED_BYTES: usize = 4 * MAX_YAML_BYTES;
+const MAX_EXPANDED_BYTES: usize = 4 << 20;
 
 /// A text is not YAML, or more of it than any file needs.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +65,7 @@ impl fmt::Display for Position {
 /// # Errors
 /// The text is not YAML, not a `T`, has a key twice, or exceeds a bound.
 pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
-    if text.len() > MAX_YAML_BYTES {
+    if text.len() as u64 > MAX_YAML_BYTES {
         return Err(YamlError::TooLarge);
     }
     if text.bytes().filter(|byte| [b'[', b'{'].contains(byte)).count() > MAX_BRACKETS {
@@ -257,13 +257,13 @@ mod tests {
             ("- ", "has more than 64 levels of lists and mappings at line 1 column 129"),
             ("? ", "has more than 64 levels"),
         ] {
-            let message = error(&unit.repeat(MAX_YAML_BYTES / unit.len()));
+            let message = error(&unit.repeat((1 << 20) / unit.len()));
             assert!(message.contains(expected), "{unit}: {message}");
         }
         for unit in ["[", "{a: "] {
             assert!(error(&unit.repeat(MAX_BRACKETS)).starts_with("has more than 64 levels"), "{unit}");
         }
-        assert_eq!(error(&" ".repeat(MAX_YAML_BYTES + 1)), "is larger than 1048576 bytes");
+        assert_eq!(error(&" ".repeat((1 << 20) + 1)), "is larger than 1048576 bytes");
         assert!(error(&format!("[{}]", "1,".repeat(400_000))).starts_with("has more than 262144 values"));
     }
 

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod fault;
+mod shown;
 
 use std::{
     fmt::Display,
@@ -15,6 +16,7 @@ use serde_yaml::{Mapping, Value};
 pub use self::{
     bounds::{MAX_YAML_BYTES, Position, YamlError, from_str},
     fault::{ConfigError, ConfigFault, ConfigFaults},
+    shown::Shown,
 };
 
 /// Longer strings are not names, addresses or paths.
@@ -139,10 +141,10 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A string that is parsed as another type. The fault repeats the string, so it must not be a secret.
+    /// A string that is parsed as another type. The fault repeats the string unless it may be a secret.
     pub fn parsed<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Option<T> {
         let text = self.text(key)?;
-        text.parse().map_err(|error| self.fault(key, format!("`{text}`: {error}"))).ok()
+        text.parse().map_err(|error| self.fault(key, format!("`{}`: {error}", Shown::from(&*text)))).ok()
     }
 
     /// A mapping of strings to strings, with at least one entry if the key has a value.
@@ -196,7 +198,7 @@ impl<'a> Section<'a> {
     pub fn day(&mut self, key: &'static str) -> Option<SystemTime> {
         let text = self.text(key)?;
         let day = humantime::parse_rfc3339(&format!("{text}T00:00:00Z")).ok();
-        day.or_else(|| self.refuse(key, format!("`{text}`: must be a date such as `2027-01-31`")))
+        day.or_else(|| self.refuse(key, format!("`{}`: must be a date such as `2027-01-31`", Shown::from(&*text))))
     }
 
     /// Notes a fault of a key.
@@ -230,13 +232,16 @@ impl<'a> Section<'a> {
             if key.as_str().is_some_and(|key| self.known.contains(&key)) {
                 continue;
             }
-            let key = key.as_str().map_or_else(|| kind(key).to_owned(), |key| key.chars().take(80).collect());
+            let key = key
+                .as_str()
+                .map_or_else(|| kind(key).to_owned(), |key| Shown::from(key).to_string().chars().take(80).collect());
             self.fault(&key, format!("unknown key; known here: {}", self.known.join(", ")));
         }
     }
 
     fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        let key = Shown::from(key);
+        if self.path.is_empty() { key.to_string() } else { format!("{}.{key}", self.path) }
     }
 
     fn refuse<T>(&self, key: &str, message: String) -> Option<T> {

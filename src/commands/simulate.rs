@@ -24,12 +24,13 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn scenario(args: &Args) -> anyhow::Result<Scenario> {
+pub(super) fn scenario(args: &Args) -> Result<Scenario, UsageError> {
     let Some(file) = &args.scenario else { return Ok(Scenario::demo()) };
     let shown = Shown::from(&**file);
-    let text = file_reader::read_text(file, MAX_YAML_BYTES).with_context(|| format!("read the scenario `{shown}`"))?;
+    let text = file_reader::read_text(file, MAX_YAML_BYTES).with_context(|| format!("read the scenario `{shown}`"));
+    let text = text.map_err(UsageError::new)?;
     let scenario = Scenario::parse(&text).with_context(|| format!("parse the scenario `{shown}`"));
-    Ok(scenario.map_err(UsageError::new)?)
+    scenario.map_err(UsageError::new)
 }
 
 pub(super) async fn listen(args: &Args) -> anyhow::Result<TcpListener> {

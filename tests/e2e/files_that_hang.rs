@@ -59,9 +59,11 @@ fn secret_files_that_hang_stop_nothing() {
     let mut accounts = "poll: {interval: 1s}\naccounts:\n".to_owned();
     for n in 0..ACCOUNTS {
         let group = format!("5e57d85c85418064{n:08}");
-        scenario += &format!(
-            "  - {{id: {group}, name: g{n}, peerings: [{{provider: AWS, status: AVAILABLE, vpcId: v{n}}}]}}\n"
-        );
+        writeln!(
+            scenario,
+            "  - {{id: {group}, name: g{n}, peerings: [{{provider: AWS, status: AVAILABLE, vpcId: v{n}}}]}}"
+        )
+        .unwrap();
         writeln!(
             accounts,
             "  - {{name: a{n}, base_url: ATLAS, allow_http: true, public_key: demo, private_key_file: key{n}, \

@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum, error::ContextValue};
+use yaml_reader::Shown;
 
 use crate::shard::ShardIndex;
 
@@ -73,6 +74,12 @@ pub struct Args {
 }
 
 impl Args {
+    /// Parses the arguments of the program. Prints the help or a usage error and exits if that is what they ask for.
+    #[must_use]
+    pub fn of_command_line() -> Self {
+        Self::try_parse().unwrap_or_else(|error| hide_secrets(error).exit())
+    }
+
     /// The command; `serve` if none is given.
     #[must_use]
     pub fn command(&self) -> Command {
@@ -127,6 +134,20 @@ pub enum LogFormat {
     Json,
 }
 
+/// The error without the arguments in it that may be secrets.
+fn hide_secrets(mut error: clap::Error) -> clap::Error {
+    let texts = error.context().filter_map(|(kind, value)| match value {
+        ContextValue::String(text) => Some((kind, Shown::from(&**text))),
+        _ => None,
+    });
+    let hidden: Vec<_> =
+        texts.filter(|(_, text)| text.may_be_secret()).map(|(kind, text)| (kind, text.to_string())).collect();
+    for (kind, text) in hidden {
+        error.insert(kind, ContextValue::String(text));
+    }
+    error
+}
+
 fn telemetry_path(path: &str) -> Result<String, String> {
     let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte));
     if !path.starts_with('/') || path == "/" || path.starts_with("/-/") || path.starts_with("/api/") || !is_plain {
@@ -159,6 +180,30 @@ mod tests {
         for (line, file) in [("x", None), ("x --web.config.file=", None), ("x --web.config.file=a", Some("a"))] {
             let args = Args::try_parse_from(line.split(' ')).unwrap();
             assert_eq!(args.web_config_file(), file.map(Path::new), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_argument_that_may_be_a_secret_is_not_repeated() {
+        for arguments in [
+            &["--web.telemetry-path=KEY"][..],
+            &["--log.level", "KEY"],
+            &["--shard.index=KEY"],
+            &["--shard.count", "KEY"],
+            &["--config.file", "a", "KEY"],
+            &["--KEY"],
+            &["--KEY=a"],
+            &["check-config", "KEY"],
+            &["KEY"],
+        ] {
+            let with = |key: &str| {
+                let arguments = arguments.iter().map(|argument| argument.replace("KEY", key));
+                let error = Args::try_parse_from(["x".to_owned()].into_iter().chain(arguments)).unwrap_err();
+                hide_secrets(error).to_string()
+            };
+            let shown = with("-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----");
+            assert!(!shown.contains("hunter2") && !shown.contains("BEGIN"), "{shown}");
+            assert!(with("plain").contains("plain"), "{arguments:?}");
         }
     }
 

@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
 use mongodbatlas_peering_exporter::{
     cli::{Args, Command},
-    commands::{UsageError, check_config, demo, doctor, healthcheck, once, serve, simulate},
+    commands::{UsageError, check_config, check_listen_addresses, demo, doctor, healthcheck, once, serve, simulate},
     logging,
 };
 use tokio::runtime::Runtime;
@@ -16,7 +15,7 @@ use tracing::error;
 const EX_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::of_command_line();
     let _log = logging::init(args.command(), args.log_level, args.log_format);
     match run(&args).map_err(anyhow::Error::downcast::<UsageError>) {
         Ok(code) => code,
@@ -40,6 +39,7 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn execute(args: &Args) -> anyhow::Result<ExitCode> {
+    check_listen_addresses(args)?;
     match args.command() {
         Command::Serve => serve::run(args).await,
         Command::CheckConfig => check_config::run(args),

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use yaml_reader::Shown;
+
 use super::{UsageError, print, read_config, read_web_config, shard};
 use crate::{cli::Args, shard::ShardIndex};
 
@@ -22,7 +24,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     print(format_args!(
         "{} is valid: accounts: {accounts}, with discovery: {discovering}; projects in the config: {groups}, \
          listings: {listings}\n",
-        args.config_file.display()
+        Shown::from(&*args.config_file)
     ))?;
     for account in &config.accounts {
         let listings = account.groups.iter().map(|group| group.providers.len()).sum();
@@ -36,7 +38,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     if let Some(file) = args.web_config_file() {
         read_web_config(file).map_err(|error| UsageError::in_file(file, &error))?;
-        print(format_args!("{} is valid\n", file.display()))?;
+        print(format_args!("{} is valid\n", Shown::from(file)))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -20,6 +20,7 @@ use anyhow::{Context, anyhow};
 use tokio::{net::TcpListener, sync::watch};
 use tracing::{info, warn};
 use web_config::WebConfig;
+use yaml_reader::Shown;
 
 use crate::{
     cli::Args,
@@ -45,7 +46,7 @@ impl UsageError {
 
     /// Every fault of a config file.
     fn in_file(file: &Path, error: &ConfigError) -> Self {
-        Self { problems: error.faults.iter().map(|fault| format!("{}: {fault}", file.display())).collect() }
+        Self { problems: error.faults.iter().map(|fault| format!("{}: {fault}", Shown::from(file))).collect() }
     }
 }
 
@@ -57,7 +58,7 @@ fn read_config(args: &Args) -> Result<Config, UsageError> {
 fn read_web_config(file: &Path) -> Result<WebConfig, ConfigError> {
     let (web, warnings) = WebConfig::read(file)?;
     for warning in warnings {
-        warn!("{}: {warning}", file.display());
+        warn!("{}: {warning}", Shown::from(file));
     }
     Ok(web)
 }
@@ -66,8 +67,16 @@ fn read_web_config(file: &Path) -> Result<WebConfig, ConfigError> {
 fn load_web_config(args: &Args) -> Result<watch::Sender<Arc<WebConfig>>, UsageError> {
     let Some(file) = args.web_config_file() else { return Ok(watch::Sender::default()) };
     let web = read_web_config(file).map_err(|error| UsageError::in_file(file, &error))?;
-    info!("TLS is {}, as set in {}", if web.has_tls() { "on" } else { "off" }, file.display());
+    info!("TLS is {}, as set in {}", if web.has_tls() { "on" } else { "off" }, Shown::from(file));
     Ok(watch::Sender::new(Arc::new(web)))
+}
+
+/// Checks `--web.listen-address` as `serve` does, so that every command refuses what `serve` refuses.
+///
+/// # Errors
+/// An address is not valid.
+pub fn check_listen_addresses(args: &Args) -> Result<(), UsageError> {
+    if args.systemd_socket { Ok(()) } else { http::check_addresses(&args.listen_addresses).map_err(UsageError::new) }
 }
 
 fn shard(args: &Args) -> Result<Shard, UsageError> {

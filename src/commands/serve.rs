@@ -3,6 +3,7 @@
 use std::{path::Path, process::ExitCode, sync::Arc};
 
 use tokio::sync::mpsc;
+use yaml_reader::Shown;
 
 use super::{listen, load_web_config, read_config, read_web_config, shard, signals};
 use crate::{
@@ -34,7 +35,7 @@ fn reload_configs(args: &Args) -> ReadConfigs {
     Box::new(move || {
         let config = Config::read(&config).map_err(ReloadError::Config)?;
         let web = web.as_deref().map(|file| {
-            read_web_config(file).map_err(|error| ReloadError::WebConfig(file.display().to_string(), error))
+            read_web_config(file).map_err(|error| ReloadError::WebConfig(Shown::from(file).to_string(), error))
         });
         Ok((config, Arc::new(web.transpose()?.unwrap_or_default())))
     })

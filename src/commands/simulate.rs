@@ -6,12 +6,10 @@ use anyhow::Context;
 use atlas_simulator::{Scenario, Simulator};
 use tokio::net::TcpListener;
 use tracing::info;
+use yaml_reader::{MAX_YAML_BYTES, Shown};
 
 use super::{UsageError, bind, signals};
 use crate::cli::Args;
-
-/// A larger scenario is rejected; one with a thousand groups has a tenth of this size.
-const MAX_SCENARIO: u64 = 1 << 24;
 
 /// Serves the scenario until a signal arrives.
 ///
@@ -26,12 +24,13 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn scenario(args: &Args) -> anyhow::Result<Scenario> {
+pub(super) fn scenario(args: &Args) -> Result<Scenario, UsageError> {
     let Some(file) = &args.scenario else { return Ok(Scenario::demo()) };
-    let text = file_reader::read_text(file, MAX_SCENARIO)
-        .with_context(|| format!("read the scenario `{}`", file.display()))?;
-    let scenario = Scenario::parse(&text).with_context(|| format!("parse the scenario `{}`", file.display()));
-    Ok(scenario.map_err(UsageError::new)?)
+    let shown = Shown::from(&**file);
+    let text = file_reader::read_text(file, MAX_YAML_BYTES).with_context(|| format!("read the scenario `{shown}`"));
+    let text = text.map_err(UsageError::new)?;
+    let scenario = Scenario::parse(&text).with_context(|| format!("parse the scenario `{shown}`"));
+    scenario.map_err(UsageError::new)
 }
 
 pub(super) async fn listen(args: &Args) -> anyhow::Result<TcpListener> {

@@ -9,7 +9,7 @@ use super::{
     discover::{Discover, providers},
 };
 use atlas::{ApiVersion, GroupId};
-use yaml_reader::{Presence::Absent, Section};
+use yaml_reader::{Presence::Absent, Section, Shown};
 
 /// Values that must be unique in the whole config.
 #[derive(Default)]
@@ -43,7 +43,7 @@ pub(super) fn parse_all(
 fn parse(mut section: Section<'_>, sources: &SecretSources<'_>, seen: &mut Seen) -> Option<AccountConfig> {
     let name = section.text("name").unwrap_or_else(|| "default".to_owned());
     if !seen.accounts.insert(name.clone()) {
-        section.fault("name", format!("another account has the name `{name}`"));
+        section.fault("name", format!("another account has the name `{}`", Shown::from(&*name)));
     }
     let base_url = base_url(&mut section);
     let api_version = api_version(&mut section);

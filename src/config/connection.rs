@@ -4,7 +4,7 @@ use url::Url;
 
 use super::credential::{SecretSources, secret};
 use atlas::{Authorities, EnvironmentProxies, ProxyUrl};
-use yaml_reader::Section;
+use yaml_reader::{Section, Shown};
 
 /// A larger file of certificates is rejected; one with all public authorities has a fifth of this size.
 const MAX_AUTHORITIES: u64 = 1 << 20;
@@ -89,7 +89,7 @@ pub(super) fn proxy(section: &mut Section<'_>, sources: &SecretSources<'_>) -> O
 pub(super) fn authorities(section: &mut Section<'_>, sources: &SecretSources<'_>) -> Option<Authorities> {
     let Some(file) = section.text("ca_file") else { return Some(Authorities::default()) };
     let text = file_reader::read_text(&sources.folder.join(&file), MAX_AUTHORITIES);
-    let text = text.map_err(|error| format!("the file `{file}` cannot be read: {error}"));
+    let text = text.map_err(|error| format!("the file `{}` cannot be read: {error}", Shown::from(&*file)));
     let parsed = text.and_then(|text| Authorities::parse(&text).map_err(|error| error.to_string()));
     parsed.map_err(|message| section.fault("ca_file", message)).ok()
 }

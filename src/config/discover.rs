@@ -5,7 +5,7 @@ use std::time::Duration;
 use regex::{Regex, RegexBuilder};
 
 use atlas::{self, GroupId, OrgId, Provider};
-use yaml_reader::{Presence, Section};
+use yaml_reader::{Presence, Section, Shown};
 
 /// The default: groups rarely change, and a list of all costs one request.
 const INTERVAL: Duration = Duration::from_secs(10 * 60);
@@ -116,8 +116,11 @@ fn selector(mut section: Section<'_>) -> Selector {
     let id = section.parsed("id");
     let name = section.text("name").and_then(|text| pattern(&section, "name", &text));
     let tags = section.texts("tags").into_iter();
-    let tags: Vec<_> =
-        tags.filter_map(|(key, text)| Some((key.clone(), pattern(&section, &format!("tags.{key}"), &text)?))).collect();
+    let tags: Vec<_> = tags
+        .filter_map(|(key, text)| {
+            Some((key.clone(), pattern(&section, &format!("tags.{}", Shown::from(&*key)), &text)?))
+        })
+        .collect();
     if !["id", "name", "tags"].iter().any(|key| section.is_set(key)) {
         section.fault_here("must have an `id`, a `name` or `tags`");
     }
@@ -127,7 +130,7 @@ fn selector(mut section: Section<'_>) -> Selector {
 
 fn pattern(section: &Section<'_>, key: &str, text: &str) -> Option<Pattern> {
     Pattern::parse(text)
-        .map_err(|message| section.fault(key, format!("`{text}` is not a valid pattern: {message}")))
+        .map_err(|message| section.fault(key, format!("`{}` is not a valid pattern: {message}", Shown::from(text))))
         .ok()
 }
 

@@ -10,18 +10,16 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use serde_yaml::Value;
 use url::Url;
 
 pub use self::discover::Discover;
 use atlas::{ApiVersion, Authorities, ClientSettings, Credential, GroupId, Provider, ProxyUrl};
-use yaml_reader::{self, ConfigFaults, Section};
 pub use yaml_reader::{ConfigError, ConfigFault};
+use yaml_reader::{ConfigFaults, MAX_YAML_BYTES, Section};
 
 /// The `User-Agent` of requests to Atlas.
 pub const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
-
-/// A larger config is rejected; one with a thousand groups has a tenth of this size.
-const MAX_SIZE: u64 = 1 << 20;
 
 /// A usual duration of a poll: one request, to which Atlas responds in tenths of a second.
 const POLL_DURATION: Duration = Duration::from_millis(200);
@@ -115,7 +113,7 @@ impl Config {
     /// # Errors
     /// All faults at once.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = file_reader::read_text(path, MAX_SIZE);
+        let text = file_reader::read_text(path, MAX_YAML_BYTES);
         let text = text.map_err(|error| ConfigError::whole(format!("cannot be read: {error}")))?;
         Self::parse(&text, path.parent().unwrap_or(Path::new("")), &variable)
     }
@@ -125,7 +123,7 @@ impl Config {
     /// # Errors
     /// All faults at once.
     pub fn parse(text: &str, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let value = yaml_reader::parse(text).map_err(|error| ConfigError::whole(syntax(&error)))?;
+        let value: Value = yaml_reader::from_str(text).map_err(|error| ConfigError::whole(error.to_string()))?;
         let faults = ConfigFaults::default();
         let mut top = Section::new(&value, String::new(), &faults);
         let poll = PollConfig::parse(top.section("poll"));
@@ -185,12 +183,6 @@ impl PollConfig {
 /// A variable of the environment. Bytes that are not UTF-8 become a character that neither secrets nor proxies allow.
 fn variable(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-}
-
-/// The library's message with its line. The library cannot parse an unquoted ID of 24 digits, so explain that.
-fn syntax(error: &serde_yaml::Error) -> String {
-    let message = error.to_string();
-    if message.contains("u128") { format!("{message}; put an id that is all digits in quotes") } else { message }
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
+use yaml_reader::Shown;
 
 use self::{connection::Shared, limits::Handshakes};
 pub use self::{
@@ -38,7 +39,7 @@ const LISTEN_ADDRESSES: &str = "an address is `:10917` for every address of this
 
 /// The exporter cannot listen on an address.
 #[derive(Debug, thiserror::Error)]
-#[error("listen on `{address}`")]
+#[error("listen on `{}`", Shown::from(&**address))]
 pub struct BindError {
     address: String,
     #[source]
@@ -53,17 +54,24 @@ impl BindError {
     }
 }
 
+/// Checks the form of the addresses, without listening on them.
+///
+/// # Errors
+/// The first address that is not valid.
+pub fn check_addresses(addresses: &[String]) -> Result<(), BindError> {
+    let invalid = |address: &String| BindError {
+        address: address.clone(),
+        source: io::Error::new(ErrorKind::InvalidInput, LISTEN_ADDRESSES),
+    };
+    addresses.iter().find(|address| !is_listen_address(address)).map_or(Ok(()), |address| Err(invalid(address)))
+}
+
 /// Listens on all addresses, or on none.
 ///
 /// # Errors
 /// The first address on which the exporter cannot listen.
 pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
-    if let Some(address) = addresses.iter().find(|address| !is_listen_address(address)) {
-        return Err(BindError {
-            address: address.clone(),
-            source: io::Error::new(ErrorKind::InvalidInput, LISTEN_ADDRESSES),
-        });
-    }
+    check_addresses(addresses)?;
     let mut listeners = Vec::new();
     for address in addresses {
         // As in other exporters, `:9100` means all addresses, IPv6 and IPv4.

@@ -6,7 +6,9 @@ use bytes::{Buf, Bytes};
 use http_body_util::Full;
 use hyper::{
     HeaderMap, Method, Request, StatusCode,
-    header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY},
+    header::{
+        ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
+    },
 };
 use tokio::sync::{mpsc, watch};
 use tracing::error;
@@ -66,7 +68,7 @@ impl App {
     async fn route<B: Sync>(&self, request: &Request<B>) -> Response {
         let path = request.uri().path();
         if path == "/-/reload" {
-            return self.reload(request.method()).await;
+            return self.reload(request).await;
         }
         if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
             return method_not_allowed(READ_METHODS);
@@ -102,15 +104,18 @@ impl App {
     }
 
     /// Has the methods and the status codes of Prometheus.
-    async fn reload(&self, method: &Method) -> Response {
+    async fn reload<B: Sync>(&self, request: &Request<B>) -> Response {
         let Some(reload_tx) = &self.reload_tx else {
             return text(
                 StatusCode::FORBIDDEN,
                 "reloading over HTTP is disabled; enable it with --web.enable-lifecycle\n",
             );
         };
-        if ![Method::POST, Method::PUT].contains(method) {
+        if ![Method::POST, Method::PUT].contains(request.method()) {
             return method_not_allowed("POST, PUT");
+        }
+        if is_of_another_site(request) {
+            return text(StatusCode::FORBIDDEN, "another web site sent this request\n");
         }
         match request_reload(reload_tx).await {
             Ok(()) => text(StatusCode::OK, "reloaded the config\n"),
@@ -126,6 +131,7 @@ impl App {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if is_gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
@@ -147,6 +153,20 @@ impl App {
         }
         response
     }
+}
+
+/// Whether a page of another site made a browser send the request, perhaps with a password that the browser knows.
+fn is_of_another_site<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site != "same-origin" && site != "none";
+    }
+    // Without TLS, browsers omit that header, but not this one.
+    let Some(origin) = headers.get(ORIGIN) else { return false };
+    let host = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    let host = host.or_else(|| headers.get(HOST).map(HeaderValue::as_bytes));
+    let origin_host = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host.as_bytes());
+    origin_host.is_none() || origin_host != host
 }
 
 /// Responds to a probe: `word` is what the exporter is or, if there is a problem, is not.
@@ -177,7 +197,7 @@ fn respond_with(status: StatusCode, media_type: &'static str, body: Bytes) -> Re
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

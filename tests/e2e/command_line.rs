@@ -314,8 +314,14 @@ fn an_invalid_listen_address_is_a_usage_error() {
     let folder = folder();
     write_config(folder.path(), &config("http://127.0.0.1:9", &[(GROUP, "payments")]));
     for address in ["127.0.0.1:99999", "nonsense", "*:10917", ":::10917", "tcp://127.0.0.1:10917", ""] {
-        let ended = run(exporter(folder.path(), [&format!("--web.listen-address={address}")]));
-        assert_eq!(ended.status, Some(64), "{}", ended.stderr);
+        for command in ["serve", "check-config", "healthcheck", "once", "doctor", "simulate", "demo"] {
+            let ended = run(exporter(folder.path(), [command, &format!("--web.listen-address={address}")]));
+            let expected = format!("listen on `{address}`: an address is `:10917` for every address of this machine");
+            assert!(ended.stderr.contains(&expected), "{command}: {}", ended.stderr);
+            assert_eq!(ended.status, Some(64), "{command}: {}", ended.stderr);
+        }
+        let second = ["healthcheck", "--web.listen-address=127.0.0.1:1", &format!("--web.listen-address={address}")];
+        assert_eq!(run(exporter(folder.path(), second)).status, Some(64), "{address}");
     }
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let flag = format!("--web.listen-address={}", taken.local_addr().unwrap());

@@ -55,6 +55,7 @@ fn head_has_the_length_and_no_body() {
     for path in ["/", "/-/page.css", "/api/v1/targets", "/-/healthy", "/-/ready", "/metrics"] {
         let head = connection.ask("HEAD", path, "");
         assert_eq!(head.status, 200, "{path}");
+        assert_eq!(head.header("x-content-type-options"), Some("nosniff"), "{path}");
         // A body would be read as the head of the next response.
         let full = connection.ask("GET", path, "");
         let length: usize = head.header("content-length").unwrap().parse().unwrap();

@@ -45,6 +45,33 @@ fn every_line_of_a_json_log_is_an_object_with_timestamp_level_and_message() {
     levels(&atlas.process.terminate().stderr);
 }
 
+/// A line break, an escape sequence, a line separator, a change of direction, a joiner and a character of no width.
+const HIDDEN: &str = "\n\u{1b}\u{2028}\u{202e}\u{200d}\u{feff}";
+
+#[test]
+fn hidden_characters_of_atlas_are_escaped_in_messages_and_fields() {
+    let folder = folder();
+    let atlas = Atlas::start(folder.path(), SCENARIO);
+    let body = serde_json::json!({ "error": 400, "errorCode": "X", "detail": format!("a{HIDDEN}z") }).to_string();
+    let status = serde_json::json!({ "effect": { "status": { "code": 400, "body": body } } });
+    write_config(folder.path(), &config(&atlas.url(), &[(GROUP, &format!("a{HIDDEN}z"))]));
+    atlas.control("faults", &status.to_string());
+    for format in ["text", "json"] {
+        let ended = run(exporter(folder.path(), ["once", &format!("--log.format={format}")]));
+        assert_eq!(ended.status, Some(1), "{}", ended.stderr);
+        let lines: Vec<&str> = ended.stderr.lines().filter(|line| line.contains("polls failing")).collect();
+        assert!(!lines.is_empty(), "{}", ended.stderr);
+        let direction = if format == "json" { "\\u202e" } else { "\\u{202e}" };
+        for line in lines {
+            assert!(!line.contains(|c| HIDDEN.contains(c)), "{line}");
+            assert_eq!(line.matches(direction).count(), 2, "in the message and in a field: {line}");
+        }
+    }
+    let doctor = run(exporter(folder.path(), ["doctor"]));
+    assert!(doctor.stdout.contains("\\u{202e}"), "{}", doctor.stdout);
+    assert!(!doctor.stdout.contains(|c| c != '\n' && HIDDEN.contains(c)), "{}", doctor.stdout);
+}
+
 #[test]
 fn config_faults_are_json_too() {
     let folder = folder();

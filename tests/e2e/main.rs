@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test, in helpers too")]
 
+mod bounds;
 mod browser;
 mod command_line;
 mod connections;

@@ -1,6 +1,7 @@
 //! Child processes: start, read the output, send signals, and kill them when the test ends.
 
 use std::{
+    fs,
     io::{ErrorKind, Read},
     path::Path,
     process::{Child, Command, Stdio},
@@ -92,6 +93,13 @@ impl Running {
 
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
+    }
+
+    /// The most memory that the program has had so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
     }
 
     /// Sends a signal, such as `TERM`.

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use crate::{
     http::get,
     process::{Ended, exporter, run},
-    setup::{Atlas, Exporter, GROUP, SCENARIO, config, folder},
+    setup::{Atlas, Exporter, GROUP, SCENARIO, config, folder, yaml},
 };
 
 const SECRET: &str = "hunter2-very-secret";
@@ -112,6 +112,102 @@ fn a_misplaced_private_key_in_the_config_is_not_repeated() {
         for format in FORMATS {
             let ended = run(exporter(folder.path(), ["check-config", "--log.level=debug", format]));
             assert_eq!(ended.status, Some(64), "{account}: {}", ended.stderr);
+            check(&ended);
+        }
+    }
+}
+
+#[test]
+fn a_key_in_any_place_of_a_config_or_the_command_line_is_not_repeated() {
+    let folder = folder();
+    let valid = "accounts: [{client_id: a, client_secret_file: secret}]";
+    fs::write(folder.path().join("secret"), "a").unwrap();
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----\n");
+    let one_line = pem.replace('\n', "\\n");
+    let secrets = [&pem, &one_line, &format!("mdb_sa_sk_{SECRET}"), &format!("$2y$10${SECRET}"), &SECRET.repeat(200)];
+    let account = [
+        "name",
+        "base_url",
+        "api_version",
+        "public_key",
+        "public_key_file",
+        "public_key_env",
+        "private_key_file",
+        "private_key_env",
+        "client_id",
+        "client_id_file",
+        "client_id_env",
+        "client_secret_file",
+        "client_secret_env",
+        "credential_expires",
+        "proxy_url",
+        "proxy_url_file",
+        "proxy_url_env",
+        "ca_file",
+        "groups",
+        "allow_http",
+        "discover",
+        "discover.organization",
+        "discover.interval",
+        "discover.providers",
+        "discover.include",
+    ];
+    let tls = [
+        "cert_file",
+        "cert",
+        "key_file",
+        "key",
+        "client_auth_type",
+        "client_ca_file",
+        "client_ca",
+        "client_allowed_sans",
+        "min_version",
+        "max_version",
+        "cipher_suites",
+        "curve_preferences",
+    ];
+    let check_files = |config: &str, web: &str| {
+        fs::write(folder.path().join("config.yaml"), config).unwrap();
+        fs::write(folder.path().join("web.yml"), web).unwrap();
+        let ended = run(exporter(folder.path(), ["check-config", "--web.config.file=web.yml"]));
+        check(&ended);
+        assert!(ended.stderr.len() < 5000, "{}", ended.stderr);
+    };
+    for secret in secrets {
+        let text = yaml(secret);
+        for key in account {
+            let (outer, inner) = key.split_once('.').map_or((key, None), |(outer, inner)| (outer, Some(inner)));
+            for value in [text.clone(), format!("[{text}]"), format!("{{{text}: {text}}}"), format!("[{{id: {text}}}]")]
+            {
+                let value = inner.map_or_else(|| value.clone(), |inner| format!("{{{inner}: {value}}}"));
+                check_files(&format!("accounts: [{{{outer}: {value}}}, {{{outer}: {value}}}]"), "");
+            }
+        }
+        for key in tls {
+            let others = [("key_file", "a"), ("cert_file", "b")].into_iter().filter(|(other, _)| *other != key);
+            let others = others.map(|(other, value)| format!("{other}: {value}, ")).collect::<Vec<_>>().concat();
+            for value in [text.clone(), format!("[{text}]")] {
+                check_files(valid, &format!("tls_server_config: {{{others}{key}: {value}}}"));
+            }
+        }
+        for web in ["basic_auth_users: {K: V}", "http_server_config: {headers: {K: V}}", "rate_limit: {K: V}", "K: V"] {
+            check_files(valid, &web.replace('K', &text).replace('V', "a"));
+            check_files(valid, &web.replace('K', "a").replace('V', &text));
+        }
+        check_files(&format!("{text}: 1"), "");
+        check_files(valid, "");
+        for (command, flag) in [
+            ("check-config", "config.file"),
+            ("check-config", "web.config.file"),
+            ("check-config", "web.telemetry-path"),
+            ("check-config", "log.level"),
+            ("serve", "web.listen-address"),
+            ("healthcheck", "web.listen-address"),
+            ("simulate", "simulator.scenario"),
+            ("simulate", "simulator.listen-address"),
+        ] {
+            let ended = run(exporter(folder.path(), [command, &format!("--{flag}={secret}")]));
+            assert_ne!(ended.status, Some(0), "{command} --{flag}");
             check(&ended);
         }
     }

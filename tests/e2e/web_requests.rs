@@ -144,6 +144,34 @@ fn a_reload_takes_both_configs_or_neither() {
 }
 
 #[test]
+fn a_page_of_another_site_cannot_reload() {
+    let folder = folder();
+    let atlas = Atlas::start(folder.path(), SCENARIO);
+    write_config(folder.path(), &config(&atlas.url(), &[(GROUP, "payments")]));
+    let exporter = Exporter::start(folder.path(), ["--web.enable-lifecycle"]);
+    let own = format!("Origin: http://{}\r\n", exporter.address);
+    let other = "Origin: https://other.example\r\n";
+    for (headers, status) in [
+        ("Sec-Fetch-Site: cross-site\r\n".to_owned(), 403),
+        ("Sec-Fetch-Site: same-site\r\n".to_owned(), 403),
+        (format!("Sec-Fetch-Site: cross-site\r\n{own}"), 403),
+        (other.to_owned(), 403),
+        ("Origin: null\r\n".to_owned(), 403),
+        ("Sec-Fetch-Site: same-origin\r\n".to_owned(), 200),
+        ("Sec-Fetch-Site: none\r\n".to_owned(), 200),
+        (own, 200),
+        (String::new(), 200),
+    ] {
+        for method in ["POST", "PUT"] {
+            let response = Connection::open(&exporter.address).ask(method, "/-/reload", &headers);
+            assert_eq!(response.status, status, "{method} {headers}");
+        }
+    }
+    // Reading needs no such rule: a browser does not let the other site see the response.
+    assert_eq!(Connection::open(&exporter.address).ask("GET", "/metrics", other).status, 200);
+}
+
+#[test]
 fn reloads_over_http_need_the_flag() {
     let folder = folder();
     let atlas = Atlas::start(folder.path(), SCENARIO);

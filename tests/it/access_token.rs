@@ -199,9 +199,15 @@ async fn both_error_formats_of_the_token_endpoint_are_read() {
 
 #[tokio::test]
 async fn an_invalid_token_response_is_reported_without_its_content() {
-    for body in
-        ["{}", r#"{"access_token":7}"#, "<html>hunter2</html>", r#"{"access_token":"hunter2\n","expires_in":1}"#]
-    {
+    let overlong = format!(r#"{{"access_token":"{}","expires_in":3600}}"#, "hunter2".repeat(10_000));
+    for body in [
+        "{}",
+        r#"{"access_token":7}"#,
+        r#"{"access_token":null}"#,
+        "<html>hunter2</html>",
+        r#"{"access_token":"hunter2\n","expires_in":1}"#,
+        &overlong,
+    ] {
         let atlas = Atlas::start(&scenario("")).await;
         let effect = Effect::Body(body.to_owned());
         atlas.simulator.fail(Fault { endpoint: Some(SimulatedEndpoint::Token), ..Fault::new(effect) });
@@ -300,6 +306,18 @@ async fn an_expired_token_is_replaced() {
     assert_eq!(atlas.count("peers", &["bad_token"]), 1);
 }
 
+#[tokio::test]
+async fn a_lifetime_in_quotation_marks_is_read() {
+    let atlas = Atlas::start(&scenario("")).await;
+    let body = response_with_an_hour(&atlas).await.replace("\"expires_in\":3600,", "\"expires_in\":\"600\",");
+    assert!(body.contains("\"600\""), "{body}");
+    atlas.simulator.fail(Fault { endpoint: Some(SimulatedEndpoint::Token), ..Fault::new(Effect::Body(body)) });
+    let exporter = TestExporter::with_service_account(atlas, quick()).await;
+    exporter.until("peerings", |metrics| metrics.count("mongodbatlas_network_peering_status") == 20).await;
+    let left = token_life(&exporter).await;
+    assert!((550.0..=601.0).contains(&left), "{left}");
+}
+
 /// A response of the token endpoint that states a life of an hour.
 async fn response_with_an_hour(atlas: &Atlas) -> String {
     let account = &atlas.scenario.service_account;
@@ -340,10 +358,16 @@ async fn an_exit_does_not_wait_for_atlas() {
 async fn the_expiry_of_the_token_is_a_metric() {
     let atlas = Atlas::start(&scenario("")).await;
     let exporter = TestExporter::with_service_account(atlas, quick()).await;
-    let expiry = "mongodbatlas_api_token_expiry_timestamp_seconds";
-    let metrics = exporter.until("a token", |metrics| metrics.value(expiry, &[("account", "main")]) > Some(0.0)).await;
-    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
-    let left = metrics.value(expiry, &[("account", "main")]).unwrap() - now;
+    let left = token_life(&exporter).await;
     assert!((3500.0..=3601.0).contains(&left), "{left}");
+    let metrics = exporter.scrape().await;
     assert_eq!(metrics.value("mongodbatlas_api_token_mints_total", &[("account", "main")]), Some(1.0));
+}
+
+/// For how many seconds the current token is valid, once there is one.
+async fn token_life(exporter: &TestExporter) -> f64 {
+    let expiry = "mongodbatlas_api_token_expiry_timestamp_seconds";
+    let metrics = exporter.until("a token", |metrics| metrics.value(expiry, &MAIN) > Some(0.0)).await;
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+    metrics.value(expiry, &MAIN).unwrap() - now
 }

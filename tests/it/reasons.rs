@@ -107,13 +107,20 @@ async fn a_404_that_is_not_atlas_s_own_does_not_say_that_the_group_is_gone() {
     let atlas_s_own = r#"{"error":404,"errorCode":"GROUP_NOT_FOUND"}"#;
     let (reason, text) = failure(gateway_404(atlas_s_own.to_owned())).await;
     assert_eq!(reason, Reason::NotFound, "{text}");
-    let too_large = format!(r#"{{"error":404,"errorCode":"GROUP_NOT_FOUND","detail":"{}"}}"#, "x".repeat(9 << 20));
+    let with_detail = |size| {
+        format!(r#"{{"error":404,"errorCode":"GROUP_NOT_FOUND","detail":"{}","parameters":[]}}"#, "x".repeat(size))
+    };
+    let (reason, text) = failure(gateway_404(with_detail(60 << 10))).await;
+    assert_eq!(reason, Reason::NotFound, "{text}");
+    assert!(text.ends_with(&format!("`GROUP_NOT_FOUND`: {}", "x".repeat(300))), "{text}");
     for body in [
         String::new(),
         format!("<html>{atlas_s_own}</html>"),
         r#"{"message":"no Route matched with those values"}"#.to_owned(),
         atlas_s_own[..30].to_owned(),
-        too_large,
+        // Not read to the end.
+        with_detail(64 << 10),
+        with_detail(9 << 20),
     ] {
         let (reason, text) = failure(gateway_404(body)).await;
         assert_eq!(reason, Reason::UnexpectedStatus, "{text}");

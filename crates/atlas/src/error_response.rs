@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::reason::Reason;
+use crate::{
+    model::wire::{LabelText, Text},
+    reason::Reason,
+};
 
-/// Longer codes and details are truncated: they are logged.
+/// Longer codes and details are cut after this many bytes: they are logged.
 const MAX_ERROR_TEXT: usize = 300;
+
+/// A larger body of an error is not read further, and adds nothing. Those of Atlas have less than a kilobyte.
+pub(crate) const MAX_ERROR_BODY: usize = 64 << 10;
 
 /// Codes of a 401 that reject the credential. With any other code, Atlas accepts it but it has no role here.
 const CREDENTIAL_REFUSED: [&str; 4] = ["", "UNEXPECTED_ERROR", "invalid_client", "invalid_token"];
@@ -51,26 +57,32 @@ pub struct ErrorResponse {
 
 /// Both formats: `error` is the HTTP status in Atlas's own, beside `errorCode`, and the code in OAuth's.
 #[derive(Default, Deserialize)]
-struct Body {
-    error: Option<Value>,
+#[serde(default)]
+struct Body<'a> {
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
     #[serde(rename = "errorCode")]
-    error_code: Option<String>,
-    detail: Option<String>,
-    error_description: Option<String>,
+    error_code: LabelText<MAX_ERROR_TEXT>,
+    detail: LabelText<MAX_ERROR_TEXT>,
+    error_description: LabelText<MAX_ERROR_TEXT>,
 }
 
 impl ErrorResponse {
-    /// Parses the body. One of any other kind, such as HTML with status 503, adds nothing.
+    /// Parses the body. One of any other kind, such as HTML with status 503, adds nothing. Each text is read on its own:
+    /// one of another type adds nothing.
     #[must_use]
     pub fn new(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
-        let body: Body = serde_json::from_slice(body).unwrap_or_default();
-        let has_status = body.error.as_ref().and_then(Value::as_u64) == Some(status.into());
-        let oauth_code = body.error.and_then(|error| error.as_str().map(str::to_owned));
+        let text = String::from_utf8_lossy(body);
+        let body: Body<'_> = serde_json::from_str(&text).unwrap_or_default();
+        let error = body.error.map_or("", RawValue::get);
+        let oauth_code: Option<Text<MAX_ERROR_TEXT>> = serde_json::from_str(error).ok();
+        let (code, oauth_code) = (body.error_code.0.kept, oauth_code.and_then(|code| code.kept));
+        let detail = body.detail.0.kept.or(body.error_description.0.kept);
         Self {
             status,
-            is_from_atlas: has_status && body.error_code.is_some(),
-            code: body.error_code.or(oauth_code).map(|text| one_line(&text)),
-            detail: body.detail.or(body.error_description).map(|text| one_line(text.trim_end_matches('.'))),
+            is_from_atlas: serde_json::from_str(error).ok() == Some(status) && code.is_some(),
+            code: code.or(oauth_code).map(|text| one_line(&text)),
+            detail: detail.map(|text| one_line(text.trim_end_matches('.'))),
             retry_after,
         }
     }
@@ -133,9 +145,9 @@ impl ErrorResponse {
     }
 }
 
-/// Replaces control characters, and truncates.
+/// Replaces control characters.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_ERROR_TEXT).collect()
+    text.replace(char::is_control, " ")
 }
 
 #[cfg(test)]
@@ -157,6 +169,26 @@ mod tests {
         ] {
             assert_eq!(response(status, body).to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_field_of_another_type_costs_no_other() {
+        for other in ["7", "null", "true", "1e999", r#"["x"]"#, r#"{"x":[1]}"#, r#""\ud800""#] {
+            let with_code =
+                response(404, &format!(r#"{{"error":404,"errorCode":"GROUP_NOT_FOUND","detail":{other}}}"#));
+            assert_eq!((with_code.reason(), with_code.detail), (Reason::NotFound, None), "{other}");
+            let with_detail = response(400, &format!(r#"{{"error":400,"errorCode":{other},"detail":"x"}}"#));
+            assert_eq!(with_detail.to_string(), "status 400: x", "{other}");
+            let oauth = response(401, &format!(r#"{{"error":"invalid_client","error_description":{other}}}"#));
+            assert_eq!(oauth.to_string(), "status 401 `invalid_client`", "{other}");
+            let without_error = response(401, &format!(r#"{{"error":{other},"errorCode":"X","detail":"y"}}"#));
+            assert_eq!(without_error.to_string(), "status 401 `X`: y", "{other}");
+            assert!(!without_error.is_from_atlas, "{other}");
+        }
+        let mut invalid = br#"{"error":404,"errorCode":"GROUP_NOT_FOUND","detail":"?"}"#.to_vec();
+        let position = invalid.iter().position(|byte| *byte == b'?').unwrap();
+        invalid[position] = 0xff;
+        assert_eq!(ErrorResponse::new(404, &invalid, None).reason(), Reason::NotFound, "not UTF-8");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use url::Url;
 use crate::{
     endpoint::{Endpoint, Resource},
     error::ErrorKind,
-    error_response::ErrorResponse,
+    error_response::{ErrorResponse, MAX_ERROR_BODY},
     header::{self, RateLimit, VersionEnds},
     model::id::GroupId,
     reason::Reason,
@@ -144,11 +144,11 @@ impl<'a> InFlight<'a> {
         let mut response = result?;
         let status = response.status();
         let retry_after = header::retry_after(response.headers());
-        let body = read_body(&mut response).await;
         if status == StatusCode::OK {
-            return body;
+            return read_body(&mut response, MAX_RESPONSE_BODY).await;
         }
         // If the body of an error cannot be read, its status is enough.
+        let body = read_body(&mut response, MAX_ERROR_BODY).await;
         Err(ErrorKind::ErrorResponse(ErrorResponse::new(status.as_u16(), &body.unwrap_or_default(), retry_after)))
     }
 
@@ -173,11 +173,11 @@ impl Drop for InFlight<'_> {
     }
 }
 
-async fn read_body(response: &mut Response) -> Result<Vec<u8>, ErrorKind> {
+async fn read_body(response: &mut Response, limit: usize) -> Result<Vec<u8>, ErrorKind> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(ErrorKind::http)? {
-        if body.len() + chunk.len() > MAX_RESPONSE_BODY {
-            return Err(ErrorKind::TooLarge(MAX_RESPONSE_BODY));
+        if body.len() + chunk.len() > limit {
+            return Err(ErrorKind::TooLarge(limit));
         }
         body.extend_from_slice(&chunk);
     }

@@ -11,7 +11,7 @@ use crate::{
     go_yaml,
     hash::{Hash, compare},
 };
-use yaml_reader::Section;
+use yaml_reader::{Section, Shown};
 
 /// Comparisons at once. Each occupies a processor.
 const MAX_COMPARISONS: usize = 2;
@@ -43,7 +43,7 @@ impl Users {
     pub(crate) fn parse(top: &mut Section<'_>) -> Option<Self> {
         let mut hashes = HashMap::new();
         for (user, text) in go_yaml::pairs(top, "basic_auth_users") {
-            let key = format!("basic_auth_users.{user}");
+            let key = format!("basic_auth_users.{}", Shown::from(&*user));
             match Hash::parse(&text) {
                 Ok(hash) => {
                     if !hash.is_intact() {

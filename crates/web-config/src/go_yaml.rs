@@ -2,7 +2,7 @@
 
 use serde_yaml::Value;
 
-use yaml_reader::{Presence, Section, kind};
+use yaml_reader::{Presence, Section, Shown, kind};
 
 /// A string. The toolkit treats an empty one like a missing key.
 pub(crate) fn text(section: &mut Section<'_>, key: &'static str) -> Option<String> {
@@ -64,7 +64,7 @@ pub(crate) fn pairs(section: &mut Section<'_>, key: &'static str) -> Vec<(String
     };
     let pair = |(name, value): (&Value, &Value)| {
         let name = string(section, key, name)?;
-        let value = string(section, &format!("{key}.{name}"), value)?;
+        let value = string(section, &format!("{key}.{}", Shown::from(&*name)), value)?;
         Some((name, value))
     };
     mapping.iter().filter_map(pair).collect()

@@ -3,7 +3,7 @@
 use http::header::{HeaderName, HeaderValue};
 
 use crate::go_yaml;
-use yaml_reader::Section;
+use yaml_reader::{Section, Shown};
 
 /// The headers that may be set, each with its allowed values; without any, every value is allowed.
 const ALLOWED: [(&str, &[&str]); 5] = [
@@ -21,7 +21,7 @@ pub(crate) fn parse(section: &mut Section<'_>) -> Vec<(HeaderName, HeaderValue)>
 
 fn header(section: &Section<'_>, name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
     let fault = |message: String| {
-        section.fault(&format!("headers.{name}"), message);
+        section.fault(&format!("headers.{}", Shown::from(name)), message);
         None
     };
     let Some((known, values)) = ALLOWED.iter().find(|(known, _)| *known == name) else {

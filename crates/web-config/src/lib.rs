@@ -11,14 +11,12 @@ mod tls;
 use std::{path::Path, sync::Arc};
 
 use rustls::ServerConfig;
+use serde_yaml::Value;
 
 pub use self::access::AccessControl;
 use self::{basic_auth::Users, rate_limit::RateLimiter, tls::reload::CertReloader};
 pub use yaml_reader::{ConfigError, ConfigFault};
-use yaml_reader::{ConfigFaults, Presence, Section};
-
-/// A larger web config is rejected; one with a thousand users has a tenth of this size.
-const MAX_FILE_SIZE: u64 = 1 << 20;
+use yaml_reader::{ConfigFaults, MAX_YAML_BYTES, Presence, Section};
 
 /// A web config without faults. The default is that of an empty file: no TLS, no users, no headers, no rate limit.
 #[derive(Default)]
@@ -28,13 +26,13 @@ pub struct WebConfig {
 }
 
 impl WebConfig {
-    /// Reads a file; paths in it are relative to its directory. Blocks for at most 5 s for each file. Also returns warnings about settings without effect, or
-    /// with another effect than their author may expect.
+    /// Reads a file; paths in it are relative to its directory. Blocks for at most 5 s for each file. Also returns
+    /// warnings about settings without effect, or with another effect than their author may expect.
     ///
     /// # Errors
     /// All faults at once, those of the certificates included.
     pub fn read(path: &Path) -> Result<(Self, Vec<ConfigFault>), ConfigError> {
-        let text = file_reader::read_text(path, MAX_FILE_SIZE);
+        let text = file_reader::read_text(path, MAX_YAML_BYTES);
         let text = text.map_err(|error| ConfigError::whole(format!("cannot be read: {error}")))?;
         Self::parse(&text, path.parent().unwrap_or(Path::new("")))
     }
@@ -44,7 +42,8 @@ impl WebConfig {
     /// # Errors
     /// All faults at once, those of the certificates included.
     pub fn parse(text: &str, folder: &Path) -> Result<(Self, Vec<ConfigFault>), ConfigError> {
-        let mut value = yaml_reader::parse(text).map_err(|error| ConfigError::whole(error.to_string()))?;
+        let parsed: Result<Value, _> = yaml_reader::from_str(text);
+        let mut value = parsed.map_err(|error| ConfigError::whole(error.to_string()))?;
         value.apply_merge().map_err(|error| ConfigError::whole(error.to_string()))?;
         let faults = ConfigFaults::default();
         let mut top = Section::new(&value, String::new(), &faults);

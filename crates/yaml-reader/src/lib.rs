@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod bounds;
 mod fault;
+mod shown;
 
 use std::{
     fmt::Display,
@@ -11,18 +13,14 @@ use std::{
 
 use serde_yaml::{Mapping, Value};
 
-pub use self::fault::{ConfigError, ConfigFault, ConfigFaults};
+pub use self::{
+    bounds::{MAX_YAML_BYTES, Position, YamlError, from_str},
+    fault::{ConfigError, ConfigFault, ConfigFaults},
+    shown::Shown,
+};
 
 /// Longer strings are not names, addresses or paths.
 const MAX_TEXT_BYTES: usize = 4096;
-
-/// Parses the text of a file, which may start with a byte order mark.
-///
-/// # Errors
-/// The text is not YAML, or has a key twice.
-pub fn parse(text: &str) -> Result<Value, serde_yaml::Error> {
-    serde_yaml::from_str(text.trim_start_matches('\u{feff}'))
-}
 
 /// Whether a mapping has a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,10 +141,10 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A string that is parsed as another type. The fault repeats the string, so it must not be a secret.
+    /// A string that is parsed as another type. The fault repeats the string unless it may be a secret.
     pub fn parsed<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Option<T> {
         let text = self.text(key)?;
-        text.parse().map_err(|error| self.fault(key, format!("`{text}`: {error}"))).ok()
+        text.parse().map_err(|error| self.fault(key, format!("`{}`: {error}", Shown::from(&*text)))).ok()
     }
 
     /// A mapping of strings to strings, with at least one entry if the key has a value.
@@ -200,7 +198,7 @@ impl<'a> Section<'a> {
     pub fn day(&mut self, key: &'static str) -> Option<SystemTime> {
         let text = self.text(key)?;
         let day = humantime::parse_rfc3339(&format!("{text}T00:00:00Z")).ok();
-        day.or_else(|| self.refuse(key, format!("`{text}`: must be a date such as `2027-01-31`")))
+        day.or_else(|| self.refuse(key, format!("`{}`: must be a date such as `2027-01-31`", Shown::from(&*text))))
     }
 
     /// Notes a fault of a key.
@@ -234,13 +232,16 @@ impl<'a> Section<'a> {
             if key.as_str().is_some_and(|key| self.known.contains(&key)) {
                 continue;
             }
-            let key = key.as_str().map_or_else(|| kind(key).to_owned(), |key| key.chars().take(80).collect());
+            let key = key
+                .as_str()
+                .map_or_else(|| kind(key).to_owned(), |key| Shown::from(key).to_string().chars().take(80).collect());
             self.fault(&key, format!("unknown key; known here: {}", self.known.join(", ")));
         }
     }
 
     fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        let key = Shown::from(key);
+        if self.path.is_empty() { key.to_string() } else { format!("{}.{key}", self.path) }
     }
 
     fn refuse<T>(&self, key: &str, message: String) -> Option<T> {
@@ -272,10 +273,10 @@ mod tests {
         for text in
             ["---\na: 1\n", "a: 1\n", "# comment\n---\na: 1\n", "\n---\na: 1\n", "%YAML 1.2\n---\na: 1\n", "{a: 1}"]
         {
-            let marked = parse(&format!("\u{feff}{text}")).unwrap();
-            assert_eq!(marked, parse(text).unwrap(), "{text:?}");
+            let marked = from_str::<Value>(&format!("\u{feff}{text}")).unwrap();
+            assert_eq!(marked, from_str::<Value>(text).unwrap(), "{text:?}");
             assert_eq!(marked.as_mapping().unwrap().get("a"), Some(&Value::from(1)), "{text:?}");
         }
-        assert!(parse("\u{feff}").unwrap().is_null());
+        assert!(from_str::<Value>("\u{feff}").unwrap().is_null());
     }
 }

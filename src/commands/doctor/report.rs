@@ -8,7 +8,7 @@ use std::{
 use atlas::{ErrorKind, GroupId, Provider};
 use comfy_table::{Table, presets::NOTHING};
 
-use crate::config::GroupConfig;
+use crate::{config::GroupConfig, logging::escape_hidden};
 
 /// The number of occurrences of a problem that are named; the others are counted.
 const MAX_EXAMPLES: usize = 3;
@@ -55,7 +55,7 @@ pub(super) struct Problem {
 impl Problem {
     pub(super) fn of(error: &ErrorKind) -> Self {
         let code = error.code().unwrap_or(error.reason().as_str());
-        Self { code: code.to_owned(), message: error.error_chain(), advice: error.advice() }
+        Self { code: escape_hidden(code), message: escape_hidden(&error.error_chain()), advice: error.advice() }
     }
 
     /// The credential sees this many groups, and none is selected.
@@ -187,7 +187,7 @@ fn check_table(checks: &[Check]) -> String {
             Some(Err(problem)) => (problem.code.as_str(), problem.message.as_str()),
             None => ("not checked", ""),
         };
-        [subject, result, details].map(str::to_owned)
+        [subject, result, &escape_hidden(details)].map(str::to_owned)
     };
     table(["CHECK", "RESULT", "DETAILS"], checks.iter().map(row))
 }
@@ -212,7 +212,7 @@ fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; 
     table.lines().flat_map(|line| [line.trim().to_owned(), "\n".to_owned()]).collect()
 }
 
-/// A name from Atlas without control characters and of bounded length, safe for a terminal.
+/// A name from Atlas without hidden characters and of bounded length, safe for a terminal.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(64).collect()
+    escape_hidden(&text.chars().take(64).collect::<String>())
 }

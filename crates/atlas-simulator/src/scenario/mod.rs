@@ -14,6 +14,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use yaml_reader::YamlError;
 
 use self::{
     group::ScenarioGroup,
@@ -70,9 +71,9 @@ pub struct Scenario {
 /// An invalid scenario.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
-    /// It is not YAML, or has unknown keys or invalid values.
+    /// It is not YAML, too large, or has unknown keys or invalid values.
     #[error("read the scenario")]
-    Yaml(#[from] serde_yaml::Error),
+    Yaml(#[from] YamlError),
     /// Two groups have the same ID.
     #[error("the group `{0}` is listed twice")]
     Twice(String),
@@ -84,7 +85,7 @@ pub enum ScenarioError {
 impl Scenario {
     /// Reads a scenario and checks its consistency.
     pub fn parse(yaml: &str) -> Result<Scenario, ScenarioError> {
-        let scenario: Scenario = serde_yaml::from_str(yaml.trim_start_matches('\u{feff}'))?;
+        let scenario: Scenario = yaml_reader::from_str(yaml)?;
         let mut ids = HashSet::new();
         if let Some(group) = scenario.groups.iter().find(|group| !ids.insert(&group.id)) {
             return Err(ScenarioError::Twice(group.id.clone()));

@@ -27,7 +27,10 @@ use super::{credential::KeyPair, mint_limiter::MintLimiter};
 use crate::{
     endpoint::Endpoint,
     error::ErrorKind,
-    model::{id::GroupId, wire::InvalidContent},
+    model::{
+        id::GroupId,
+        wire::{InvalidContent, Text},
+    },
     request::{ClientEvent, EventHandler, GetRequest, InFlight},
 };
 
@@ -39,6 +42,9 @@ const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// A longer lifetime is shortened to this.
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+/// A longer token is rejected: no server would accept it in a header. Those of Atlas have about a kilobyte.
+const MAX_TOKEN: usize = 16 << 10;
 
 /// For revoking the token, and for a mint in progress before it. Shutdown waits for both.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -75,10 +81,11 @@ struct Token {
 }
 
 #[derive(Deserialize)]
-struct TokenResponse {
-    access_token: String,
+struct TokenResponse<'a> {
+    access_token: Text<MAX_TOKEN>,
     /// A number, or one in quotation marks.
-    expires_in: Option<Box<RawValue>>,
+    #[serde(borrow)]
+    expires_in: Option<&'a RawValue>,
 }
 
 impl TokenSource {
@@ -267,14 +274,18 @@ impl TokenSource {
 impl Token {
     /// The token and its lifetime.
     fn parse(body: &[u8], version: u64) -> Result<(Self, Duration), ErrorKind> {
-        let response: TokenResponse = serde_json::from_slice(body).map_err(|error| ErrorKind::json(&error))?;
-        let authorization = HeaderValue::from_str(&format!("Bearer {}", response.access_token));
+        let response: TokenResponse<'_> = serde_json::from_slice(body).map_err(|error| ErrorKind::json(&error))?;
+        if response.access_token.is_cut {
+            return Err(InvalidContent::TooLong("access_token", MAX_TOKEN).into());
+        }
+        let text = response.access_token.kept.ok_or(InvalidContent::NoAccessToken)?;
+        let authorization = HeaderValue::from_str(&format!("Bearer {text}"));
         let mut authorization = authorization.map_err(|_| InvalidContent::AccessToken)?;
         authorization.set_sensitive(true);
-        let lifetime = lifetime(response.expires_in.as_deref());
+        let lifetime = lifetime(response.expires_in);
         let now = Instant::now();
         let (renew_at, expires) = (now + lifetime - lifetime / RENEWAL_DIVISOR, now + lifetime);
-        Ok((Self { authorization, text: response.access_token.into(), renew_at, expires, version }, lifetime))
+        Ok((Self { authorization, text: text.into(), renew_at, expires, version }, lifetime))
     }
 }
 

@@ -2,10 +2,13 @@
 
 use serde::Deserialize;
 
-use super::wire::{HasId, LabelText, first_non_empty};
+use super::wire::{FirstItems, HasId, LabelText, Lenient, Text, first_non_empty};
 
-/// A longer region or CIDR block is not real, and must not become a label.
+/// Longer IDs, regions and CIDR blocks are cut after this many bytes: they become labels.
 const MAX_CONTAINER_FIELD: usize = 128;
+
+/// More regions than any container has; the rest is omitted.
+const MAX_REGIONS: usize = 100;
 
 /// A network of Atlas that peerings connect to. A field that Atlas omitted is empty.
 ///
@@ -24,30 +27,29 @@ pub struct Container {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct WireContainer {
-    id: Option<String>,
-    region_name: LabelText,
-    region: LabelText,
-    regions: Option<Vec<LabelText>>,
-    atlas_cidr_block: LabelText,
+    id: Text<MAX_CONTAINER_FIELD>,
+    region_name: LabelText<MAX_CONTAINER_FIELD>,
+    region: LabelText<MAX_CONTAINER_FIELD>,
+    regions: Lenient<FirstItems<LabelText<MAX_CONTAINER_FIELD>, MAX_REGIONS>>,
+    atlas_cidr_block: LabelText<MAX_CONTAINER_FIELD>,
 }
 
 impl HasId for WireContainer {
     fn id(&mut self) -> &mut Option<String> {
-        &mut self.id
+        &mut self.id.kept
     }
 }
 
 impl From<WireContainer> for Container {
     fn from(wire: WireContainer) -> Self {
-        let regions = wire.regions.into_iter().flatten().filter_map(|region| region.0).collect::<Vec<_>>().join(",");
-        let region = first_non_empty([wire.region_name.0, wire.region.0, Some(regions)]);
-        Self { id: truncated(wire.id), region: truncated(region), cidr_block: truncated(wire.atlas_cidr_block.0) }
+        let regions = wire.regions.0.0.into_iter().filter_map(|region| region.0.kept).collect::<Vec<_>>().join(",");
+        let region = first_non_empty([wire.region_name.0, wire.region.0, Text::cut(&regions)]);
+        Self {
+            id: wire.id.kept.unwrap_or_default(),
+            region: region.kept.unwrap_or_default(),
+            cidr_block: wire.atlas_cidr_block.into_cut(),
+        }
     }
-}
-
-/// Truncates rather than fails: these fields are informative only.
-fn truncated(text: Option<String>) -> String {
-    text.unwrap_or_default().chars().take(MAX_CONTAINER_FIELD).collect()
 }
 
 #[cfg(test)]
@@ -67,6 +69,7 @@ mod tests {
             (r#"{"providerName":"GCP","networkName":"nt-1"}"#, ""),
             (r#"{"regionName":7,"region":{},"regions":["A",7],"atlasCidrBlock":1e999}"#, "A"),
             (r#"{"regionName":null,"region":null,"regions":null}"#, ""),
+            (r#"{"regions":"EU"}"#, ""),
         ] {
             assert_eq!(container(json).region, region, "{json}");
         }

@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use super::{
     id::GroupId,
-    wire::{HasId, InvalidContent, LabelText},
+    wire::{FirstItems, HasId, InvalidContent, LabelText, Text},
 };
 
-/// A longer name or tag is not real, and must not become a label.
+/// Longer IDs, names and tags are cut after this many bytes: they become labels. Failing would hide a group.
 const MAX_GROUP_FIELD: usize = 1024;
 
 /// More tags than Atlas allows on any resource; the rest is omitted.
@@ -32,21 +32,22 @@ pub struct Group {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct WireGroup {
-    id: Option<String>,
-    name: LabelText,
-    org_id: LabelText,
-    tags: Option<Vec<WireTag>>,
+    id: Text<MAX_GROUP_FIELD>,
+    name: LabelText<MAX_GROUP_FIELD>,
+    org_id: LabelText<MAX_GROUP_FIELD>,
+    tags: Option<FirstItems<WireTag, MAX_TAGS>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct WireTag {
-    key: Option<String>,
-    value: Option<String>,
+    key: Text<MAX_GROUP_FIELD>,
+    value: Text<MAX_GROUP_FIELD>,
 }
 
 impl HasId for WireGroup {
     fn id(&mut self) -> &mut Option<String> {
-        &mut self.id
+        &mut self.id.kept
     }
 }
 
@@ -54,20 +55,15 @@ impl TryFrom<WireGroup> for Group {
     type Error = InvalidContent;
 
     fn try_from(wire: WireGroup) -> Result<Self, InvalidContent> {
-        let tags = wire.tags.into_iter().flatten().take(MAX_TAGS);
-        let tags = tags.filter_map(|tag| Some((truncated(tag.key?), truncated(tag.value.unwrap_or_default()))));
+        let tags = wire.tags.unwrap_or_default().0.into_iter();
+        let tags = tags.filter_map(|tag| Some((tag.key.kept?, tag.value.kept.unwrap_or_default())));
         Ok(Self {
-            id: wire.id.unwrap_or_default().parse().map_err(|_| InvalidContent::GroupId)?,
-            name: truncated(wire.name.0.unwrap_or_default()),
-            org_id: truncated(wire.org_id.0.unwrap_or_default()),
+            id: wire.id.kept.unwrap_or_default().parse().map_err(|_| InvalidContent::GroupId)?,
+            name: wire.name.into_cut(),
+            org_id: wire.org_id.into_cut(),
             tags: tags.collect(),
         })
     }
-}
-
-/// Truncates rather than fails: a long name must not hide a group.
-fn truncated(text: String) -> String {
-    if text.len() <= MAX_GROUP_FIELD { text } else { text.chars().take(MAX_GROUP_FIELD / 4).collect() }
 }
 
 #[cfg(test)]
@@ -106,6 +102,19 @@ mod tests {
     #[test]
     fn an_overlong_name_is_truncated() {
         let json = format!(r#"{{"id":"b0123456789abcdef012345b","name":"{}"}}"#, "é".repeat(5000));
-        assert_eq!(group(&json).unwrap().name.chars().count(), MAX_GROUP_FIELD / 4);
+        assert_eq!(group(&json).unwrap().name, "é".repeat(MAX_GROUP_FIELD / 2));
+    }
+
+    #[test]
+    fn tags_are_bounded_and_strict() {
+        let json = |tags: &str| format!(r#"{{"id":"b0123456789abcdef012345b","tags":[{tags}]}}"#);
+        let many: Vec<String> = (0..5000).map(|n| format!(r#"{{"key":"k{n}","value":"v"}}"#)).collect();
+        assert_eq!(group(&json(&many.join(","))).unwrap().tags.len(), MAX_TAGS);
+        let long = json(&format!(r#"{{"key":"{0}","value":"{0}"}}"#, "x".repeat(5000)));
+        let (key, value) = group(&long).unwrap().tags.pop_first().unwrap();
+        assert_eq!((key.len(), value.len()), (MAX_GROUP_FIELD, MAX_GROUP_FIELD));
+        for odd in [r#"{"key":7}"#, r#"{"key":"a","value":[]}"#, "7"] {
+            assert!(serde_json::from_str::<WireGroup>(&json(odd)).is_err(), "{odd}");
+        }
     }
 }

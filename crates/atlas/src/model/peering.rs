@@ -6,13 +6,13 @@ use serde::Deserialize;
 
 use super::{
     provider::Provider,
-    wire::{HasId, InvalidContent, LabelText, first_non_empty},
+    wire::{HasId, InvalidContent, LabelText, Text, first_non_empty},
 };
 
 /// A longer name, ID or status is not real, and must not become a label.
 const MAX_PEERING_FIELD: usize = 1024;
 
-/// Free text is cut after this many characters: it is logged.
+/// Free text is cut after this many bytes: it is logged.
 const MAX_PEERING_ERROR: usize = 1024;
 
 /// All peerings of one group and provider at one time.
@@ -80,29 +80,29 @@ impl Peering {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct WirePeering {
-    id: Option<String>,
-    provider_name: Option<String>,
-    container_id: LabelText,
-    connection_id: LabelText,
-    status_name: Option<String>,
-    status: Option<String>,
-    error_state_name: LabelText,
-    error_state: LabelText,
-    error_message: LabelText,
-    vpc_id: Option<String>,
-    vnet_name: Option<String>,
-    network_name: Option<String>,
-    aws_account_id: LabelText,
-    azure_subscription_id: LabelText,
-    gcp_project_id: LabelText,
-    resource_group_name: LabelText,
-    accepter_region_name: LabelText,
-    route_table_cidr_block: LabelText,
+    id: Text<MAX_PEERING_FIELD>,
+    provider_name: Text<MAX_PEERING_FIELD>,
+    container_id: LabelText<MAX_PEERING_FIELD>,
+    connection_id: LabelText<MAX_PEERING_FIELD>,
+    status_name: Text<MAX_PEERING_FIELD>,
+    status: Text<MAX_PEERING_FIELD>,
+    error_state_name: LabelText<MAX_PEERING_ERROR>,
+    error_state: LabelText<MAX_PEERING_ERROR>,
+    error_message: LabelText<MAX_PEERING_ERROR>,
+    vpc_id: Text<MAX_PEERING_FIELD>,
+    vnet_name: Text<MAX_PEERING_FIELD>,
+    network_name: Text<MAX_PEERING_FIELD>,
+    aws_account_id: LabelText<MAX_PEERING_FIELD>,
+    azure_subscription_id: LabelText<MAX_PEERING_FIELD>,
+    gcp_project_id: LabelText<MAX_PEERING_FIELD>,
+    resource_group_name: LabelText<MAX_PEERING_FIELD>,
+    accepter_region_name: LabelText<MAX_PEERING_FIELD>,
+    route_table_cidr_block: LabelText<MAX_PEERING_FIELD>,
 }
 
 impl HasId for WirePeering {
     fn id(&mut self) -> &mut Option<String> {
-        &mut self.id
+        &mut self.id.kept
     }
 }
 
@@ -114,7 +114,7 @@ impl WirePeering {
             return Err(InvalidContent::Provider(provider, found));
         }
         let status = first_non_empty([self.status_name, self.status]);
-        let error = first_non_empty([self.error_state_name.0, self.error_state.0, self.error_message.0]);
+        let error = first_non_empty([self.error_state_name.0, self.error_state.0, self.error_message.0]).kept;
         let (vpc_id, cloud_account) = match provider {
             Provider::Aws => (self.vpc_id, self.aws_account_id),
             Provider::Azure => (self.vnet_name, self.azure_subscription_id),
@@ -123,8 +123,8 @@ impl WirePeering {
         Ok(Peering {
             id: bounded("id", self.id)?,
             vpc_id: bounded("vpcId", vpc_id)?,
-            status: bounded("status", status.or_else(|| Some("UNKNOWN".into())))?,
-            error: error.map(|text| text.chars().take(MAX_PEERING_ERROR).collect()),
+            status: Some(bounded("status", status)?).filter(|status| !status.is_empty()).unwrap_or("UNKNOWN".into()),
+            error,
             container_id: label(self.container_id),
             connection_id: label(self.connection_id),
             cloud_account: label(cloud_account),
@@ -137,8 +137,8 @@ impl WirePeering {
     /// The provider, if it can be recognized. v1.0 omits `providerName`, but each provider has its own field for
     /// the network.
     fn provider(&self) -> Option<Provider> {
-        let named = self.provider_name.as_deref().and_then(|name| name.parse().ok());
-        let has = |name: &Option<String>| name.as_deref().is_some_and(|name| !name.is_empty());
+        let named = self.provider_name.kept.as_deref().and_then(|name| name.parse().ok());
+        let has = |name: &Text<_>| name.kept.as_deref().is_some_and(|name| !name.is_empty());
         named.or(match (has(&self.vpc_id), has(&self.vnet_name), has(&self.network_name)) {
             (true, false, false) => Some(Provider::Aws),
             (false, true, false) => Some(Provider::Azure),
@@ -149,16 +149,12 @@ impl WirePeering {
 }
 
 /// Empty if it is missing or too long: it does not identify the peering.
-fn label(text: LabelText) -> String {
-    text.0.filter(|text| text.len() <= MAX_PEERING_FIELD).unwrap_or_default()
+fn label(text: LabelText<MAX_PEERING_FIELD>) -> String {
+    if text.0.is_cut { String::new() } else { text.into_cut() }
 }
 
-fn bounded(field: &'static str, text: Option<String>) -> Result<String, InvalidContent> {
-    let text = text.unwrap_or_default();
-    if text.len() > MAX_PEERING_FIELD {
-        return Err(InvalidContent::TooLong(field, MAX_PEERING_FIELD));
-    }
-    Ok(text)
+fn bounded(field: &'static str, text: Text<MAX_PEERING_FIELD>) -> Result<String, InvalidContent> {
+    if text.is_cut { Err(InvalidContent::TooLong(field, MAX_PEERING_FIELD)) } else { Ok(text.kept.unwrap_or_default()) }
 }
 
 #[cfg(test)]

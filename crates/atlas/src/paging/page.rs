@@ -4,11 +4,16 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, IgnoredAny, SeqAccess, Visitor},
+    de::{Error, SeqAccess, Visitor},
 };
+
+use crate::model::wire::{Lenient, Text};
 
 /// Twice the largest page. A body with more items is rejected while it is parsed, to bound memory.
 const MAX_ITEMS: usize = 1000;
+
+/// Longer than the relation `next`, of which only equality matters.
+const MAX_REL: usize = 16;
 
 /// One page. An error with status 200 has no `results`, and must not count as an empty listing.
 #[derive(Deserialize)]
@@ -16,21 +21,15 @@ const MAX_ITEMS: usize = 1000;
 pub(crate) struct Page<T> {
     results: BoundedList<T>,
     links: Option<BoundedList<Link>>,
-    #[serde(rename = "totalCount")]
-    total: Option<Total>,
+    /// An estimate: a page whose total is not a count is valid.
+    #[serde(rename = "totalCount", default)]
+    total: Lenient<Option<u64>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Link {
-    rel: Option<String>,
-}
-
-/// An estimate: a page whose total is not a count is valid.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Total {
-    Count(u64),
-    Other(IgnoredAny),
+    rel: Text<MAX_REL>,
 }
 
 /// Whether a page has a successor.
@@ -51,7 +50,7 @@ impl<T> Page<T> {
     pub(crate) fn successor(&self, items_per_page: u16) -> Successor {
         match &self.links {
             Some(links) if !links.0.is_empty() => {
-                let has_next = links.0.iter().any(|link| link.rel.as_deref() == Some("next"));
+                let has_next = links.0.iter().any(|link| link.rel.kept.as_deref() == Some("next"));
                 if has_next { Successor::Some } else { Successor::None }
             }
             _ if self.results.0.len() >= usize::from(items_per_page) => Successor::Some,
@@ -65,10 +64,7 @@ impl<T> Page<T> {
 
     /// How many results the whole listing has, as Atlas estimates.
     pub(crate) fn total(&self) -> Option<u64> {
-        match self.total {
-            Some(Total::Count(count)) => Some(count),
-            Some(Total::Other(_)) | None => None,
-        }
+        self.total.0
     }
 
     pub(crate) fn into_results(self) -> Vec<T> {

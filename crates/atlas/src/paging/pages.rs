@@ -153,9 +153,13 @@ mod tests {
         wire.into_peering(Provider::Aws)
     }
 
+    fn parsed(page: &Value) -> Page<WirePeering> {
+        serde_json::from_str(&page.to_string()).unwrap()
+    }
+
     fn page(results: &[Value], has_next: bool) -> Page<WirePeering> {
         let links = if has_next { json!([{"rel": "self"}, {"rel": "next"}]) } else { json!([{"rel": "self"}]) };
-        serde_json::from_value(json!({ "results": results, "links": links })).unwrap()
+        parsed(&json!({ "results": results, "links": links }))
     }
 
     fn read(pages: Vec<Page<WirePeering>>) -> Result<(Vec<Peering>, u64), ErrorKind> {
@@ -191,7 +195,7 @@ mod tests {
 
     #[test]
     fn without_links_a_full_page_has_a_successor() {
-        let without_links = |results: &[Value]| serde_json::from_value(json!({ "results": results })).unwrap();
+        let without_links = |results: &[Value]| parsed(&json!({ "results": results }));
         let pages = vec![without_links(&[peering(1), peering(2)]), without_links(&[peering(3)])];
         assert_eq!(read(pages).unwrap().0.len(), 3);
     }
@@ -205,7 +209,7 @@ mod tests {
             requests.set(requests.get() + 1);
             let (ids, total) = pages.get(number as usize - 1).copied().unwrap_or((&[], None));
             let results: Vec<_> = ids.iter().map(|id| peering(*id)).collect();
-            ready(Ok(serde_json::from_value(json!({ "results": results, "totalCount": total, "links": [] })).unwrap()))
+            ready(Ok(parsed(&json!({ "results": results, "totalCount": total, "links": [] }))))
         };
         let read = read_all(items_per_page, Duration::from_secs(60), 0, fetch, parse).await;
         (read.ok().map(|(results, duplicates)| (results.len(), duplicates)), requests.get())
@@ -248,10 +252,10 @@ mod tests {
     #[test]
     fn a_link_takes_precedence_over_the_total() {
         let mut last = json!({ "results": [peering(1)], "links": [{"rel": "self"}], "totalCount": 9 });
-        assert_eq!(read(vec![serde_json::from_value(last.clone()).unwrap()]).unwrap().0.len(), 1);
+        assert_eq!(read(vec![parsed(&last)]).unwrap().0.len(), 1);
         last["links"][0]["rel"] = json!("next");
         last["totalCount"] = json!(1);
-        let pages = vec![serde_json::from_value(last).unwrap(), page(&[peering(2)], false)];
+        let pages = vec![parsed(&last), page(&[peering(2)], false)];
         assert_eq!(read(pages).unwrap().0.len(), 2);
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::go_yaml;
-use yaml_reader::{ConfigFault, Section};
+use yaml_reader::{ConfigFault, Section, Shown};
 
 /// A larger file is rejected. A chain of certificates has a few kilobytes.
 const MAX_PEM_SIZE: u64 = 1 << 20;
@@ -59,7 +59,7 @@ impl PemSource {
             Location::File(path) => path,
         };
         let content = file_reader::read(path, MAX_PEM_SIZE);
-        content.map_err(|error| self.fault(format!("the file `{}` cannot be read: {error}", path.display())))
+        content.map_err(|error| self.fault(format!("the file `{}` cannot be read: {error}", Shown::from(&**path))))
     }
 
     pub(crate) fn fault(&self, message: impl Into<String>) -> ConfigFault {

@@ -9,7 +9,7 @@ use rustls::{
 };
 
 use crate::go_yaml;
-use yaml_reader::Section;
+use yaml_reader::{Section, Shown};
 
 /// The ciphers that Go considers secure. The toolkit accepts no others.
 const CIPHERS: [(&str, CipherSuite); 13] = [
@@ -134,7 +134,7 @@ fn known<T: Copy>(section: &mut Section<'_>, key: &'static str, table: &[(&'stat
     let entry = |name: String| {
         let entry = table.iter().find(|(known, _)| *known == name);
         if entry.is_none() {
-            section.fault(key, format!("`{name}` is unknown; known here: {}", joined(table)));
+            section.fault(key, format!("`{}` is unknown; known here: {}", Shown::from(&*name), joined(table)));
         }
         entry.copied()
     };

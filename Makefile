@@ -53,9 +53,12 @@ check-dependencies: $(CARGO_DENY)
 $(CARGO_DENY):
 	cargo install --locked --debug --no-default-features --root target/cargo-deny-0.20.2 cargo-deny@0.20.2
 
-# The web configs of the tests, read by Prometheus's exporter-toolkit itself. Needs Go 1.25.
+# The web configs and the client certificates of the tests, judged by Prometheus's exporter-toolkit itself. Needs Go 1.25.
 check-web-config:
-	cd tests/toolkit && go run .
+	CLIENT_CERTIFICATES=$(CLIENT_CERTIFICATES) cargo test --locked -p web-config --lib -- --ignored write_for_the_toolkit
+	cd tests/toolkit && go run . $(CLIENT_CERTIFICATES)
+
+CLIENT_CERTIFICATES := $(abspath target/client-certificates.json)
 
 # The oldest Helm that the chart supports; Debian's Go can build it.
 HELM := target/helm-v3.12.3/helm

@@ -1,4 +1,5 @@
-// Asks Prometheus's exporter-toolkit itself what it does with every web config of cases.txt.
+// Asks Prometheus's exporter-toolkit itself what it does with every web config of cases.txt, and with the clients of the
+// file in the first argument.
 package main
 
 import (
@@ -42,6 +43,7 @@ func main() {
 		}
 	}
 	fmt.Printf("the toolkit does as expected with %d of %d web configs\n", len(cases)-differ, len(cases))
+	differ += checkClients(folder, os.Args[1])
 	if differ > 0 {
 		os.Exit(1)
 	}

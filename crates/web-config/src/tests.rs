@@ -2,7 +2,7 @@ use std::fs;
 
 use insta::assert_snapshot;
 use proptest::prelude::*;
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, KeyUsagePurpose};
 use tempfile::TempDir;
 
 use crate::*;
@@ -10,13 +10,20 @@ use crate::*;
 /// Web configs, each with what the toolkit does; `make check-web-config` runs the toolkit itself on them.
 const CASES: &str = include_str!("../../../tests/toolkit/cases.txt");
 
-/// A folder with `server.crt`, its key, and the key of another certificate.
+/// A folder with `server.crt`, its key, the key of another certificate, and a CA that may not sign certificates.
 fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
     let [key, other] = [KeyPair::generate().unwrap(), KeyPair::generate().unwrap()];
     let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
-    let files =
-        [("server.crt", certificate.pem()), ("server.key", key.serialize_pem()), ("other.key", other.serialize_pem())];
+    let mut ca = CertificateParams::default();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    ca.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    let files = [
+        ("server.crt", certificate.pem()),
+        ("server.key", key.serialize_pem()),
+        ("other.key", other.serialize_pem()),
+        ("not-signing.crt", ca.self_signed(&other).unwrap().pem()),
+    ];
     for (name, text) in files {
         fs::write(folder.path().join(name), text).unwrap();
     }
@@ -117,6 +124,7 @@ fn a_setting_without_effect_or_with_another_one_is_a_warning() {
         "tls_server_config: {TLS, client_auth_type: RequireAnyClientCert, client_allowed_sans: [a]}".to_owned(),
         format!("tls_server_config: {{TLS, client_auth_type: RequireAndVerifyClientCert, {ca}, client_allowed_sans: []}}"),
         "tls_server_config: {TLS, client_auth_type: VerifyClientCertIfGiven, client_ca: none}".to_owned(),
+        "tls_server_config: {TLS, client_auth_type: VerifyClientCertIfGiven, client_ca_file: not-signing.crt}".to_owned(),
         "basic_auth_users: {bob: $2y$10$!!!!56789012345678901uD6LR2m9Sk1ES6hHQXSh8sqgEuMnvOK!!!!}".to_owned(),
         "rate_limit: {interval: 1}".to_owned(),
         "rate_limit: {interval: 1, burst: 1}".to_owned(),
@@ -134,6 +142,7 @@ fn a_setting_without_effect_or_with_another_one_is_a_warning() {
     tls_server_config.client_allowed_sans: proves nothing: `client_auth_type` accepts self-signed client certificates
     tls_server_config.client_allowed_sans: is empty, so every client is rejected, as in the toolkit
     tls_server_config.client_ca: no CA certificate was found, so every client certificate is rejected
+    tls_server_config.client_ca_file: 1 CAs may not sign certificates of clients, by their key usage or extended key usage
     basic_auth_users.bob: is a damaged bcrypt hash: no password matches it
     rate_limit.burst: is not above zero, so every request is rejected, as in the toolkit
     rate_limit.interval: is below a millisecond; a number without a unit means nanoseconds

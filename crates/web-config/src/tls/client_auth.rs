@@ -7,14 +7,11 @@ use rustls::{
     client::danger::HandshakeSignatureValid,
     crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, UnixTime},
-    server::{
-        WebPkiClientVerifier,
-        danger::{ClientCertVerified, ClientCertVerifier},
-    },
+    server::danger::{ClientCertVerified, ClientCertVerifier},
 };
-use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use super::pem::ClientCas;
+use super::client_cas::ClientCas;
 
 /// `client_auth_type`, by its names in Go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString)]
@@ -47,10 +44,8 @@ pub(crate) struct ClientVerifier {
     client_auth: ClientAuth,
     /// A certificate must have one of these names.
     allowed_sans: Option<Vec<String>>,
+    cas: ClientCas,
     provider: Arc<CryptoProvider>,
-    /// Checks the signatures; `None` without a CA.
-    chain_verifier: Option<Arc<dyn ClientCertVerifier>>,
-    listed: Vec<CertificateDer<'static>>,
 }
 
 impl ClientVerifier {
@@ -60,28 +55,7 @@ impl ClientVerifier {
         cas: ClientCas,
         provider: Arc<CryptoProvider>,
     ) -> Self {
-        let ClientCas { roots, listed } = cas;
-        // It fails only without a CA.
-        let chain_verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).build().ok();
-        Self { client_auth, allowed_sans, provider, chain_verifier, listed }
-    }
-}
-
-/// A client certificate that is itself in the list of client CAs, as in setups without a CA, is trusted while it is
-/// valid and if it is for clients. rustls alone rejects it, because it is not the certificate of a CA.
-fn verify_listed(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
-    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
-    let now = i64::try_from(now.as_secs()).ok().and_then(|now| ASN1Time::from_timestamp(now).ok());
-    let validity = parsed.validity();
-    match now {
-        Some(now) if now < validity.not_before => return Err(CertificateError::NotValidYet.into()),
-        Some(now) if now <= validity.not_after => {}
-        _ => return Err(CertificateError::Expired.into()),
-    }
-    match parsed.extended_key_usage() {
-        Ok(Some(usage)) if !usage.value.client_auth && !usage.value.any => Err(CertificateError::InvalidPurpose.into()),
-        Ok(_) => Ok(()),
-        Err(_) => Err(CertificateError::BadEncoding.into()),
+        Self { client_auth, allowed_sans, cas, provider }
     }
 }
 
@@ -111,7 +85,7 @@ impl ClientCertVerifier for ClientVerifier {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.chain_verifier.as_ref().map_or(&[], |verifier| verifier.root_hint_subjects())
+        self.cas.subjects()
     }
 
     fn verify_client_cert(
@@ -121,12 +95,8 @@ impl ClientCertVerifier for ClientVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         if self.client_auth.verifies() {
-            let verifier = self.chain_verifier.as_ref().ok_or(CertificateError::UnknownIssuer)?;
-            match verifier.verify_client_cert(end_entity, intermediates, now) {
-                Ok(_) => {}
-                Err(_) if self.listed.contains(end_entity) => verify_listed(end_entity, now)?,
-                Err(error) => return Err(error),
-            }
+            let algorithms = self.provider.signature_verification_algorithms.all;
+            self.cas.verify(end_entity, intermediates, now, algorithms)?;
         }
         if self.allowed_sans.as_ref().is_some_and(|sans| !has_one(end_entity, sans)) {
             return Err(CertificateError::ApplicationVerificationFailure.into());

@@ -1,6 +1,7 @@
 //! `tls_server_config`, as far as rustls supports it.
 
 mod client_auth;
+mod client_cas;
 mod files;
 mod names;
 mod pem;

@@ -1,9 +1,6 @@
 //! Certificates and keys in PEM format.
 
-use std::sync::Arc;
-
 use rustls::{
-    RootCertStore,
     crypto::KeyProvider,
     pki_types::{
         CertificateDer, PrivateKeyDer,
@@ -46,29 +43,4 @@ fn message(error: &pem::Error, none: &'static str) -> &'static str {
         pem::Error::SectionTooLarge => "is too large",
         _ => "is not in PEM format",
     }
-}
-
-/// The CAs of clients' certificates.
-pub(crate) struct ClientCas {
-    pub(crate) roots: Arc<RootCertStore>,
-    /// A client whose own certificate is listed needs no CA.
-    pub(crate) listed: Vec<CertificateDer<'static>>,
-}
-
-/// The client CAs of a file, and the number of those that cannot be used. As in the toolkit, these are ignored.
-pub(crate) fn client_cas(pem: &[u8]) -> (ClientCas, usize) {
-    let mut unreadable = 0;
-    let items = CertificateDer::pem_slice_iter(pem);
-    // The rest of a file is not read after text that is not PEM.
-    let listed: Vec<_> = items.map_while(|item| item.map_err(|_| unreadable = 1).ok()).collect();
-    let mut roots = RootCertStore::empty();
-    let (_, refused) = roots.add_parsable_certificates(listed.iter().cloned());
-    (ClientCas { roots: Arc::new(roots), listed }, unreadable + refused)
-}
-
-/// The CAs of the system, for a file that has clients' certificates verified without a client CA.
-pub(crate) fn system_cas() -> ClientCas {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    ClientCas { roots: Arc::new(roots), listed: Vec::new() }
 }

@@ -10,9 +10,10 @@ use rustls::{
 
 use super::{
     client_auth::{ClientAuth, ClientVerifier},
+    client_cas::ClientCas,
     files::{PemSource, PemSources, TlsFiles},
     names::{TlsNames, TlsParameters},
-    pem::{self, ClientCas},
+    pem,
 };
 use crate::go_yaml;
 use yaml_reader::{ConfigFault, Section};
@@ -77,7 +78,7 @@ impl TlsSettings {
             ClientAuth::NoClientCert => WebPkiClientVerifier::no_client_auth(),
             _ => {
                 let (sans, provider) = (self.allowed_sans.clone(), self.parameters.provider.clone());
-                Arc::new(ClientVerifier::new(self.client_auth, sans, self.client_cas(files).0, provider))
+                Arc::new(ClientVerifier::new(self.client_auth, sans, self.client_cas(files), provider))
             }
         };
         let builder = builder.with_client_cert_verifier(verifier);
@@ -90,27 +91,32 @@ impl TlsSettings {
         Ok(server)
     }
 
-    fn client_cas(&self, files: &TlsFiles) -> (ClientCas, usize) {
+    fn client_cas(&self, files: &TlsFiles) -> ClientCas {
         match &files.client_cas {
-            Some(pem) => pem::client_cas(pem),
-            None if self.client_auth.verifies() => (pem::system_cas(), 0),
-            None => pem::client_cas(b""),
+            Some(pem) => ClientCas::from_pem(pem),
+            None if self.client_auth.verifies() => ClientCas::of_system(),
+            None => ClientCas::default(),
         }
     }
 
     /// Warns of client CAs that have no effect or another one than expected, which the toolkit does not report.
     pub(crate) fn warn(&self, section: &Section<'_>, files: &TlsFiles) {
-        let (cas, unusable) = self.client_cas(files);
-        let key = self.sources.client_cas.as_ref().map_or("client_auth_type", |source| source.key);
-        if unusable > 0 {
-            section.warn(key, format!("{unusable} certificates cannot be used and are ignored"));
+        let cas = self.client_cas(files);
+        let source = self.sources.client_cas.as_ref();
+        let key = source.map_or("client_auth_type", |source| source.key);
+        if source.is_some() && cas.unusable() > 0 {
+            section.warn(key, format!("{} certificates cannot be used and are ignored", cas.unusable()));
         }
         if !self.client_auth.verifies() {
             return;
         }
-        if cas.roots.is_empty() {
+        if source.is_some() && cas.not_signing() > 0 {
+            let message = "CAs may not sign certificates of clients, by their key usage or extended key usage";
+            section.warn(key, format!("{} {message}", cas.not_signing()));
+        }
+        if cas.is_empty() {
             section.warn(key, "no CA certificate was found, so every client certificate is rejected");
-        } else if self.sources.client_cas.is_none() {
+        } else if source.is_none() {
             section.warn(key, "without a client CA, every client with a certificate from a public CA is accepted");
         }
     }

@@ -1,0 +1,244 @@
+//! The client CAs, and which certificates they let in. Judges as Go's crypto/x509 does, or more strictly.
+
+use std::{sync::Arc, time::Duration};
+
+use rustls::{
+    CertificateError, DistinguishedName, OtherError,
+    pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime, pem::PemObject},
+};
+use webpki::{
+    EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage, RequiredEkuNotFoundContext,
+    VerifiedPath, anchor_from_trusted_cert,
+};
+use x509_parser::{
+    oid_registry::OID_X509_EXT_SUBJECT_ALT_NAME,
+    prelude::{FromDer, GeneralName, X509Certificate},
+};
+
+/// The most bytes of names in a handshake. TLS allows 65,535.
+const MAX_SUBJECTS_SIZE: usize = 32 << 10;
+
+/// The certificates of `client_ca_file`, or of the system.
+#[derive(Debug, Default)]
+pub(crate) struct ClientCas {
+    /// A client whose own certificate is here needs no CA.
+    listed: Vec<CertificateDer<'static>>,
+    subjects: Vec<DistinguishedName>,
+    /// What webpki needs of each CA that may sign.
+    anchors: Vec<TrustAnchor<'static>>,
+    /// The index in `listed` of each anchor. An anchor has neither a validity nor a path length.
+    anchor_indexes: Vec<usize>,
+    unusable: usize,
+    not_signing: usize,
+}
+
+impl ClientCas {
+    /// Those of a file. As in the toolkit, what cannot be used is ignored.
+    pub(crate) fn from_pem(pem: &[u8]) -> Self {
+        let mut cas = Self::default();
+        for item in CertificateDer::pem_slice_iter(pem) {
+            let Ok(certificate) = item else {
+                // The rest of a file is not read after text that is not PEM.
+                cas.unusable += 1;
+                break;
+            };
+            cas.add(certificate);
+        }
+        cas
+    }
+
+    /// Those of the system, for a file that has clients' certificates verified without a client CA.
+    pub(crate) fn of_system() -> Self {
+        let mut cas = Self::default();
+        rustls_native_certs::load_native_certs().certs.into_iter().for_each(|certificate| cas.add(certificate));
+        cas
+    }
+
+    fn add(&mut self, certificate: CertificateDer<'static>) {
+        let added = self.try_add(&certificate);
+        match added {
+            Ok(()) => self.listed.push(certificate),
+            Err(_) => self.unusable += 1,
+        }
+    }
+
+    /// An expired CA is added too: its validity counts at the time of a handshake.
+    fn try_add(&mut self, certificate: &CertificateDer<'static>) -> Result<(), Error> {
+        // Of version 3, and without a critical extension that nobody here checks.
+        EndEntityCert::try_from(certificate)?;
+        let parsed = parse(certificate)?;
+        if check_signs(&parsed).and_then(|()| check_every(&parsed)).is_ok() {
+            self.anchors.push(anchor_from_trusted_cert(certificate)?.to_owned());
+            self.anchor_indexes.push(self.listed.len());
+        } else if parsed.is_ca() {
+            self.not_signing += 1;
+        }
+        self.subjects.push(parsed.subject().as_raw().to_vec().into());
+        Ok(())
+    }
+
+    /// Whether no certificate could be used.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.listed.is_empty()
+    }
+
+    /// The number of certificates that were ignored.
+    pub(crate) fn unusable(&self) -> usize {
+        self.unusable
+    }
+
+    /// The number of CAs that may not sign certificates of clients.
+    pub(crate) fn not_signing(&self) -> usize {
+        self.not_signing
+    }
+
+    /// The names of the certificates, by which a client chooses its own. None if they do not fit into a handshake.
+    pub(crate) fn subjects(&self) -> &[DistinguishedName] {
+        let size: usize = self.subjects.iter().map(|subject| 2 + subject.as_ref().len()).sum();
+        if size > MAX_SUBJECTS_SIZE { &[] } else { &self.subjects }
+    }
+
+    /// Whether a client with this certificate may enter at this time. A listed certificate admits itself, as in setups
+    /// without a CA, and only a CA admits others.
+    pub(crate) fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+        algorithms: &[&dyn SignatureVerificationAlgorithm],
+    ) -> Result<(), CertificateError> {
+        let result = if self.listed.contains(end_entity) {
+            parse(end_entity).and_then(|parsed| check_validity(&parsed, now).and_then(|()| check_every(&parsed)))
+        } else {
+            let check_path = |path: &VerifiedPath<'_>| self.check_path(path, now);
+            EndEntityCert::try_from(end_entity).and_then(|certificate| {
+                let path = certificate.verify_for_usage(
+                    algorithms,
+                    &self.anchors,
+                    intermediates,
+                    now,
+                    AnyPurpose,
+                    None,
+                    Some(&check_path),
+                );
+                path.map(drop)
+            })
+        };
+        result.map_err(certificate_error)
+    }
+
+    /// What webpki does not check. It knows the signatures, the name constraints, and of all but the CA the validity, the
+    /// basic constraints and the path length.
+    fn check_path(&self, path: &VerifiedPath<'_>, now: UnixTime) -> Result<(), Error> {
+        let intermediates = path.intermediate_certificates().map(webpki::Cert::der);
+        let chain: Vec<_> = std::iter::once(path.end_entity().der()).chain(intermediates).collect();
+        let chain: Vec<_> = chain.iter().map(parse).collect::<Result<_, _>>()?;
+        chain.iter().try_for_each(check_every)?;
+        chain.iter().skip(1).try_for_each(check_signs)?;
+        let indexes = self.anchor_indexes.iter().zip(&self.anchors);
+        // A renewed CA and its predecessor may have one name and one key.
+        let equal = indexes.filter(|(_, anchor)| *anchor == path.anchor());
+        let mut result = Err(Error::UnknownIssuer);
+        for (index, _) in equal {
+            result = check_ca(&self.listed[*index], &chain, now);
+            if result.is_ok() {
+                break;
+            }
+        }
+        result
+    }
+}
+
+/// The CA at the end of a chain, which starts with the client's certificate.
+fn check_ca(ca: &CertificateDer<'_>, chain: &[X509Certificate<'_>], now: UnixTime) -> Result<(), Error> {
+    let ca = parse(ca)?;
+    check_validity(&ca, now)?;
+    let constraints = ca.basic_constraints().map_err(|_| Error::BadDer)?;
+    let path_length = constraints.and_then(|constraints| constraints.value.path_len_constraint);
+    if path_length.is_some_and(|length| chain.len() - 1 > length as usize) {
+        return Err(Error::PathLenConstraintViolated);
+    }
+    // Go takes a certificate with the CA's name, key and alternative names for the CA itself, which is then not listed.
+    if chain.iter().any(|certificate| identity(certificate) == identity(&ca)) {
+        return Err(Error::UnknownIssuer);
+    }
+    Ok(())
+}
+
+type Identity<'a> = (&'a [u8], &'a [u8], Option<&'a [u8]>);
+
+fn identity<'a>(certificate: &'a X509Certificate<'_>) -> Identity<'a> {
+    let names = certificate.get_extension_unique(&OID_X509_EXT_SUBJECT_ALT_NAME).ok().flatten();
+    (certificate.subject().as_raw(), certificate.public_key().raw, names.map(|extension| extension.value))
+}
+
+/// What applies to each certificate of a chain, including the CA: that it is for clients, and that it makes no demand that
+/// nobody here checks.
+fn check_every(certificate: &X509Certificate<'_>) -> Result<(), Error> {
+    let purposes = certificate.extended_key_usage().map_err(|_| Error::BadDer)?;
+    if purposes.is_some_and(|purposes| !purposes.value.client_auth && !purposes.value.any) {
+        let (required, present) = (KeyUsage::client_auth(), Vec::new());
+        return Err(Error::RequiredEkuNotFoundContext(RequiredEkuNotFoundContext { required, present }));
+    }
+    if !matches!(certificate.policy_constraints(), Ok(None)) {
+        return Err(Error::UnsupportedCriticalExtension);
+    }
+    let Some(names) = certificate.subject_alternative_name().map_err(|_| Error::BadDer)? else { return Ok(()) };
+    let is_known = |name: &GeneralName<'_>| {
+        use GeneralName::{DNSName, IPAddress, RFC822Name, URI};
+        matches!(name, DNSName(_) | RFC822Name(_) | URI(_) | IPAddress(_))
+    };
+    if names.critical && !names.value.general_names.iter().any(is_known) {
+        return Err(Error::UnsupportedCriticalExtension);
+    }
+    Ok(())
+}
+
+/// Whether a certificate may sign others.
+fn check_signs(certificate: &X509Certificate<'_>) -> Result<(), Error> {
+    let usage = certificate.key_usage().map_err(|_| Error::BadDer)?;
+    let signs = certificate.is_ca() && usage.is_none_or(|usage| usage.value.key_cert_sign());
+    if signs { Ok(()) } else { Err(Error::EndEntityUsedAsCa) }
+}
+
+fn check_validity(certificate: &X509Certificate<'_>, time: UnixTime) -> Result<(), Error> {
+    let [not_before, not_after] = [certificate.validity().not_before, certificate.validity().not_after].map(|limit| {
+        let seconds = u64::try_from(limit.timestamp()).unwrap_or(0);
+        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+    });
+    if time < not_before {
+        return Err(Error::CertNotValidYet { time, not_before });
+    }
+    if time > not_after {
+        return Err(Error::CertExpired { time, not_after });
+    }
+    Ok(())
+}
+
+fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Error> {
+    X509Certificate::from_der(certificate).map(|(_, parsed)| parsed).map_err(|_| Error::BadDer)
+}
+
+/// Leaves the purposes to `check_every`: unlike Go, webpki does not know the purpose `anyExtendedKeyUsage`.
+struct AnyPurpose;
+
+impl ExtendedKeyUsageValidator for AnyPurpose {
+    fn validate(&self, _: KeyPurposeIdIter<'_, '_>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Decides which alert the client gets.
+fn certificate_error(error: Error) -> CertificateError {
+    match error {
+        Error::CertNotValidYet { time, not_before } => CertificateError::NotValidYetContext { time, not_before },
+        Error::CertExpired { time, not_after } => CertificateError::ExpiredContext { time, not_after },
+        Error::InvalidSignatureForPublicKey => CertificateError::BadSignature,
+        Error::RequiredEkuNotFoundContext(_) => CertificateError::InvalidPurpose,
+        Error::UnknownIssuer => CertificateError::UnknownIssuer,
+        error => CertificateError::Other(OtherError(Arc::new(error))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,7 @@ pub async fn run(
         tokio::spawn(read_configs(reload_rx, Arc::new(read), configs_tx));
         reload_tx
     });
-    let status = Status::new(state.subscribe(), exposition.subscribe(), telemetry_path);
+    let status = Status::new(state.subscribe(), exposition.subscribe(), telemetry_path)?;
     let app = App { status: status.clone(), web: web.subscribe(), reload_tx };
     let listings = state.read().listings.len();
     info!(listings, accounts = config.accounts.len(), "polling every {:?}", config.poll.interval);

@@ -1,35 +1,52 @@
 //! One connection: the TLS handshake, if TLS is on, then requests until it closes.
 
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    pin::{Pin, pin},
-    sync::Arc,
-};
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
+use http_body_util::Full;
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
 };
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, sink},
     net::TcpStream,
     time::timeout,
 };
-use tokio_io_timeout::TimeoutStream;
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::{TlsAcceptor, rustls::ServerConnection, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use web_config::WebConfig;
 
 use super::{
-    limits::{Handshakes, InFlightRequests, Limits},
+    activity::{Activity, Overdue},
+    connections::{Connections, Place},
+    limits::Limits,
     router::App,
 };
 
-/// Requests at the same time on one HTTP/2 connection. A scraper has one.
-const STREAMS: u32 = 16;
+/// Requests at the same time on one HTTP/2 connection. A scraper has one, a browser three.
+const STREAMS: u32 = 4;
+
+/// The bytes of a request body that a client may send before it is read; no request needs a body.
+const HTTP2_STREAM_WINDOW: u32 = 1 << 10;
+
+/// The least that the protocol allows.
+const HTTP2_CONNECTION_WINDOW: u32 = 65_535;
+
+/// From this length on, the header of an HTTP/1.1 request is refused unless the last read completes it.
+const HTTP1_BUFFER: usize = 32 << 10;
+
+/// The bytes that the system keeps for a client that does not read them, as far as it can be asked to. It counts them as
+/// memory of the exporter, and by default keeps megabytes.
+const SEND_BUFFER: usize = 128 << 10;
+
+/// The same for rustls: one TLS record.
+const TLS_BUFFER: usize = 16 << 10;
+
+/// The time for which a connection that was idle for too long may confirm that it closes.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The response to an HTTP request on a TLS port, in the words of Go's servers.
 const HTTP_ON_TLS_PORT: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
@@ -38,96 +55,104 @@ const HTTP_ON_TLS_PORT: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) app: Arc<App>,
-    pub(super) handshakes: Arc<Handshakes>,
+    pub(super) connections: Arc<Connections>,
     pub(super) limits: Limits,
     pub(super) shutdown: CancellationToken,
 }
 
 impl Shared {
     /// Responds to requests until the client or the exporter closes the connection.
-    pub(super) async fn serve(self, stream: TcpStream, client: SocketAddr) {
-        let web = self.app.web.borrow().clone();
-        let ended = if web.has_tls() {
-            self.serve_tls(stream, &web).await
-        } else {
-            let stream = self.with_write_timeout(stream);
-            self.serve_http(stream, false).await
+    pub(super) async fn serve(self, stream: TcpStream, client: SocketAddr, place: Place) {
+        let activity = &place.activity;
+        let ended = tokio::select! {
+            ended = self.serve_stream(stream, activity) => ended,
+            () = activity.is_cut() => Err("closed to make room for others".into()),
         };
         if let Err(error) = ended {
             debug!(%client, "a connection ended early: {error}");
         }
     }
 
-    async fn serve_tls(self, stream: TcpStream, web: &WebConfig) -> Result<(), Error> {
-        let handshake = self.handshakes.begin();
-        let active = handshake.clone().drop_guard();
+    async fn serve_stream(&self, stream: TcpStream, activity: &Arc<Activity>) -> Result<(), Error> {
+        SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER)?;
+        let web = self.app.web.borrow().clone();
+        if web.has_tls() {
+            self.serve_tls(stream, &web, activity).await
+        } else {
+            self.serve_http(stream, false, activity).await
+        }
+    }
+
+    async fn serve_tls(&self, stream: TcpStream, web: &WebConfig, activity: &Arc<Activity>) -> Result<(), Error> {
         let stream = tokio::select! {
-            accepted = timeout(self.limits.header, self.accept_tls(stream, web)) => {
-                accepted.map_err(|_| "the TLS handshake timed out")??
-            }
-            () = handshake.cancelled() => return Err("a newer TLS handshake evicted this one".into()),
+            accepted = accept_tls(stream, web) => accepted?,
+            _ = activity.overdue(&self.limits) => return Err("the TLS handshake timed out".into()),
             () = self.shutdown.cancelled() => return Err("shutdown before the TLS handshake was complete".into()),
         };
-        drop(active);
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        self.serve_http(stream, is_http2).await
-    }
-
-    async fn accept_tls(&self, mut stream: TcpStream, web: &WebConfig) -> Result<TlsStream<WriteTimeoutStream>, Error> {
-        let mut first = [0];
-        stream.peek(&mut first).await?;
-        if first[0].is_ascii_alphabetic() {
-            stream.write_all(HTTP_ON_TLS_PORT).await?;
-            drain_peer(stream).await;
-            return Err("an HTTP request on a TLS port".into());
-        }
-        let config = web.server_config().await.ok_or("TLS is off")?;
-        match TlsAcceptor::from(config).accept(self.with_write_timeout(stream)).into_fallible().await {
-            Ok(stream) => Ok(stream),
-            Err((error, stream)) => {
-                drain_peer(stream).await;
-                Err(error.into())
-            }
-        }
-    }
-
-    fn with_write_timeout(&self, stream: TcpStream) -> WriteTimeoutStream {
-        let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(self.limits.write));
-        Box::pin(stream)
+        self.serve_http(stream, is_http2, activity).await
     }
 
     /// Serves requests until the client closes the connection; on shutdown or when it is idle, closes it gracefully.
-    async fn serve_http<S>(self, stream: S, is_http2: bool) -> Result<(), Error>
+    async fn serve_http<S>(&self, stream: S, is_http2: bool, activity: &Arc<Activity>) -> Result<(), Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (app, requests) = (self.app, InFlightRequests::default());
-        let in_flight = requests.clone();
+        let (app, connections, requests) = (self.app.clone(), self.connections.clone(), activity.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            let (app, request_in_flight) = (app.clone(), in_flight.begin());
+            let (app, connections, under_way) = (app.clone(), connections.clone(), requests.begin());
             async move {
                 let response = app.respond(&request).await;
-                drop(request_in_flight);
+                let kind = response.body().version.map(|version| version.kind);
+                let response = response.map(|body| Full::new(under_way.respond(body)));
+                if let Some(kind) = kind {
+                    connections.enforce_budget(kind);
+                }
                 Ok::<_, Infallible>(response)
             }
         });
         let builder = Builder::new(TokioExecutor::new());
         let mut builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(self.limits.header);
-        builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS);
+        // The activity has all deadlines.
+        builder.http1().header_read_timeout(None).max_buf_size(HTTP1_BUFFER);
+        builder
+            .http2()
+            .max_concurrent_streams(STREAMS)
+            .initial_stream_window_size(HTTP2_STREAM_WINDOW)
+            .initial_connection_window_size(HTTP2_CONNECTION_WINDOW);
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         tokio::select! {
             ended = connection.as_mut() => return ended,
             () = self.shutdown.cancelled() => {}
-            // The header timeout of HTTP/1.1 also ends idle connections.
-            () = requests.idle_for(self.limits.header), if is_http2 => {
-                connection.as_mut().graceful_shutdown();
-                return timeout(self.limits.write, connection).await.map_err(|_| "the client did not read a response")?;
+            overdue = activity.overdue(&self.limits) => match overdue {
+                Overdue::Response => return Err("the client did not read a response in time".into()),
+                Overdue::Request => {
+                    connection.as_mut().graceful_shutdown();
+                    return timeout(CLOSE_TIMEOUT, connection).await.map_err(|_| "the client sent no request in time")?;
+                }
             }
         }
         connection.as_mut().graceful_shutdown();
         connection.await
+    }
+}
+
+async fn accept_tls(mut stream: TcpStream, web: &WebConfig) -> Result<TlsStream<TcpStream>, Error> {
+    let mut first = [0];
+    stream.peek(&mut first).await?;
+    if first[0].is_ascii_alphabetic() {
+        stream.write_all(HTTP_ON_TLS_PORT).await?;
+        drain_peer(stream).await;
+        return Err("an HTTP request on a TLS port".into());
+    }
+    let config = web.server_config().await.ok_or("TLS is off")?;
+    let limit = |connection: &mut ServerConnection| connection.set_buffer_limit(Some(TLS_BUFFER));
+    match TlsAcceptor::from(config).accept_with(stream, limit).into_fallible().await {
+        Ok(stream) => Ok(stream),
+        Err((error, stream)) => {
+            drain_peer(stream).await;
+            Err(error.into())
+        }
     }
 }
 
@@ -141,5 +166,3 @@ async fn drain_peer(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
 }
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
-
-type WriteTimeoutStream = Pin<Box<TimeoutStream<TcpStream>>>;

@@ -10,15 +10,18 @@ use std::{
 };
 
 use anyhow::Context;
-use bytes::{Buf, Bytes, buf::Chain};
+use bytes::{Buf, Bytes};
 use crc32fast::Hasher;
 use flate2::{Compression, write::DeflateEncoder};
 use tokio::{
     sync::watch,
-    task::spawn_blocking,
     time::{sleep, sleep_until},
 };
 
+use super::{
+    body::{Body, Kind, Version},
+    renderer::Renderer,
+};
 use crate::{metrics, state::State};
 
 /// The shortest header of a gzip member (RFC 1952): deflate, no name, no time, unknown system.
@@ -33,9 +36,6 @@ const RENDER_DUTY_CYCLE: u32 = 19;
 
 /// The longest pause: a rendering may have been slow because the whole machine was suspended.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// The body of a response: two parts, neither of them copied.
-pub(super) type Body = Chain<Bytes, Bytes>;
 
 /// The text of `/metrics`, plain and compressed, without the process metrics.
 pub struct Exposition {
@@ -71,7 +71,12 @@ impl Exposition {
 
     /// The body without compression; `tail` follows the text.
     pub(super) fn plain(&self, tail: String) -> Body {
-        self.text.clone().chain(Bytes::from(tail))
+        self.body(Kind::Exposition, &self.text, tail.into())
+    }
+
+    fn body(&self, kind: Kind, text: &Bytes, tail: Bytes) -> Body {
+        let version = Version { kind, rendered_at: self.rendered_at, bytes: text.len() };
+        Body { data: text.clone().chain(tail), version: Some(version) }
     }
 
     /// The body as one gzip member: its deflate blocks may come from two encoders, and their checksums combine.
@@ -87,23 +92,24 @@ impl Exposition {
         // RFC 1952: the size modulo 2^32.
         let size = (self.text.len() + tail.len()) as u64;
         end.extend(&size.to_le_bytes()[..4]);
-        Ok(self.gzip.clone().chain(Bytes::from(end)))
+        Ok(self.body(Kind::CompressedExposition, &self.gzip, end.into()))
     }
 }
 
 /// Renders the exposition when the state changes, and when a listing becomes stale.
 ///
 /// # Errors
-/// A rendering panicked, so the exposition would never change again.
+/// The system has no thread for it, or a rendering panicked, so the exposition would never change again.
 pub async fn render_loop(
     mut state: watch::Receiver<State>,
     exposition: watch::Sender<Arc<Exposition>>,
 ) -> anyhow::Result<()> {
+    let renderer = Renderer::start("exposition").context("start a thread that renders the metrics")?;
     loop {
         let started = Instant::now();
         let expiry = state.borrow_and_update().next_expiry(started);
         let source = state.clone();
-        let rendered = spawn_blocking(move || Exposition::render(&source)).await.context("render the metrics")?;
+        let rendered = renderer.run(move || Exposition::render(&source)).await.context("render the metrics")?;
         exposition.send_replace(rendered.context("compress the metrics")?);
         sleep((started.elapsed() * RENDER_DUTY_CYCLE).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)).await;
         // A millisecond later the listing is past its expiry, not at it.
@@ -127,9 +133,9 @@ mod tests {
     fn gzip_is_one_member_with_the_plain_text_and_the_tail() {
         for (text, tail) in [("", ""), ("a", ""), ("", "b"), (&"a repeated line\n".repeat(9999), "tail\n")] {
             let exposition = Exposition::new(text.to_owned()).unwrap();
-            let mut plain = exposition.plain(tail.to_owned());
+            let mut plain = exposition.plain(tail.to_owned()).data;
             assert_eq!(plain.copy_to_bytes(plain.remaining()), format!("{text}{tail}"));
-            let mut gzip = exposition.gzip(tail).unwrap();
+            let mut gzip = exposition.gzip(tail).unwrap().data;
             let gzip = gzip.copy_to_bytes(gzip.remaining());
             let mut decoder = GzDecoder::new(gzip.as_ref());
             let mut decompressed = String::new();

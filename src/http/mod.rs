@@ -1,8 +1,12 @@
 //! The HTTP server: its listeners and its shutdown.
 
+mod activity;
+mod body;
 mod connection;
+mod connections;
 mod exposition;
 mod limits;
+mod renderer;
 mod router;
 pub mod status;
 
@@ -15,7 +19,6 @@ use std::{
 
 use tokio::{
     net::TcpListener,
-    sync::Semaphore,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -23,12 +26,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 use yaml_reader::Shown;
 
-use self::{connection::Shared, limits::Handshakes};
 pub use self::{
+    body::Body,
     exposition::{Exposition, render_loop},
     limits::Limits,
     router::App,
 };
+use self::{connection::Shared, connections::Connections};
 
 /// The pause after a connection could not be accepted, for example because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -104,16 +108,13 @@ fn is_listen_address(text: &str) -> bool {
 
 /// Serves until `shutdown`, then waits for in-flight requests, at most for `limits.drain`.
 pub async fn serve(listeners: Vec<TcpListener>, app: App, limits: Limits, shutdown: CancellationToken) {
-    // Handshakes that never complete must leave permits to connections that completed theirs.
-    let handshakes = Arc::new(Handshakes::new(limits.connections.div_ceil(2)));
-    let shared = Shared { app: Arc::new(app), handshakes, limits, shutdown };
-    let permits = Arc::new(Semaphore::new(limits.connections));
+    let shared = Shared { app: Arc::new(app), connections: Connections::new(limits), limits, shutdown };
     let connections = TaskTracker::new();
     let mut loops = JoinSet::new();
     for listener in listeners {
-        let (shared, permits, connections) = (shared.clone(), permits.clone(), connections.clone());
+        let (shared, connections) = (shared.clone(), connections.clone());
         loops.spawn(async move {
-            shared.shutdown.run_until_cancelled(accept(listener, &shared, &permits, &connections)).await;
+            shared.shutdown.run_until_cancelled(accept(listener, &shared, &connections)).await;
         });
     }
     loops.join_all().await;
@@ -124,17 +125,13 @@ pub async fn serve(listeners: Vec<TcpListener>, app: App, limits: Limits, shutdo
     }
 }
 
-/// Spawns a task for each connection, which holds its permit until the connection closes.
-async fn accept(listener: TcpListener, shared: &Shared, permits: &Arc<Semaphore>, connections: &TaskTracker) {
+/// Spawns a task for each connection.
+async fn accept(listener: TcpListener, shared: &Shared, connections: &TaskTracker) {
     loop {
-        let permit = permits.clone().acquire_owned().await;
         match listener.accept().await {
             Ok((stream, client)) => {
-                let connection = shared.clone().serve(stream, client);
-                connections.spawn(async move {
-                    connection.await;
-                    drop(permit);
-                });
+                let place = shared.connections.admit(client.ip());
+                connections.spawn(shared.clone().serve(stream, client, place));
             }
             Err(error) => {
                 warn!("cannot accept a connection: {error}");

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
-use http_body_util::Full;
+use bytes::Bytes;
 use hyper::{
     HeaderMap, Method, Request, StatusCode,
     header::{
@@ -15,7 +14,7 @@ use tracing::error;
 use web_config::WebConfig;
 
 use super::{
-    exposition::Body,
+    body::Body,
     status::{Content, Status, StatusError},
 };
 use crate::{
@@ -25,7 +24,7 @@ use crate::{
 };
 
 /// A response of the server.
-pub(super) type Response = hyper::Response<Full<Body>>;
+pub(super) type Response = hyper::Response<Body>;
 
 /// Headers of the status page and its parts: it loads nothing from elsewhere, is not framed and not cached, and does not
 /// reveal its address to the sites it links to.
@@ -127,7 +126,7 @@ impl App {
         let (exposition, process) = (self.status.exposition.borrow().clone(), metrics::process_text());
         let gzip = if accepts_gzip(headers) { exposition.gzip(&process).ok() } else { None };
         let is_gzip = gzip.is_some();
-        let mut response = hyper::Response::new(Full::new(gzip.unwrap_or_else(|| exposition.plain(process))));
+        let mut response = hyper::Response::new(gzip.unwrap_or_else(|| exposition.plain(process)));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
@@ -189,11 +188,11 @@ fn status_only(status: StatusCode) -> Response {
 }
 
 fn text(status: StatusCode, text: impl Into<Bytes>) -> Response {
-    respond_with(status, "text/plain; charset=utf-8", text.into())
+    respond_with(status, "text/plain; charset=utf-8", Body::short(text.into()))
 }
 
-fn respond_with(status: StatusCode, media_type: &'static str, body: Bytes) -> Response {
-    let mut response = hyper::Response::new(Full::new(body.chain(Bytes::new())));
+fn respond_with(status: StatusCode, media_type: &'static str, body: Body) -> Response {
+    let mut response = hyper::Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));

@@ -1,8 +1,8 @@
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::LazyLock};
 
 use atlas::Provider;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::watch,
     task::JoinHandle,
@@ -21,22 +21,38 @@ pub(super) const LONG: usize = 32 << 20;
 
 pub(super) struct TestServer {
     pub(super) address: SocketAddr,
+    pub(super) exposition: watch::Sender<Arc<Exposition>>,
     pub(super) shutdown: CancellationToken,
     pub(super) task: JoinHandle<()>,
+}
+
+/// Compressing it takes a second without optimization.
+static LONG_EXPOSITION: LazyLock<Arc<Exposition>> = LazyLock::new(long_exposition);
+
+fn long_exposition() -> Arc<Exposition> {
+    Arc::new(Exposition::new("x".repeat(LONG)).unwrap())
+}
+
+/// Whether the server closes the connection, and with fewer bytes than a whole exposition.
+pub(super) async fn is_cut_off(mut stream: impl AsyncRead + Unpin) -> bool {
+    let mut bytes = Vec::new();
+    // An error is a reset.
+    let _ = timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes)).await.unwrap();
+    bytes.len() < LONG
 }
 
 impl TestServer {
     /// Starts a server with an exposition of [`LONG`] bytes.
     pub(super) async fn start(limits: Limits, web: WebConfig, state: State) -> Self {
         let state = watch::Sender::new(state).subscribe();
-        let exposition = watch::Sender::new(Arc::new(Exposition::new("x".repeat(LONG)).unwrap())).subscribe();
-        let status = status::Status::new(state, exposition, "/metrics");
+        let exposition = watch::Sender::new(LONG_EXPOSITION.clone());
+        let status = status::Status::new(state, exposition.subscribe(), "/metrics").unwrap();
         let app = App { status, web: watch::Sender::new(Arc::new(web)).subscribe(), reload_tx: None };
         let listeners = bind(&["127.0.0.1:0".to_owned()]).await.unwrap();
         let address = listeners[0].local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(serve(listeners, app, limits, shutdown.clone()));
-        Self { address, shutdown, task }
+        Self { address, exposition, shutdown, task }
     }
 
     async fn send(&self, request: &str) -> TcpStream {
@@ -69,15 +85,71 @@ fn stalled() -> State {
     state
 }
 
+/// Limits with little time for a response.
+fn quick_responses() -> Limits {
+    Limits { response: Duration::from_millis(300), ..Limits::default() }
+}
+
 #[tokio::test]
-async fn a_client_that_reads_nothing_is_disconnected() {
-    let limits = Limits { connections: 1, write: Duration::from_millis(300), ..Limits::default() };
-    let server = TestServer::start(limits, WebConfig::default(), ready()).await;
+async fn a_client_that_reads_nothing_or_little_is_cut_off() {
+    let server = TestServer::start(quick_responses(), WebConfig::default(), ready()).await;
     let idle = server.send("GET /metrics HTTP/1.1\r\n\r\n").await;
-    // The only permit becomes free once the idle client is disconnected.
-    let response = timeout(Duration::from_secs(10), server.get("/-/healthy")).await.unwrap();
-    assert!(response.ends_with("healthy\n"));
-    drop(idle);
+    let mut slow = server.send("GET /metrics HTTP/1.1\r\n\r\n").await;
+    let started = Instant::now();
+    while slow.read(&mut [0; 100]).await.is_ok_and(|count| count > 0) && started.elapsed() < Duration::from_secs(3) {
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert!(is_cut_off(idle).await && is_cut_off(slow).await);
+}
+
+#[tokio::test]
+async fn a_client_without_a_request_is_disconnected_and_later_after_its_first_one() {
+    let soon = Duration::from_millis(300);
+    let limits = Limits { first_request: soon, idle: soon * 5, ..Limits::default() };
+    let server = TestServer::start(limits, WebConfig::default(), ready()).await;
+    for (text, least) in [("", soon), ("GET /-/heal", soon), ("GET /-/healthy HTTP/1.1\r\n\r\n", soon * 5)] {
+        let started = Instant::now();
+        let mut response = String::new();
+        let mut stream = server.send(text).await;
+        timeout(Duration::from_secs(20), stream.read_to_string(&mut response)).await.unwrap().unwrap();
+        assert_eq!(response.contains("healthy\n"), text.ends_with('\n'), "{response}");
+        assert!(started.elapsed() >= least, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_header_is_refused() {
+    let server = TestServer::start(Limits::default(), WebConfig::default(), ready()).await;
+    for (bytes, status) in [(20, "200"), (100, "431")] {
+        let mut stream = server.send("GET /-/healthy HTTP/1.0\r\nx: ").await;
+        // The server may respond before it has read everything.
+        let _ = stream.write_all(&[&vec![b'x'; bytes << 10], b"\r\n\r\n".as_slice()].concat()).await;
+        let mut response = [0; 12];
+        stream.read_exact(&mut response).await.unwrap();
+        assert_eq!(std::str::from_utf8(&response).unwrap()[9..], *status, "{bytes} KiB");
+    }
+}
+
+#[tokio::test]
+async fn connections_without_a_request_make_room_for_others() {
+    let limits = Limits { connections: 4, loopback_connections: 0, ..Limits::default() };
+    let server = TestServer::start(limits, WebConfig::default(), ready()).await;
+    let mut silent = Vec::new();
+    for text in ["", "GET /-/healthy HT", "GET /-/healthy HTTP/1.1\r\n\r\n", "", "", ""] {
+        silent.push(server.send(text).await);
+        assert!(server.get("/-/healthy").await.ends_with("healthy\n"));
+    }
+    assert!(is_cut_off(silent.remove(0)).await);
+}
+
+#[tokio::test]
+async fn readers_of_an_old_exposition_are_cut_off_and_those_of_the_new_one_are_not() {
+    let server = TestServer::start(Limits::default(), WebConfig::default(), ready()).await;
+    let mut old = server.send("GET /metrics HTTP/1.1\r\n\r\n").await;
+    old.read_exact(&mut [0; 12]).await.unwrap();
+    server.exposition.send_replace(long_exposition());
+    assert!(server.get("/metrics").await.len() > LONG);
+    assert!(is_cut_off(old).await);
 }
 
 #[tokio::test]

@@ -13,12 +13,15 @@ use tokio_rustls::{
 use web_config::WebConfig;
 
 use super::{
-    tests::{LONG, TestServer, ready},
+    tests::{LONG, TestServer, is_cut_off, ready},
     *,
 };
 
 /// The start of an HTTP/2 connection without a request.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// The start of an HTTP/2 connection whose client has no window for responses.
+const PREFACE_WITHOUT_WINDOW: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
 
 /// `GET /metrics` as the first HTTP/2 request.
 const GET_METRICS: &[u8] = b"\0\0\x0c\x01\x05\0\0\0\x01\x82\x87\x04\x08/metrics";
@@ -59,51 +62,91 @@ impl TlsServer {
         stream
     }
 
-    /// Whether the server responds in time, for which the only permit must become free.
-    async fn has_a_permit(&self) -> bool {
-        let client = async {
-            let mut stream = self.send("http/1.1", b"GET /-/healthy HTTP/1.0\r\n\r\n").await;
-            let mut response = String::new();
-            stream.read_to_string(&mut response).await.is_ok() && response.ends_with("healthy\n")
-        };
-        timeout(Duration::from_secs(10), client).await.unwrap()
+    async fn is_healthy(&self) -> bool {
+        let mut stream = self.send("http/1.1", b"GET /-/healthy HTTP/1.0\r\n\r\n").await;
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.is_ok() && response.ends_with("healthy\n")
     }
 }
 
-/// One permit, which becomes free when a client is disconnected.
-fn one_permit() -> Limits {
-    let soon = Duration::from_millis(300);
-    Limits { connections: 1, header: soon, write: soon, ..Limits::default() }
-}
+const SOON: Duration = Duration::from_millis(300);
 
 #[tokio::test]
 async fn a_client_that_sends_no_request_is_disconnected() {
-    let server = TlsServer::start(one_permit()).await;
+    let server = TlsServer::start(Limits { first_request: SOON, ..Limits::default() }).await;
     for hello in [b"".as_slice(), PARTIAL_CLIENT_HELLO, b"GET / HTTP/1.1\r\n"] {
         let mut idle = server.connect().await;
         idle.write_all(hello).await.unwrap();
-        assert!(server.has_a_permit().await, "{hello:?}");
-        drop(idle);
+        assert!(is_cut_off(idle).await);
     }
     for (protocol, bytes) in
         [("http/1.1", b"".as_slice()), ("http/1.1", b"GET /met"), ("h2", b""), ("h2", &PREFACE[..9]), ("h2", PREFACE)]
     {
+        assert!(is_cut_off(server.send(protocol, bytes).await).await, "{protocol} {}", bytes.escape_ascii());
+    }
+    assert!(server.is_healthy().await);
+}
+
+#[tokio::test]
+async fn clients_without_a_request_make_room_for_others() {
+    let server = TlsServer::start(Limits { connections: 4, ..Limits::default() }).await;
+    let (mut half, mut complete) = (Vec::new(), Vec::new());
+    for _ in 0..4 {
+        half.push(server.connect().await);
+        half.last_mut().unwrap().write_all(PARTIAL_CLIENT_HELLO).await.unwrap();
+        complete.push(server.send("h2", PREFACE).await);
+        complete.push(server.send("http/1.1", b"").await);
+        assert!(server.is_healthy().await);
+    }
+    assert!(is_cut_off(half.remove(0)).await && is_cut_off(complete.remove(0)).await);
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_cut_off() {
+    let server = TlsServer::start(Limits { response: SOON, ..Limits::default() }).await;
+    let [request, without_window] = [PREFACE, PREFACE_WITHOUT_WINDOW].map(|preface| [preface, GET_METRICS].concat());
+    for (protocol, bytes) in
+        [("http/1.1", b"GET /metrics HTTP/1.1\r\n\r\n".as_slice()), ("h2", &request), ("h2", &without_window)]
+    {
         let idle = server.send(protocol, bytes).await;
-        assert!(server.has_a_permit().await, "{protocol} {}", bytes.escape_ascii());
-        drop(idle);
+        sleep(SOON * 3).await;
+        assert!(is_cut_off(idle).await, "{protocol}");
     }
 }
 
 #[tokio::test]
-async fn a_client_that_reads_nothing_is_disconnected() {
-    let server = TlsServer::start(one_permit()).await;
-    let request = [PREFACE, GET_METRICS].concat();
-    for (protocol, bytes) in [("http/1.1", b"GET /metrics HTTP/1.1\r\n\r\n".as_slice()), ("h2", &request)] {
-        let mut idle = server.send(protocol, bytes).await;
-        idle.read_exact(&mut [0; 4]).await.unwrap();
-        assert!(server.has_a_permit().await, "{protocol}");
-        drop(idle);
-    }
+async fn an_http_2_client_that_takes_a_byte_at_a_time_is_cut_off() {
+    let server = TlsServer::start(Limits { response: SOON, ..Limits::default() }).await;
+    let mut stream = server.send("h2", &[PREFACE_WITHOUT_WINDOW, GET_METRICS].concat()).await;
+    // WINDOW_UPDATE of one byte for the stream, until the server closes the connection.
+    let one_more_byte = b"\0\0\x04\x08\0\0\0\0\x01\0\0\0\x01";
+    let client = async {
+        while stream.write_all(one_more_byte).await.is_ok() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), client).await.unwrap();
+}
+
+/// The value of a setting in the server's SETTINGS frame.
+fn setting(frame: &[u8], id: u8) -> Option<u32> {
+    frame
+        .chunks(6)
+        .find(|setting| setting[..2] == [0, id])
+        .map(|setting| u32::from_be_bytes(setting[2..].try_into().unwrap()))
+}
+
+#[tokio::test]
+async fn http_2_has_few_streams_and_small_windows() {
+    let server = TlsServer::start(Limits::default()).await;
+    let mut stream = server.send("h2", PREFACE).await;
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[3], 4, "SETTINGS");
+    let mut settings = vec![0; usize::from(head[2])];
+    stream.read_exact(&mut settings).await.unwrap();
+    assert_eq!(setting(&settings, 3), Some(4), "streams");
+    assert_eq!(setting(&settings, 4), Some(1024), "bytes of a request body");
 }
 
 #[tokio::test]
@@ -138,7 +181,7 @@ async fn an_incomplete_handshake_does_not_delay_shutdown() {
     let server = TlsServer::start(Limits::default()).await;
     let mut idle = server.connect().await;
     idle.write_all(PARTIAL_CLIENT_HELLO).await.unwrap();
-    assert!(server.has_a_permit().await);
+    assert!(server.is_healthy().await);
     server.server.shutdown.cancel();
     timeout(Duration::from_secs(2), server.server.task).await.unwrap().unwrap();
     assert_eq!(idle.read(&mut [0; 16]).await.unwrap_or(0), 0);

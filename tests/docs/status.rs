@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use atlas::{Listing, Peering, Provider, Reason};
+use bytes::Buf;
 use mongodbatlas_peering_exporter::{
     http::{Exposition, status::Status},
     state::{Failure, GroupState, ListingKey, PollResult, State},
@@ -28,9 +29,9 @@ fn state() -> State {
 fn json(path: &str) -> Value {
     let state = watch::Sender::new(state()).subscribe();
     let exposition = watch::Sender::new(Exposition::render(&state).unwrap()).subscribe();
-    let status = Status::new(state, exposition, "/metrics");
+    let status = Status::new(state, exposition, "/metrics").unwrap();
     let content = Runtime::new().unwrap().block_on(status.get(path, "")).unwrap().unwrap();
-    serde_json::from_slice(&content.body).unwrap()
+    serde_json::from_slice(content.body.data.chunk()).unwrap()
 }
 
 #[test]

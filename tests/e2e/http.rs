@@ -3,7 +3,6 @@
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::TcpStream,
-    time::Duration,
 };
 
 use serde_json::Value;
@@ -81,14 +80,6 @@ impl Connection {
             read => drop(read.unwrap()),
         }
         bytes
-    }
-
-    /// Whether no byte arrives within the time.
-    pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
-        self.stream.get_ref().set_read_timeout(Some(time)).unwrap();
-        let silent = self.stream.fill_buf().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
-        self.stream.get_ref().set_read_timeout(Some(TIMEOUT)).unwrap();
-        silent
     }
 
     fn head(&mut self) -> io::Result<(u16, Vec<(String, String)>)> {

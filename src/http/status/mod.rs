@@ -15,40 +15,36 @@ mod time;
 mod view;
 
 use std::{
+    io,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::Context;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
+use parking_lot::Mutex;
 use serde::Serialize;
-use tokio::{
-    sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch},
-    task::spawn_blocking,
-    time::timeout,
-};
+use tokio::{sync::watch, time::timeout};
 
 use self::{
     search::Search,
     time::Timestamp,
     view::{ListingRow, PeeringRow, View},
 };
-use super::exposition::Exposition;
+use super::{
+    body::{Body, Kind, Version},
+    exposition::Exposition,
+    renderer::Renderer,
+};
 use crate::state::{State, stall_reason};
 
 /// Requests within this time share one rendering of the JSON, which may have megabytes.
 const JSON_TTL: Duration = Duration::from_secs(1);
 
-/// Renderings at the same time; each takes some milliseconds of processor time.
-const MAX_RENDERS: usize = 2;
+/// A request that waits longer gets the last JSON, if there is any.
+const JSON_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Rendered bodies in memory at the same time, including those that slow clients are still reading.
-const MAX_BODIES: usize = 64;
-
-/// How many of [`MAX_BODIES`] one body in JSON counts as, because it may have megabytes.
-const BODIES_PER_JSON: u32 = 16;
-
-/// A request that waits longer gets [`StatusError::Busy`]: slow clients hold all permits.
+/// A request that waits longer gets [`StatusError::Busy`].
 const RENDER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The status page and its JSON, rendered on request from what the exporter knows.
@@ -57,8 +53,9 @@ pub struct Status {
     pub(super) exposition: watch::Receiver<Arc<Exposition>>,
     /// The path of the metrics, such as `/metrics`.
     pub(super) telemetry_path: String,
-    renders: Arc<Semaphore>,
-    bodies: Arc<Semaphore>,
+    pages: Renderer,
+    /// A thread of its own, so that readers of the JSON do not delay the page.
+    jsons: Renderer,
     /// By [`List`]: the last JSON, and when it was rendered.
     json: [Mutex<Option<(Instant, Bytes)>>; 2],
 }
@@ -70,19 +67,18 @@ enum List {
 }
 
 /// What is under a path.
-#[derive(Debug)]
 pub struct Content {
     /// The media type.
     pub media_type: &'static str,
     /// The content.
-    pub body: Bytes,
+    pub body: Body,
 }
 
 /// Why there is no content.
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
-    /// No permit became free in time.
-    #[error("too many slow clients; try again")]
+    /// It was not rendered in time.
+    #[error("too many requests for the status page; try again")]
     Busy,
     /// A bug: rendering in memory does not fail.
     #[error(transparent)]
@@ -104,31 +100,24 @@ struct JsonBody<'a> {
     listings: Option<&'a [ListingRow<'a>]>,
 }
 
-/// A body and its permit, which is returned when the body is dropped.
-struct PermittedBody(Vec<u8>, #[allow(dead_code, reason = "dropped with the body")] OwnedSemaphorePermit);
-
-impl AsRef<[u8]> for PermittedBody {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
 impl Status {
     /// The page links to the metrics at `telemetry_path`; the exposition only shows whether the exporter has stalled.
-    #[must_use]
+    ///
+    /// # Errors
+    /// The system has no thread to render with.
     pub fn new(
         state: watch::Receiver<State>,
         exposition: watch::Receiver<Arc<Exposition>>,
         telemetry_path: &str,
-    ) -> Arc<Self> {
-        Arc::new(Self {
+    ) -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
             state,
             exposition,
             telemetry_path: telemetry_path.to_owned(),
-            renders: Arc::new(Semaphore::new(MAX_RENDERS)),
-            bodies: Arc::new(Semaphore::new(MAX_BODIES)),
+            pages: Renderer::start("status page")?,
+            jsons: Renderer::start("status JSON")?,
             json: Default::default(),
-        })
+        }))
     }
 
     /// Why the exporter has stalled, if it has.
@@ -138,20 +127,14 @@ impl Status {
     }
 
     /// The content under a path; `None` if there is no such path.
+    ///
+    /// # Errors
+    /// There is something under the path, but it cannot be rendered now.
     pub async fn get(self: &Arc<Self>, path: &str, query: &str) -> Result<Option<Content>, StatusError> {
-        let content = timeout(RENDER_TIMEOUT, self.content(path, query));
-        Ok(content.await.map_err(|_| StatusError::Busy)??)
-    }
-
-    async fn content(self: &Arc<Self>, path: &str, query: &str) -> anyhow::Result<Option<Content>> {
         let (media_type, body) = match path {
-            "/" => {
-                let (search, path) = (Search::parse(query), self.telemetry_path.clone());
-                let html = self.render(1, move |view| Ok(html::render(view, &search, &path).into_bytes())).await?;
-                ("text/html; charset=utf-8", html)
-            }
-            "/-/page.css" => ("text/css; charset=utf-8", include_str!("page.css").into()),
-            "/-/page.js" => ("text/javascript; charset=utf-8", include_str!("page.js").into()),
+            "/" => ("text/html; charset=utf-8", self.page(query).await?),
+            "/-/page.css" => ("text/css; charset=utf-8", Body::short(include_str!("page.css").into())),
+            "/-/page.js" => ("text/javascript; charset=utf-8", Body::short(include_str!("page.js").into())),
             "/api/v1/peerings" => ("application/json", self.json(List::Peerings).await?),
             "/api/v1/targets" => ("application/json", self.json(List::Listings).await?),
             _ => return Ok(None),
@@ -159,50 +142,62 @@ impl Status {
         Ok(Some(Content { media_type, body }))
     }
 
-    /// Renders in a task, so that the result is cached even if the client disconnects.
-    async fn json(self: &Arc<Self>, list: List) -> anyhow::Result<Bytes> {
-        let status = self.clone();
-        let task = tokio::spawn(async move {
-            let mut cached = status.json[list as usize].lock().await;
-            if let Some((_, json)) = cached.as_ref().filter(|(at, _)| at.elapsed() < JSON_TTL) {
-                return Ok(json.clone());
-            }
-            // Returns the permit of the old body before the new one needs one.
-            *cached = None;
-            let serialize = move |view: &View<'_>| {
-                let (rendered_at, stall_reason) = (view.rendered_at, view.stall_reason.as_deref());
-                let (shard_index, shards) = (view.state.shard.index, view.state.shard.count);
-                let peerings = matches!(list, List::Peerings).then_some(&*view.peerings);
-                let listings = matches!(list, List::Listings).then_some(&*view.listings);
-                let body = JsonBody { rendered_at, stall_reason, shard_index, shards, peerings, listings };
-                serde_json::to_vec(&body).context("serialize JSON")
-            };
-            let json = status.render(BODIES_PER_JSON, serialize).await?;
-            *cached = Some((Instant::now(), json.clone()));
-            Ok(json)
-        });
-        task.await.context("render JSON")?
+    async fn page(self: &Arc<Self>, query: &str) -> Result<Body, StatusError> {
+        let (status, search) = (self.clone(), Search::parse(query));
+        let render = move || {
+            let html = status.with_view(|view| html::render(view, &search, &status.telemetry_path));
+            whole(Kind::Page, Instant::now(), html.into())
+        };
+        let rendered = timeout(RENDER_TIMEOUT, self.pages.run(render)).await.map_err(|_| StatusError::Busy)?;
+        Ok(rendered.context("render the status page")?)
     }
 
-    /// Renders in a blocking task, which may delay polls by a few milliseconds but no requests. The permits belong to the
-    /// task and the body, because the client may disconnect before they are ready.
-    async fn render(
-        self: &Arc<Self>,
-        bodies: u32,
-        render: impl FnOnce(&View<'_>) -> anyhow::Result<Vec<u8>> + Send + 'static,
-    ) -> anyhow::Result<Bytes> {
-        let body_permit = self.bodies.clone().acquire_many_owned(bodies).await?;
-        let render_permit = self.renders.clone().acquire_owned().await?;
-        let status = self.clone();
-        let task = spawn_blocking(move || {
-            let _render_permit = render_permit;
-            let stall_reason = status.stall_reason();
-            let state = status.state.borrow();
-            let view = View::new(&state, stall_reason, Instant::now(), SystemTime::now());
-            Ok(Bytes::from_owner(PermittedBody(render(&view)?, body_permit)))
-        });
-        task.await.context("render the status page")?
+    /// The JSON: at most [`JSON_TTL`] old or, if it is not rendered in time, the last one.
+    async fn json(self: &Arc<Self>, list: List) -> Result<Body, StatusError> {
+        let last = self.json[list as usize].lock().clone();
+        let patience = if last.is_some() { JSON_TIMEOUT } else { RENDER_TIMEOUT };
+        let (rendered_at, json) = match last {
+            Some((rendered_at, json)) if rendered_at.elapsed() < JSON_TTL => (rendered_at, json),
+            last => {
+                let status = self.clone();
+                match timeout(patience, self.jsons.run(move || status.render_json(list))).await {
+                    Ok(rendered) => rendered.context("render JSON")??,
+                    Err(_) => last.ok_or(StatusError::Busy)?,
+                }
+            }
+        };
+        Ok(whole(Kind::Json, rendered_at, json))
     }
+
+    /// Renders the JSON, unless an earlier request did. It is kept even if its requester is gone.
+    fn render_json(&self, list: List) -> anyhow::Result<(Instant, Bytes)> {
+        let last = self.json[list as usize].lock().clone();
+        if let Some(last) = last.filter(|(rendered_at, _)| rendered_at.elapsed() < JSON_TTL) {
+            return Ok(last);
+        }
+        let json = self.with_view(|view| {
+            let (rendered_at, stall_reason) = (view.rendered_at, view.stall_reason.as_deref());
+            let (shard_index, shards) = (view.state.shard.index, view.state.shard.count);
+            let peerings = matches!(list, List::Peerings).then_some(&*view.peerings);
+            let listings = matches!(list, List::Listings).then_some(&*view.listings);
+            serde_json::to_vec(&JsonBody { rendered_at, stall_reason, shard_index, shards, peerings, listings })
+        });
+        let rendered = (Instant::now(), json.context("serialize JSON")?.into());
+        *self.json[list as usize].lock() = Some(rendered.clone());
+        Ok(rendered)
+    }
+
+    /// Locks the state for some milliseconds.
+    fn with_view<T>(&self, render: impl FnOnce(&View<'_>) -> T) -> T {
+        let stall_reason = self.stall_reason();
+        let state = self.state.borrow();
+        render(&View::new(&state, stall_reason, Instant::now(), SystemTime::now()))
+    }
+}
+
+fn whole(kind: Kind, rendered_at: Instant, content: Bytes) -> Body {
+    let version = Version { kind, rendered_at, bytes: content.len() };
+    Body { data: content.chain(Bytes::new()), version: Some(version) }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::mpsc, thread};
 
 use atlas::{Listing, Peering, Provider, Reason};
 
@@ -58,7 +58,7 @@ fn peering(number: usize, status: &str) -> Peering {
 
 fn status(state: &watch::Sender<State>) -> Arc<Status> {
     let exposition = watch::Sender::new(Exposition::render(&state.subscribe()).unwrap());
-    Status::new(state.subscribe(), exposition.subscribe(), "/metrics")
+    Status::new(state.subscribe(), exposition.subscribe(), "/metrics").unwrap()
 }
 
 fn failure() -> Failure {
@@ -156,50 +156,87 @@ fn a_shard_is_named_and_may_have_no_projects() {
     assert!(html.contains("shard 1 of 3, numbered from 0") && !html.contains("class=\"warning\""), "{html}");
 }
 
-#[tokio::test]
-async fn a_client_that_disconnects_does_not_free_a_permit_in_use() {
-    let sender = watch::Sender::new(Fixture::new().state);
-    let status = status(&sender);
-    let (locked, is_locked) = std::sync::mpsc::channel();
-    let (unlock, is_unlocked) = std::sync::mpsc::channel::<()>();
-    // Nothing is rendered while the state is locked.
-    let writer = std::thread::spawn(move || {
-        sender.send_modify(|_| {
-            locked.send(()).unwrap();
-            is_unlocked.recv().unwrap();
+/// Holds the state, so that nothing is rendered, until it is dropped.
+struct HeldState {
+    release: Option<mpsc::Sender<()>>,
+    writer: Option<thread::JoinHandle<()>>,
+}
+
+impl HeldState {
+    fn new(state: &watch::Sender<State>) -> Self {
+        let (state, (held, is_held), (release, is_released)) = (state.clone(), mpsc::channel(), mpsc::channel::<()>());
+        let writer = thread::spawn(move || {
+            state.send_modify(|_| {
+                held.send(()).unwrap();
+                let _ = is_released.recv();
+            });
         });
-    });
-    is_locked.recv().unwrap();
-    let paths = ["/", "/api/v1/peerings", "/api/v1/targets"].into_iter().cycle().take(30);
-    for path in paths {
-        let status = status.clone();
-        let request = tokio::spawn(async move { status.get(path, "").await });
-        tokio::task::yield_now().await;
-        tokio::task::yield_now().await;
-        request.abort();
+        is_held.recv().unwrap();
+        Self { release: Some(release), writer: Some(writer) }
     }
-    assert_eq!(status.renders.available_permits(), 0, "renderings that started continue");
-    assert!(
-        status.bodies.available_permits() >= MAX_BODIES - 2 * BODIES_PER_JSON as usize - MAX_RENDERS,
-        "and no others hold permits"
-    );
-    unlock.send(()).unwrap();
-    writer.join().unwrap();
-    let json = status.get("/api/v1/peerings", "").await.unwrap().unwrap();
-    assert!(json.body.starts_with(b"{\"made\":"), "{json:?}");
+}
+
+impl Drop for HeldState {
+    fn drop(&mut self) {
+        drop(self.release.take());
+        self.writer.take().unwrap().join().unwrap();
+    }
+}
+
+async fn text(status: &Arc<Status>, path: &str) -> Result<String, StatusError> {
+    let mut data = status.get(path, "").await?.unwrap().body.data;
+    Ok(String::from_utf8(data.copy_to_bytes(data.remaining()).into()).unwrap())
 }
 
 #[tokio::test]
-async fn bodies_that_slow_clients_hold_are_limited_and_others_get_an_error() {
-    let status = status(&watch::Sender::new(Fixture::new().state));
-    let mut held = Vec::new();
-    for _ in 0..MAX_BODIES {
-        held.push(status.get("/", "").await.unwrap().unwrap());
+async fn a_request_that_is_given_up_leaves_nothing() {
+    let state = watch::Sender::new(Fixture::new().state);
+    let status = status(&state);
+    let held = HeldState::new(&state);
+    let metrics = tokio::runtime::Handle::current().metrics();
+    for path in ["/", "/api/v1/peerings", "/api/v1/targets"].into_iter().cycle().take(100) {
+        assert!(timeout(Duration::from_millis(1), text(&status, path)).await.is_err());
     }
+    assert_eq!(metrics.num_alive_tasks(), 0);
+    drop(held);
+    assert!(text(&status, "/api/v1/peerings").await.unwrap().starts_with("{\"made\":"));
+}
+
+#[tokio::test]
+async fn a_request_that_waits_gets_the_json_that_is_in_memory() {
+    let state = watch::Sender::new(Fixture::new().state);
+    let status = status(&state);
+    let before = text(&status, "/api/v1/targets").await.unwrap();
+    tokio::time::sleep(JSON_TTL).await;
+    let held = HeldState::new(&state);
+    assert_eq!(text(&status, "/api/v1/targets").await.unwrap(), before);
     tokio::time::pause();
-    assert!(matches!(status.get("/", "").await, Err(StatusError::Busy)));
-    held.clear();
-    assert!(status.get("/", "").await.unwrap().unwrap().body.starts_with(b"<!DOCTYPE html>"));
+    assert!(matches!(text(&status, "/api/v1/peerings").await, Err(StatusError::Busy)), "there is none");
+    tokio::time::resume();
+    drop(held);
+    assert_ne!(text(&status, "/api/v1/targets").await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn readers_of_the_json_do_not_delay_the_page() {
+    let status = status(&watch::Sender::new(Fixture::new().state));
+    let (release, is_released) = mpsc::channel::<()>();
+    let busy = tokio::spawn({
+        let status = status.clone();
+        async move { status.jsons.run(move || is_released.recv()).await.unwrap() }
+    });
+    tokio::task::yield_now().await;
+    assert!(text(&status, "/").await.unwrap().starts_with("<!DOCTYPE html>"));
+    drop(release);
+    assert!(busy.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn requests_within_a_second_share_the_json() {
+    let status = status(&watch::Sender::new(Fixture::new().state));
+    let first = status.get("/api/v1/peerings", "").await.unwrap().unwrap().body;
+    let second = status.get("/api/v1/peerings", "").await.unwrap().unwrap().body;
+    assert_eq!((first.version, first.data.chunk().as_ptr()), (second.version, second.data.chunk().as_ptr()));
 }
 
 #[test]

@@ -1,0 +1,268 @@
+//! The open connections: which one makes room for a new one, and which are cut off because they keep too much in memory.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+    time::Instant,
+};
+
+use parking_lot::Mutex;
+
+use super::{activity::Activity, body::Kind, limits::Limits};
+
+/// Every open connection.
+pub(super) struct Connections {
+    limits: Limits,
+    open: Mutex<Vec<Connection>>,
+}
+
+#[derive(Clone)]
+struct Connection {
+    client: IpAddr,
+    activity: Arc<Activity>,
+}
+
+/// A place for one connection, which is free again when it is dropped.
+pub(super) struct Place {
+    connections: Arc<Connections>,
+    pub(super) activity: Arc<Activity>,
+}
+
+impl Connections {
+    pub(super) fn new(limits: Limits) -> Arc<Self> {
+        Arc::new(Self { limits, open: Mutex::default() })
+    }
+
+    /// Takes a place for a new connection. If there is none, the client address with the most connections gives one up: the
+    /// one that has been without a request for longest or, if all have one, the one whose request has taken longest.
+    pub(super) fn admit(self: &Arc<Self>, client: IpAddr) -> Place {
+        let (client, activity) = (network(client), Arc::new(Activity::new()));
+        let mut open = self.open.lock();
+        if let Some(evicted) = self.evicted_for(&open, client) {
+            open.swap_remove(evicted).activity.cut();
+        }
+        open.push(Connection { client, activity: activity.clone() });
+        Place { connections: self.clone(), activity }
+    }
+
+    /// The index of the connection that makes room for a new one of the client.
+    fn evicted_for(&self, open: &[Connection], client: IpAddr) -> Option<usize> {
+        // The others leave some places to clients on this machine, and these take none from them before that.
+        let is_rival = |other: &Connection| client.is_loopback() || !other.client.is_loopback();
+        let reserved = if client.is_loopback() { 0 } else { self.limits.loopback_connections };
+        let limit = self.limits.connections.saturating_sub(reserved).max(1);
+        let rivals = || open.iter().enumerate().filter(|(_, other)| is_rival(other));
+        if rivals().count() < limit {
+            return None;
+        }
+        let mut counts = HashMap::<IpAddr, usize>::from([(client, 1)]);
+        rivals().for_each(|(_, other)| *counts.entry(other.client).or_default() += 1);
+        let order = |other: &Connection| (Reverse(counts[&other.client]), other.activity.status());
+        rivals().min_by_key(|(_, other)| order(other)).map(|(index, _)| index)
+    }
+
+    /// Cuts off who reads the oldest versions of a kind, until the others are within its budget. The newest stays.
+    pub(super) fn enforce_budget(&self, kind: Kind) {
+        let open = self.open.lock();
+        let reads: Vec<_> = open
+            .iter()
+            .flat_map(|connection| connection.activity.versions().into_iter().map(move |version| (connection, version)))
+            .filter(|(_, version)| version.kind == kind)
+            .collect();
+        let mut versions: BTreeMap<Instant, usize> =
+            reads.iter().map(|(_, version)| (version.rendered_at, version.bytes)).collect();
+        while versions.len() > 1
+            && versions.values().sum::<usize>() > kind.budget()
+            && let Some((oldest, _)) = versions.pop_first()
+        {
+            reads
+                .iter()
+                .filter(|(_, version)| version.rendered_at == oldest)
+                .for_each(|(connection, _)| connection.activity.cut());
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.connections.open.lock().retain(|other| !Arc::ptr_eq(&other.activity, &self.activity));
+    }
+}
+
+/// What counts as one client: an IPv4 address, or a /64 network of IPv6, which one client may have to itself.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) if !address.is_loopback() => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
+        }
+        address => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::http::{
+        activity::{ResponseData, UnderWay},
+        body::{Body, Version},
+    };
+
+    const LOCAL: [u8; 4] = [127, 0, 0, 1];
+
+    fn table(connections: usize, loopback_connections: usize) -> Arc<Connections> {
+        Connections::new(Limits { connections, loopback_connections, ..Limits::default() })
+    }
+
+    /// A new connection; the next is a second younger.
+    async fn admit(table: &Arc<Connections>, client: impl Into<IpAddr>) -> Place {
+        let place = table.admit(client.into());
+        advance(Duration::from_secs(1)).await;
+        place
+    }
+
+    async fn admit_all<const N: usize>(table: &Arc<Connections>, clients: [impl Into<IpAddr>; N]) -> Vec<Place> {
+        let mut places = Vec::new();
+        for client in clients {
+            places.push(admit(table, client).await);
+        }
+        places
+    }
+
+    async fn request(place: &Place) -> UnderWay {
+        let request = place.activity.begin();
+        advance(Duration::from_secs(1)).await;
+        request
+    }
+
+    fn is_cut(place: &Place) -> bool {
+        futures_util::FutureExt::now_or_never(place.activity.is_cut()).is_some()
+    }
+
+    fn cut(places: &[Place]) -> Vec<usize> {
+        (0..places.len()).filter(|index| is_cut(&places[*index])).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_connection_without_a_request_makes_room() {
+        let table = table(3, 0);
+        let places = admit_all(&table, [[10, 0, 0, 1]; 3]).await;
+        let _request = request(&places[0]).await;
+        drop(request(&places[1]).await);
+        let mut newer = vec![admit(&table, [10, 0, 0, 1]).await];
+        assert_eq!(cut(&places), [2], "the first has a request, the second had one since");
+        newer.push(admit(&table, [10, 0, 0, 1]).await);
+        assert_eq!(cut(&places), [1, 2]);
+        assert_eq!(table.open.lock().len(), 3);
+        drop(places);
+        assert_eq!(table.open.lock().len(), 2, "places are free again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn if_all_have_a_request_the_longest_one_makes_room() {
+        let table = table(3, 0);
+        let places = admit_all(&table, [[10, 0, 0, 1]; 3]).await;
+        let mut requests = Vec::new();
+        for index in [1, 0, 2] {
+            requests.push(request(&places[index]).await);
+        }
+        let _newer = admit(&table, [10, 0, 0, 1]).await;
+        assert_eq!(cut(&places), [1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_with_many_connections_takes_none_from_others() {
+        let table = table(4, 0);
+        let others = admit_all(&table, [[10, 0, 0, 1], [10, 0, 0, 2]]).await;
+        let mut flood = admit_all(&table, [[10, 6, 6, 6]; 2]).await;
+        let _requests = [request(&flood[0]).await, request(&flood[1]).await];
+        for _ in 0..9 {
+            flood.push(admit(&table, [10, 6, 6, 6]).await);
+            let _request = request(flood.last().unwrap()).await;
+        }
+        assert!(cut(&others).is_empty());
+        let newcomer = admit(&table, [10, 0, 0, 3]).await;
+        assert!(cut(&others).is_empty() && !is_cut(&newcomer));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_network_of_ipv6_is_one_client_and_a_mapped_address_is_one_of_ipv4() {
+        let table = table(3, 0);
+        let other = admit(&table, "2001:db8:0:2::1".parse::<IpAddr>().unwrap()).await;
+        let mut flood = Vec::new();
+        for number in 1..9_u16 {
+            flood.push(admit(&table, Ipv6Addr::new(0x2001, 0xdb8, 0, 1, number, 0, 0, number)).await);
+        }
+        assert!(!is_cut(&other));
+        assert_eq!(cut(&flood).len(), 6);
+        assert_eq!(network("::ffff:127.0.0.1".parse().unwrap()), IpAddr::from(LOCAL));
+        assert!(network(Ipv6Addr::LOCALHOST.into()).is_loopback());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn other_machines_leave_places_to_this_one() {
+        let table = table(4, 2);
+        let local = admit_all(&table, [LOCAL; 2]).await;
+        let mut others = Vec::new();
+        for number in 0..9 {
+            others.push(admit(&table, [10, 0, 0, number]).await);
+        }
+        assert!(cut(&local).is_empty());
+        assert_eq!(cut(&others), (0..7).collect::<Vec<_>>());
+        drop(local);
+        let local = admit_all(&table, [LOCAL; 2]).await;
+        assert_eq!(cut(&others).len(), 7, "there were places left");
+        let _third = admit(&table, LOCAL).await;
+        assert_eq!(cut(&local), [0]);
+    }
+
+    /// Makes a connection read a version with this number of bytes, rendered at `second`.
+    fn read(table: &Connections, place: &Place, kind: Kind, second: u64, start: Instant, bytes: usize) -> ResponseData {
+        let rendered_at = start + Duration::from_secs(second);
+        let version = Some(Version { kind, rendered_at, bytes });
+        let data = place.activity.begin().respond(Body { version, ..Body::short(Bytes::from_static(b"text")) });
+        table.enforce_budget(kind);
+        data
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn readers_of_the_oldest_version_are_cut_off_beyond_the_budget_of_its_kind() {
+        let (table, start) = (table(99, 0), Instant::now());
+        let places = admit_all(&table, [[10, 0, 0, 1]; 8]).await;
+        let third = Kind::Exposition.budget() / 3;
+        let read = |index: usize, kind, second| read(&table, &places[index], kind, second, start, third);
+        let _compressed = read(0, Kind::CompressedExposition, 0);
+        let mut data = Vec::from([1, 2, 3, 4, 5].map(|index| read(index, Kind::Exposition, [0, 0, 1, 1, 2, 2][index])));
+        assert!(cut(&places).is_empty(), "three versions fit, however many read them");
+        let _newest = read(6, Kind::Exposition, 3);
+        assert_eq!(cut(&places), [1], "the one reader of the oldest version");
+        drop(data.remove(0));
+        let _newer = read(7, Kind::Exposition, 4);
+        assert_eq!(cut(&places), [1, 2, 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_newest_version_may_exceed_the_budget() {
+        let (table, start) = (table(9, 0), Instant::now());
+        let places = admit_all(&table, [[10, 0, 0, 1]; 2]).await;
+        let _first = read(&table, &places[0], Kind::Json, 0, start, 100 << 20);
+        assert!(cut(&places).is_empty());
+        let _second = read(&table, &places[1], Kind::Json, 1, start, 100 << 20);
+        assert_eq!(cut(&places), [0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_response_that_is_written_keeps_no_version() {
+        let (table, start) = (table(9, 0), Instant::now());
+        let places = admit_all(&table, [[10, 0, 0, 1]; 2]).await;
+        drop(read(&table, &places[0], Kind::Page, 0, start, 100 << 20));
+        let _second = read(&table, &places[1], Kind::Page, 1, start, 100 << 20);
+        assert!(cut(&places).is_empty());
+    }
+}

@@ -11,27 +11,28 @@ pub(super) enum Condition {
     /// They succeed quickly, or nothing is known.
     #[default]
     Healthy,
-    /// They fail quickly.
+    /// They hold a permit for long, and succeed.
+    Slow,
+    /// They fail quickly, or the last one held its permit for long and failed.
     Failing(Failure),
-    /// They hold a permit for long, and then may fail.
-    Slow(Option<Failure>),
+    /// They hold a permit for long, and fail.
+    Hanging(Failure),
 }
 
 impl Condition {
     /// Why they fail, if they do.
     pub(super) fn failure(&self) -> Option<&Failure> {
         match self {
-            Self::Healthy | Self::Slow(None) => None,
-            Self::Failing(failure) | Self::Slow(Some(failure)) => Some(failure),
+            Self::Healthy | Self::Slow => None,
+            Self::Failing(failure) | Self::Hanging(failure) => Some(failure),
         }
     }
 
-    /// Takes over what a later poll says, but keeps the failure if that poll has none yet.
-    pub(super) fn update(&mut self, later: Self) {
-        *self = match later {
-            Self::Slow(None) => Self::Slow(self.failure().cloned()),
-            later => later,
-        };
+    /// Forgets that polls held their permit for long, because those of a sibling are quick again.
+    pub(super) fn forget_hanging(&mut self) {
+        if let Self::Hanging(failure) = self {
+            *self = Self::Failing(failure.clone());
+        }
     }
 }
 

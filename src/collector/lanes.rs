@@ -1,30 +1,36 @@
-//! The lanes in which polls wait for a permit. They share the permit time by weighted fair queueing.
+//! The lanes in which polls wait for a permit. They share the permit time by weighted fair queueing, and so do the
+//! providers in each lane.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
 use crate::state::ListingKey;
+use atlas::Provider;
 
 /// The shares of the permit time while all lanes have waiting polls.
-const SHARES: [f64; 3] = [0.95, 0.04, 0.01];
+const SHARES: [f64; 4] = [0.95, 0.02, 0.02, 0.01];
 
 /// What is known of a listing decides in which lane its polls wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lane {
     Healthy,
-    Suspect,
     Slow,
+    Suspect,
+    Hanging,
 }
 
 impl Lane {
-    const ALL: [Self; 3] = [Self::Healthy, Self::Suspect, Self::Slow];
+    const ALL: [Self; 4] = [Self::Healthy, Self::Slow, Self::Suspect, Self::Hanging];
 }
 
 /// The place of a poll in its lane.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    /// Whether the last poll of the listing itself failed or was slow.
+    /// Whether the last poll of the listing itself failed.
     pub(super) has_failed: bool,
     pub(super) due: Instant,
     pub(super) key: ListingKey,
@@ -32,75 +38,114 @@ pub(super) struct Place {
 
 /// The lanes of one account.
 pub(super) struct Lanes {
-    queues: [Queue; 3],
+    queues: [Queue; 4],
     /// That of the lane that started a poll last.
     virtual_time: f64,
 }
 
+/// The polls of one lane. The providers share its permit time equally, so that the listings of one that is down do not
+/// delay those of the others.
+#[derive(Default)]
 struct Queue {
-    waiting: BTreeSet<Place>,
+    flows: BTreeMap<Provider, Flow>,
     /// The permit time that the lane has used, in seconds, divided by its share.
     virtual_time: f64,
-    /// What a poll of the lane usually costs, in seconds.
+    /// That of the flow that started a poll last.
+    flow_time: f64,
+}
+
+/// The polls of one lane and provider.
+struct Flow {
+    waiting: BTreeSet<Place>,
+    /// The permit time that they have used, in seconds.
+    virtual_time: f64,
+    /// What one of them usually costs, in seconds.
     cost: f64,
 }
 
 impl Lanes {
     /// Empty lanes. `cost` is what a poll costs as long as none has ended.
     pub(super) fn new(cost: Duration) -> Self {
-        let queue = || Queue { waiting: BTreeSet::new(), virtual_time: 0.0, cost: cost.as_secs_f64() };
-        Self { queues: [queue(), queue(), queue()], virtual_time: 0.0 }
+        let flow = || Flow { waiting: BTreeSet::new(), virtual_time: 0.0, cost: cost.as_secs_f64() };
+        let queue = || Queue { flows: Provider::ALL.map(|provider| (provider, flow())).into(), ..Queue::default() };
+        Self { queues: [queue(), queue(), queue(), queue()], virtual_time: 0.0 }
     }
 
     /// How many polls wait in all lanes.
     pub(super) fn len(&self) -> usize {
-        self.queues.iter().map(|queue| queue.waiting.len()).sum()
+        self.iter().count()
     }
 
     /// The waiting polls of all lanes.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Place> {
-        self.queues.iter().flat_map(|queue| &queue.waiting)
+        self.queues.iter().flat_map(|queue| queue.flows.values().flat_map(|flow| &flow.waiting))
     }
 
-    pub(super) fn is_empty(&self, lane: Lane) -> bool {
-        self.queues[lane as usize].waiting.is_empty()
+    /// Whether a poll waits that is not expected to hang.
+    pub(super) fn has_quick(&self) -> bool {
+        Lane::ALL.into_iter().any(|lane| lane != Lane::Hanging && !self.queues[lane as usize].is_empty())
     }
 
     pub(super) fn push(&mut self, lane: Lane, place: Place) {
         let queue = &mut self.queues[lane as usize];
-        if queue.waiting.is_empty() {
-            // A lane does not save up the time in which it needs no permit.
+        // Neither a lane nor a flow saves up the time in which it needs no permit.
+        if queue.is_empty() {
             queue.virtual_time = queue.virtual_time.max(self.virtual_time);
         }
-        queue.waiting.insert(place);
+        let Some(flow) = queue.flows.get_mut(&place.key.provider) else { return };
+        if flow.waiting.is_empty() {
+            flow.virtual_time = flow.virtual_time.max(queue.flow_time);
+        }
+        flow.waiting.insert(place);
     }
 
     pub(super) fn remove(&mut self, lane: Lane, place: &Place) {
-        self.queues[lane as usize].waiting.remove(place);
+        if let Some(flow) = self.queues[lane as usize].flows.get_mut(&place.key.provider) {
+            flow.waiting.remove(place);
+        }
     }
 
     /// Takes out the poll to start next, from those of the lanes that may start one.
     pub(super) fn pop(&mut self, may_start: impl Fn(Lane) -> bool) -> Option<(Lane, ListingKey)> {
-        let virtual_time = |lane: Lane| self.queues[lane as usize].virtual_time;
-        let lanes = Lane::ALL.into_iter().filter(|lane| !self.is_empty(*lane) && may_start(*lane));
-        let lane = lanes.min_by(|one, other| virtual_time(*one).total_cmp(&virtual_time(*other)))?;
+        let queues = &self.queues;
+        let lanes = Lane::ALL.into_iter().filter(|lane| !queues[*lane as usize].is_empty() && may_start(*lane));
+        let time = |lane: &Lane| queues[*lane as usize].virtual_time;
+        let lane = lanes.min_by(|one, other| time(one).total_cmp(&time(other)))?;
         let queue = &mut self.queues[lane as usize];
-        let Place { key, .. } = queue.waiting.pop_first()?;
-        self.virtual_time = queue.virtual_time;
+        let flows = queue.flows.values_mut().filter(|flow| !flow.waiting.is_empty());
+        let flow = flows.min_by(|one, other| one.virtual_time.total_cmp(&other.virtual_time))?;
+        let Place { key, .. } = flow.waiting.pop_first()?;
+        (self.virtual_time, queue.flow_time) = (queue.virtual_time, flow.virtual_time);
         Some((lane, key))
     }
 
-    /// Charges the lane for a poll that starts, with what one usually costs. Returns that, in seconds.
-    pub(super) fn charge(&mut self, lane: Lane) -> f64 {
+    /// Charges a lane and a provider for a poll that starts, with what one usually costs. Returns that, in seconds.
+    pub(super) fn charge(&mut self, lane: Lane, provider: Provider) -> f64 {
         let queue = &mut self.queues[lane as usize];
-        queue.virtual_time += queue.cost / SHARES[lane as usize];
-        queue.cost
+        let cost = queue.flows.get(&provider).map_or(0.0, |flow| flow.cost);
+        queue.charge(lane, provider, cost);
+        cost
     }
 
     /// Corrects the charge for a poll that held its permit for this long.
-    pub(super) fn settle(&mut self, lane: Lane, charged: f64, held: Duration) {
-        let queue = &mut self.queues[lane as usize];
-        queue.virtual_time += (held.as_secs_f64() - charged) / SHARES[lane as usize];
-        queue.cost += (held.as_secs_f64() - queue.cost) / 8.0;
+    pub(super) fn settle(&mut self, lane: Lane, provider: Provider, charged: f64, held: Duration) {
+        let (queue, held) = (&mut self.queues[lane as usize], held.as_secs_f64());
+        queue.charge(lane, provider, held - charged);
+        if let Some(flow) = queue.flows.get_mut(&provider) {
+            flow.cost += (held - flow.cost) / 8.0;
+        }
+    }
+}
+
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.flows.values().all(|flow| flow.waiting.is_empty())
+    }
+
+    fn charge(&mut self, lane: Lane, provider: Provider, cost: f64) {
+        self.virtual_time += cost / SHARES[lane as usize];
+        if let Some(flow) = self.flows.get_mut(&provider) {
+            flow.virtual_time += cost;
+        }
     }
 }

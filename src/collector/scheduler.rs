@@ -5,11 +5,12 @@
 //!
 //! ```text
 //! healthy   the last poll succeeded quickly, or nothing is known yet
-//! suspect   the last poll failed quickly, or polls of the same provider or of the same group do or are slow
-//! slow      the last poll held its permit for longer than the quantum, whatever its outcome
+//! slow      the last poll succeeded, but held its permit for longer than the quantum
+//! suspect   the last poll failed, or polls of the same provider or of the same group fail or are slow
+//! hanging   the last polls held their permit for longer than the quantum, and failed
 //! ```
-//! The lanes share the permits by weighted fair queueing: while healthy polls wait, the others get a twentieth of the
-//! permit time, and otherwise all that is left. Within a lane the poll that is due first starts first, but a listing that
+//! The lanes share the permits by weighted fair queueing: while healthy polls wait, the others get 5 % of the permit
+//! time, and otherwise all that is left. Polls that hang hold at most half of the permits. Within a lane the poll that is due first starts first, but a listing that
 //! is only expected to fail because its siblings do comes before those that failed themselves: it may be healthy.
 
 use std::{
@@ -35,8 +36,8 @@ const POLL_RETRIES: u32 = 3;
 /// For how many intervals a poll waits as a suspect because of another listing of its group.
 const MAX_SUSPICION: u32 = 5;
 
-/// Slow polls hold at most this part of the permits, so that the others are always free soon.
-const SLOW_PERMITS: usize = 2;
+/// Polls that hang hold at most this part of the permits, so that the others are always free soon.
+const HANGING_PERMITS: usize = 2;
 
 /// The quantum is at least this part of the request timeout, and this many times what a fast poll takes.
 const QUANTUM_DIVISOR: u32 = 20;
@@ -60,8 +61,8 @@ pub(super) struct Scheduler {
     breakers: HashMap<Siblings, Breaker>,
     /// How long the last successful polls held their permit.
     samples: VecDeque<Duration>,
-    /// Whether the last poll of the slow lane was fast: its listings are recovering and may use every permit.
-    slow_recovers: bool,
+    /// Whether polls failed for a reason that concerns the whole account.
+    has_account_failed: bool,
 }
 
 /// What the caller has to do.
@@ -132,7 +133,16 @@ struct Attempt {
     charged: f64,
     /// Whether it holds its permit for longer than the quantum.
     overran: bool,
+    /// Whether a sibling was quick again since it started.
+    is_outdated: bool,
     is_aborted: bool,
+}
+
+impl Attempt {
+    /// Whether it is expected to fail after it held its permit for long.
+    fn hangs(&self) -> bool {
+        self.lane == Lane::Hanging || self.overran && self.lane != Lane::Slow
+    }
 }
 
 impl Entry {
@@ -143,13 +153,13 @@ impl Entry {
         }
     }
 
-    /// Whether its poll holds one of the permits for slow polls.
-    fn is_slow(&self) -> bool {
-        self.attempt().is_some_and(|attempt| !attempt.is_aborted && (attempt.lane == Lane::Slow || attempt.overran))
+    /// Whether its poll holds one of the permits for polls that hang.
+    fn hangs(&self) -> bool {
+        self.attempt().is_some_and(|attempt| !attempt.is_aborted && attempt.hangs())
     }
 
     fn place(&self, key: &ListingKey) -> Place {
-        Place { has_failed: self.condition != Condition::Healthy, due: self.due, key: key.clone() }
+        Place { has_failed: self.condition.failure().is_some(), due: self.due, key: key.clone() }
     }
 
     fn run(&self, now: Instant) -> Option<PollRun> {
@@ -172,7 +182,7 @@ impl Scheduler {
             running: BTreeSet::new(),
             breakers: HashMap::new(),
             samples: VecDeque::with_capacity(SAMPLES),
-            slow_recovers: false,
+            has_account_failed: false,
         }
     }
 
@@ -245,13 +255,16 @@ impl Scheduler {
             let Some(entry) = self.entries.get_mut(&key) else { continue };
             entry.timer = None;
             match &mut entry.phase {
-                Phase::Waiting => self.enqueue(&key),
+                Phase::Waiting => {
+                    // Later than it is due only if the process was stopped.
+                    entry.expires = now + self.interval;
+                    self.enqueue(&key);
+                }
                 Phase::Queued(_) => actions.push(self.expire(key, now)),
                 Phase::Retrying(_) => retries.push(key),
                 Phase::Running(attempt) => {
                     attempt.overran = true;
-                    self.slow_recovers = false;
-                    self.observe(&key, &Condition::Slow(None));
+                    self.observe(&key, &Condition::Slow);
                 }
             }
         }
@@ -274,7 +287,7 @@ impl Scheduler {
         for key in retries {
             actions.extend(self.retry(key, now));
         }
-        actions.extend(self.abort_slow());
+        actions.extend(self.abort_hanging());
         actions
     }
 
@@ -285,7 +298,8 @@ impl Scheduler {
         let Phase::Running(attempt) = std::mem::replace(&mut entry.phase, Phase::Waiting) else { return None };
         self.running.remove(key);
         let held = now - attempt.started;
-        self.lanes.settle(attempt.lane, attempt.charged, held);
+        let has_failed = entry.condition.failure().is_some();
+        self.lanes.settle(attempt.lane, key.provider, attempt.charged, held);
         if entry.is_removed {
             self.entries.remove(key);
             return None;
@@ -301,28 +315,32 @@ impl Scheduler {
             self.samples.push_front(held);
         }
         let is_slow = matches!(end, End::Aborted) || held > self.quantum();
-        if is_slow {
-            self.slow_recovers = false;
-        } else if attempt.lane == Lane::Slow {
-            self.slow_recovers = true;
-        }
+        let is_outage = self.is_open(&Siblings::Provider(key.provider));
+        // A healthy listing may hang once. In an outage of its provider, that is not likely.
+        let hangs = !attempt.is_outdated && (is_outage || has_failed);
+        let failing = |failure| if hangs { Condition::Hanging(failure) } else { Condition::Failing(failure) };
         let condition = match end {
-            End::Aborted => Condition::Slow(Some(aborted(held))),
-            End::Succeeded if is_slow => Condition::Slow(None),
+            End::Aborted => failing(aborted(held)),
+            End::Succeeded if is_slow => Condition::Slow,
             End::Succeeded => Condition::Healthy,
-            End::Failed { failure, .. } if is_slow => Condition::Slow(Some(failure.clone())),
+            End::Failed { failure, .. } if is_slow => failing(failure.clone()),
             End::Failed { failure, .. } => Condition::Failing(failure.clone()),
         };
         // A failure that says nothing about other listings is no evidence about them.
         if is_slow || matches!(end, End::Succeeded | End::Failed { is_transient: true, .. }) {
             self.observe(key, &condition);
         }
+        match end {
+            End::Succeeded => self.end_account_failure(now),
+            End::Failed { failure, .. } => self.has_account_failed |= failure.is_account_wide,
+            End::Aborted => {}
+        }
         // In an outage of the provider, the next listing serves as a retry.
         let may_retry = attempt.lane == Lane::Healthy && !self.is_open(&Siblings::Provider(key.provider));
         let entry = self.entries.get_mut(key)?;
         match end {
             End::Aborted => {
-                entry.condition.update(condition);
+                entry.condition = condition;
                 entry.started = None;
                 self.enqueue(key);
                 return None;
@@ -341,6 +359,22 @@ impl Scheduler {
         entry.condition = condition;
         let retry_after = if let End::Failed { retry_after, .. } = end { *retry_after } else { Duration::ZERO };
         Some(self.end_poll(key, now, retry_after))
+    }
+
+    /// A request succeeded, so the listings that failed because of the account need not wait for their next poll.
+    fn end_account_failure(&mut self, now: Instant) {
+        if !std::mem::take(&mut self.has_account_failed) {
+            return;
+        }
+        let has_failed = |entry: &Entry| {
+            matches!(entry.phase, Phase::Waiting)
+                && entry.condition.failure().is_some_and(|failure| failure.is_account_wide)
+        };
+        let keys: Vec<_> =
+            self.entries.iter().filter(|(_, entry)| has_failed(entry)).map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.wait(&key, now);
+        }
     }
 
     /// Ends the current poll and makes the next one due.
@@ -438,19 +472,20 @@ impl Scheduler {
 
     /// Takes the poll to start next out of its lane.
     fn pick(&mut self) -> Option<(Lane, ListingKey)> {
-        let slow_permits = if self.slow_recovers { self.concurrency } else { self.slow_permits() };
-        let slow_may_start = self.slow_running() < slow_permits;
-        self.lanes.pop(|lane| lane != Lane::Slow || slow_may_start)
+        let one_may_hang = self.hanging() < self.hanging_permits();
+        self.lanes.pop(|lane| lane != Lane::Hanging || one_may_hang)
     }
 
     fn start(&mut self, key: ListingKey, lane: Lane, now: Instant) -> Action {
-        let charged = self.lanes.charge(lane);
+        let charged = self.lanes.charge(lane, key.provider);
         self.running.insert(key.clone());
         let mut remaining = self.deadline;
         if let Some(entry) = self.entries.get_mut(&key) {
             let started = *entry.started.get_or_insert(now);
             remaining = self.deadline.saturating_sub(now - started);
-            entry.phase = Phase::Running(Attempt { lane, started: now, charged, overran: false, is_aborted: false });
+            let attempt =
+                Attempt { lane, started: now, charged, overran: false, is_outdated: false, is_aborted: false };
+            entry.phase = Phase::Running(attempt);
         }
         self.set_timer(&key, Some(now + self.quantum()));
         Action::Start(key, remaining)
@@ -468,15 +503,17 @@ impl Scheduler {
         Some(Action::Fail(key, failure, record))
     }
 
-    /// Aborts polls that overran, newest first, while others wait and slow ones hold more than their permits.
-    fn abort_slow(&mut self) -> Vec<Action> {
-        let mut excess = self.slow_running().saturating_sub(self.slow_permits());
-        let others_wait = !self.lanes.is_empty(Lane::Healthy) || !self.lanes.is_empty(Lane::Suspect);
-        if excess == 0 || self.running.len() < self.concurrency || !others_wait {
+    /// Aborts polls that overran, newest first, while others wait and those that hang hold more than their permits.
+    fn abort_hanging(&mut self) -> Vec<Action> {
+        let mut excess = self.hanging().saturating_sub(self.hanging_permits());
+        if excess == 0 || self.running.len() < self.concurrency || !self.lanes.has_quick() {
             return Vec::new();
         }
         let overran = |key: &ListingKey| {
-            let attempt = self.entries.get(key)?.attempt().filter(|attempt| attempt.overran && !attempt.is_aborted)?;
+            let attempt = self.entries.get(key).filter(|entry| entry.hangs())?.attempt()?;
+            if !attempt.overran {
+                return None;
+            }
             Some((attempt.started, key.clone()))
         };
         let mut overran: Vec<_> = self.running.iter().filter_map(overran).collect();
@@ -494,12 +531,13 @@ impl Scheduler {
         actions
     }
 
-    fn slow_permits(&self) -> usize {
-        (self.concurrency / SLOW_PERMITS).max(1)
+    fn hanging_permits(&self) -> usize {
+        (self.concurrency / HANGING_PERMITS).max(1)
     }
 
-    fn slow_running(&self) -> usize {
-        self.running.iter().filter(|key| self.entries.get(*key).is_some_and(Entry::is_slow)).count()
+    /// How many running polls hang.
+    fn hanging(&self) -> usize {
+        self.running.iter().filter(|key| self.entries.get(*key).is_some_and(Entry::hangs)).count()
     }
 
     /// For how long a poll may hold a permit without being slow.
@@ -518,8 +556,9 @@ impl Scheduler {
     /// The lane in which a listing waits: its own condition decides, and if that is healthy those of its siblings.
     fn lane_of(&self, key: &ListingKey) -> Lane {
         match self.entries.get(key).map(|entry| &entry.condition) {
-            Some(Condition::Slow(_)) => Lane::Slow,
+            Some(Condition::Hanging(_)) => Lane::Hanging,
             Some(Condition::Failing(_)) => Lane::Suspect,
+            Some(Condition::Slow) if !self.is_open(&Siblings::Provider(key.provider)) => Lane::Slow,
             _ if Siblings::of(key).iter().any(|siblings| self.is_open(siblings)) => Lane::Suspect,
             _ => Lane::Healthy,
         }
@@ -562,6 +601,15 @@ impl Scheduler {
                 self.breakers.keys().filter(|siblings| matches!(siblings, Siblings::Group(_))).cloned().collect();
             for group in groups {
                 self.change_breaker(&group, &|breaker, _| breaker.forget(|key| key.provider == provider));
+            }
+        }
+        if was_open {
+            let all = self.entries.iter_mut().filter(|(key, _)| siblings.include(key));
+            for (_, entry) in all {
+                entry.condition.forget_hanging();
+                if let Phase::Running(attempt) = &mut entry.phase {
+                    attempt.is_outdated = true;
+                }
             }
         }
         let moved: Vec<Place> = self.lanes.iter().filter(|place| siblings.include(&place.key)).cloned().collect();

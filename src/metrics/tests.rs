@@ -125,7 +125,6 @@ fn the_samples_before_the_first_poll() {
     mongodbatlas_peering_polls_queued{account="main"} 0
     mongodbatlas_peering_polls_running{account="main"} 0
     mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="0.1"} 0
-    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="0.5"} 0
     mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="1"} 0
     mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="5"} 0
     mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="15"} 0
@@ -133,6 +132,9 @@ fn the_samples_before_the_first_poll() {
     mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="60"} 0
     mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="300"} 0
     mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="900"} 0
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="3600"} 0
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="14400"} 0
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="43200"} 0
     mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="+Inf"} 0
     mongodbatlas_peering_poll_lateness_seconds_sum{account="main"} 0
     mongodbatlas_peering_poll_lateness_seconds_count{account="main"} 0
@@ -202,7 +204,6 @@ fn the_samples_of_every_family() {
     mongodbatlas_peering_polls_queued{account="main"} 0
     mongodbatlas_peering_polls_running{account="main"} 0
     mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="0.1"} 0
-    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="0.5"} 0
     mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="1"} 0
     mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="5"} 2
     mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="15"} 2
@@ -210,6 +211,9 @@ fn the_samples_of_every_family() {
     mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="60"} 2
     mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="300"} 2
     mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="900"} 2
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="3600"} 2
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="14400"} 2
+    mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="43200"} 2
     mongodbatlas_peering_poll_lateness_seconds_bucket{account="main",le="+Inf"} 2
     mongodbatlas_peering_poll_lateness_seconds_sum{account="main"} 6
     mongodbatlas_peering_poll_lateness_seconds_count{account="main"} 2

@@ -96,9 +96,11 @@ impl ListingState {
         events
     }
 
+    /// `was_sent` says whether Atlas was asked at all: only an answer can say that the group does not exist.
     pub(super) fn fail(
         &mut self,
         failure: Failure,
+        was_sent: bool,
         ended: Instant,
         ended_at: SystemTime,
         max_staleness: Duration,
@@ -114,9 +116,11 @@ impl ListingState {
             self.reported_account_wide = failure.is_account_wide;
             events.push(ListingEvent::Failing(failure));
         }
-        self.not_found_in_a_row = if reason == Reason::NotFound.into() { self.not_found_in_a_row + 1 } else { 0 };
-        if self.not_found_in_a_row == NOT_FOUND_TO_DROP {
-            events.push(ListingEvent::GroupMissing);
+        if was_sent {
+            self.not_found_in_a_row = if reason == Reason::NotFound.into() { self.not_found_in_a_row + 1 } else { 0 };
+            if self.not_found_in_a_row == NOT_FOUND_TO_DROP {
+                events.push(ListingEvent::GroupMissing);
+            }
         }
         let cause = if self.not_found_in_a_row >= NOT_FOUND_TO_DROP {
             Some(DropCause::GroupMissing)

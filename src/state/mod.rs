@@ -127,7 +127,7 @@ impl State {
     }
 
     /// How many accounts have no successful discovery yet and fewer than three failed ones, and how many listings have
-    /// not been polled yet. A poll that only waited for a permit does not count.
+    /// not been polled yet. A poll that only waited for a permit does not count, unless polls of its siblings fail.
     #[must_use]
     pub fn pending(&self) -> (usize, usize) {
         let discoveries = self.accounts.values().filter_map(|account| account.discovery.as_ref());
@@ -221,7 +221,7 @@ impl State {
         listing.due = Some(poll.due);
         let events = match poll.outcome {
             Ok(complete) => listing.succeed(complete, poll.ended, poll.ended_at),
-            Err(failure) => listing.fail(failure, poll.ended, poll.ended_at, self.max_staleness),
+            Err(failure) => listing.fail(failure, poll.run.is_some(), poll.ended, poll.ended_at, self.max_staleness),
         };
         self.update_ready();
         events

@@ -12,8 +12,8 @@ use super::api::Histogram;
 /// Upper bounds of the duration of a poll, in seconds: from one fast request to the largest useful `poll.deadline`.
 const DURATION_BOUNDS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
-/// Upper bounds of the lateness of a poll, in seconds.
-const LATENESS_BOUNDS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 30.0, 60.0, 300.0, 900.0];
+/// Upper bounds of the lateness of a poll, in seconds, up to half of the longest interval.
+const LATENESS_BOUNDS: &[f64] = &[0.1, 1.0, 5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0];
 
 /// The polls of one account.
 #[derive(Clone, Debug)]

@@ -24,9 +24,18 @@ impl Fixture {
     }
 
     fn poll(&mut self, after: u64, outcome: Result<Listing, Failure>) -> Vec<ListingEvent> {
+        self.record(after, Some(PollRun { lateness: Duration::ZERO, duration: Duration::ZERO }), outcome)
+    }
+
+    /// Records a poll that got no permit, with the failure of the one before.
+    fn expire(&mut self, after: u64, failure: Failure) -> Vec<ListingEvent> {
+        self.record(after, None, Err(failure))
+    }
+
+    fn record(&mut self, after: u64, run: Option<PollRun>, outcome: Result<Listing, Failure>) -> Vec<ListingEvent> {
         let ended = self.start + Duration::from_secs(after);
         let ended_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + after);
-        self.state.record_poll(&self.key, PollResult { ended, due: ended, ended_at, run: None, outcome })
+        self.state.record_poll(&self.key, PollResult { ended, due: ended, ended_at, run, outcome })
     }
 
     fn served(&self, after: u64) -> Option<usize> {
@@ -81,7 +90,8 @@ fn the_second_404_in_a_row_drops_the_listing() {
     assert_eq!(fixture.served(60), Some(1));
     fixture.poll(120, Err(failure(Reason::Server)));
     fixture.poll(180, Err(failure(Reason::NotFound)));
-    assert_eq!(fixture.served(180), Some(1));
+    assert_eq!(fixture.expire(200, failure(Reason::NotFound)), [], "Atlas was not asked");
+    assert_eq!(fixture.served(200), Some(1));
     assert_eq!(
         fixture.poll(240, Err(failure(Reason::NotFound))),
         [ListingEvent::GroupMissing, ListingEvent::Dropped { peerings: 1, cause: DropCause::GroupMissing }]

@@ -4,6 +4,7 @@ use std::{
 };
 
 use super::*;
+use crate::state::PollRun;
 use crate::state::{AccountState, Candidate, ListingKey, PollResult};
 use atlas::Reason;
 
@@ -53,7 +54,7 @@ impl Fixture {
         let key = ListingKey { group: id(n), provider: Provider::Gcp };
         let (ended, ended_at) = (self.now(), at(self.seconds));
         let outcome = Ok(atlas::Listing::default());
-        self.state.record_poll(&key, PollResult { ended, due: ended, ended_at, run: None, outcome });
+        self.state.record_poll(&key, PollResult { ended, due: ended, ended_at, run: RUN, outcome });
     }
 
     fn polled(&self) -> Vec<u8> {
@@ -76,6 +77,9 @@ fn at(seconds: u64) -> SystemTime {
 fn found(n: u8) -> atlas::Group {
     atlas::Group { id: id(n), name: format!("g{n}"), org_id: "5f0".to_owned(), tags: BTreeMap::new() }
 }
+
+/// Of a poll that asked Atlas.
+const RUN: Option<PollRun> = Some(PollRun { lateness: Duration::ZERO, duration: Duration::ZERO });
 
 fn failure(reason: Reason) -> Failure {
     Failure::without_request(reason, String::new())
@@ -267,7 +271,7 @@ fn the_state_is_ready_once_groups_are_known_and_polled_and_stays_ready() {
     for key in fixture.state.listings_of("a").cloned().collect::<Vec<_>>() {
         let outcome = Err(failure(Reason::Dns));
         let ended = std::time::Instant::now();
-        fixture.state.record_poll(&key, PollResult { ended, due: ended, ended_at: at(9), run: None, outcome });
+        fixture.state.record_poll(&key, PollResult { ended, due: ended, ended_at: at(9), run: RUN, outcome });
     }
     assert!(fixture.state.is_ready());
     fixture.find([1, 2]);
@@ -423,7 +427,7 @@ fn a_departed_group_without_served_data_is_removed_even_by_a_failed_discovery() 
     let key = ListingKey { group: id(2), provider: Provider::Gcp };
     for _ in 0..2 {
         let (ended, outcome) = (fixture.now(), Err(failure(Reason::NotFound)));
-        fixture.state.record_poll(&key, PollResult { ended, due: ended, ended_at: at(9), run: None, outcome });
+        fixture.state.record_poll(&key, PollResult { ended, due: ended, ended_at: at(9), run: RUN, outcome });
     }
     let events = fixture.discover("b", Err(failure(Reason::Server)));
     assert_eq!(

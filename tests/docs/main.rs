@@ -11,5 +11,6 @@ mod markdown;
 mod metrics;
 mod simulator;
 mod status;
+mod supply_chain;
 mod web;
 mod words;

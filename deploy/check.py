@@ -175,7 +175,7 @@ def compose(folder):
     services = yaml.safe_load((here / "compose.yaml").read_text())["services"]
     run(EXPORTER, *services["exporter"]["command"], "--help")
     for name, service in services.items():
-        same(f"{name}: pinned version", name == "exporter" or bool(re.search(r":v?\d+\.\d+\.\d+$", service["image"])), True)
+        same(f"{name}: pinned version", name == "exporter" or bool(re.search(r":v?\d+\.\d+\.\d+@sha256:[0-9a-f]{64}$", service["image"])), True)
         for volume in service.get("volumes", []):
             source, target, mode = volume.split(":")
             same(f"{name}: {source} exists", ((here / source).exists(), mode), (True, "ro"))

@@ -12,6 +12,7 @@
 //! http       serves the exposition, the status page, JSON and probes
 //! shard      which groups belong to this exporter, where several share an organization
 //! logging    the log on standard error
+//! core_dumps no dump of the memory with the credentials
 //! systemd    socket activation, readiness and watchdog
 //! ```
 //!
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod collector;
 pub mod commands;
 pub mod config;
+pub mod core_dumps;
 pub mod exporter;
 pub mod http;
 pub mod logging;

@@ -6,10 +6,10 @@ use anyhow::Context;
 use mongodbatlas_peering_exporter::{
     cli::{Args, Command},
     commands::{UsageError, check_config, check_listen_addresses, demo, doctor, healthcheck, once, serve, simulate},
-    logging,
+    core_dumps, logging,
 };
 use tokio::runtime::Runtime;
-use tracing::error;
+use tracing::{error, warn};
 
 /// The exit status for a usage error, as in `sysexits.h`.
 const EX_USAGE: u8 = 64;
@@ -17,6 +17,9 @@ const EX_USAGE: u8 = 64;
 fn main() -> ExitCode {
     let args = Args::of_command_line();
     let _log = logging::init(args.command(), args.log_level, args.log_format);
+    if let Err(error) = core_dumps::disable() {
+        warn!("core dumps cannot be turned off, and would contain the credentials: {error}");
+    }
     match run(&args).map_err(anyhow::Error::downcast::<UsageError>) {
         Ok(code) => code,
         Err(Ok(usage)) => {

@@ -80,5 +80,5 @@ fn config(scenario: &Scenario, atlas_address: &str) -> anyhow::Result<Config> {
         discover: Some(discover),
         groups: Vec::new(),
     };
-    Ok(Config { poll: PollConfig::for_interval(DEMO_INTERVAL), accounts: vec![account] })
+    Ok(Config { poll: PollConfig::for_interval(DEMO_INTERVAL), accounts: vec![account], warnings: Vec::new() })
 }

@@ -24,7 +24,7 @@ use yaml_reader::Shown;
 
 use crate::{
     cli::Args,
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, ConfigFault},
     http,
     shard::Shard,
     systemd,
@@ -51,16 +51,27 @@ impl UsageError {
 }
 
 fn read_config(args: &Args) -> Result<Config, UsageError> {
-    Config::read(&args.config_file).map_err(|error| UsageError::in_file(&args.config_file, &error))
+    read_config_file(&args.config_file).map_err(|error| UsageError::in_file(&args.config_file, &error))
+}
+
+/// Logs the warnings of a config and returns it.
+fn read_config_file(file: &Path) -> Result<Config, ConfigError> {
+    let config = Config::read(file)?;
+    log_warnings(file, &config.warnings);
+    Ok(config)
 }
 
 /// Logs the warnings of a web config and returns it.
 fn read_web_config(file: &Path) -> Result<WebConfig, ConfigError> {
     let (web, warnings) = WebConfig::read(file)?;
+    log_warnings(file, &warnings);
+    Ok(web)
+}
+
+fn log_warnings(file: &Path, warnings: &[ConfigFault]) {
     for warning in warnings {
         warn!("{}: {warning}", Shown::from(file));
     }
-    Ok(web)
 }
 
 /// The web config behind a channel, so that a reload can replace it; without a file, one without restrictions.

@@ -5,10 +5,9 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 use tokio::sync::mpsc;
 use yaml_reader::Shown;
 
-use super::{listen, load_web_config, read_config, read_web_config, shard, signals};
+use super::{listen, load_web_config, read_config, read_config_file, read_web_config, shard, signals};
 use crate::{
     cli::Args,
-    config::Config,
     exporter,
     reload::{ReadConfigs, ReloadError, Reloads},
 };
@@ -33,7 +32,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn reload_configs(args: &Args) -> ReadConfigs {
     let (config, web) = (args.config_file.clone(), args.web_config_file().map(Path::to_owned));
     Box::new(move || {
-        let config = Config::read(&config).map_err(ReloadError::Config)?;
+        let config = read_config_file(&config).map_err(ReloadError::Config)?;
         let web = web.as_deref().map(|file| {
             read_web_config(file).map_err(|error| ReloadError::WebConfig(Shown::from(file).to_string(), error))
         });

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::credential::{SecretSources, secret};
-use atlas::{Authorities, EnvironmentProxies, ProxyUrl};
+use atlas::{Authorities, EnvironmentProxies, ProxyUrl, is_loopback};
 use yaml_reader::{Section, Shown};
 
 /// A larger file of certificates is rejected; one with all public authorities has a fifth of this size.
@@ -33,7 +33,15 @@ pub(super) fn base_url(section: &mut Section<'_>) -> Option<Url> {
     }
     match url.scheme() {
         "https" => Some(url),
-        "http" if allow_http => Some(url),
+        "http" if allow_http => {
+            if !is_loopback(&url) {
+                section.warn(
+                    "base_url",
+                    "sends the credential and everything else without encryption, to another machine; use `https`",
+                );
+            }
+            Some(url)
+        }
         "http" => reject("must start with `https://`; for a simulator, set `allow_http: true`"),
         _ => reject("must start with `https://`"),
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use atlas::{Credential, CredentialKind, KeyPair, Secret};
+use file_reader::{READABLE_BY_OTHERS, is_readable_by_others};
 use yaml_reader::Section;
 
 /// The sources of secrets and other files.
@@ -17,6 +18,9 @@ const API_KEY: [&str; 5] = ["public_key", "public_key_file", "public_key_env", "
 
 const SERVICE_ACCOUNT: [&str; 5] =
     ["client_id", "client_id_file", "client_id_env", "client_secret_file", "client_secret_env"];
+
+/// Files whose content nobody else should know. The public half of an API key and the ID of a service account are none.
+const SECRET_FILES: [&str; 3] = ["private_key_file", "client_secret_file", "proxy_url_file"];
 
 /// An API key or a service account, depending on the keys in the section.
 pub(super) fn credential(section: &mut Section<'_>, sources: &SecretSources<'_>) -> Option<Credential> {
@@ -53,7 +57,14 @@ pub(super) fn secret(section: &mut Section<'_>, sources: &SecretSources<'_>, key
     // The messages never contain the path: it may be the secret itself, put there by mistake.
     let (key, secret) = match (inline, file, env) {
         (Some(text), None, None) => (keys[0], Secret::from_text(&text)),
-        (None, Some(path), None) => (file_key, Secret::from_file(&sources.folder.join(&path))),
+        (None, Some(path), None) => {
+            let path = sources.folder.join(&path);
+            let secret = Secret::from_file(&path);
+            if SECRET_FILES.contains(&file_key) && secret.is_ok() && is_readable_by_others(&path) {
+                section.warn(file_key, READABLE_BY_OTHERS);
+            }
+            (file_key, secret)
+        }
         (None, None, Some(name)) => {
             let Some(text) = (sources.env)(&name) else {
                 let name = quote_if_identifier(&name);

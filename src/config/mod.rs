@@ -34,6 +34,8 @@ pub struct Config {
     pub poll: PollConfig,
     /// The accounts to poll; at least one.
     pub accounts: Vec<AccountConfig>,
+    /// What is allowed, but may expose a secret.
+    pub warnings: Vec<ConfigFault>,
 }
 
 /// How to poll.
@@ -129,8 +131,8 @@ impl Config {
         let poll = PollConfig::parse(top.section("poll"));
         let accounts = account::parse_all(&mut top, folder, env);
         top.finish();
-        faults.into_result()?;
-        Ok(Self { poll, accounts })
+        let warnings = faults.into_result()?;
+        Ok(Self { poll, accounts, warnings })
     }
 }
 

@@ -1,4 +1,4 @@
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -297,6 +297,53 @@ fn a_yaml_syntax_error_is_reported_with_its_position_or_a_hint() {
     assert_snapshot!(faults(""), @"accounts: at least one account is required");
     let text = account("").replace(GROUP, "535682331237943713270001");
     assert_snapshot!(faults(&text), @"has a number with too many digits at line 1 column 64; put an id that is all digits in quotes");
+}
+
+#[test]
+fn http_to_another_machine_is_a_warning() {
+    for (base_url, warns) in [
+        ("http://127.0.0.1:1", false),
+        ("http://127.8.9.1", false),
+        ("http://[::1]:1", false),
+        ("http://[::ffff:127.0.0.1]", false),
+        ("http://localhost:1", false),
+        ("http://LOCALHOST", false),
+        ("https://atlas.example", false),
+        ("http://atlas.example", true),
+        ("http://localhost.example", true),
+        ("http://10.0.0.1", true),
+        ("http://0.0.0.0", true),
+        ("http://[fd00::1]", true),
+    ] {
+        let warnings = parse(&account(&format!("base_url: '{base_url}', allow_http: true"))).unwrap().warnings;
+        let paths: Vec<&str> = warnings.iter().map(|warning| warning.path.as_str()).collect();
+        assert_eq!(paths, if warns { vec!["accounts[0].base_url"] } else { Vec::new() }, "{base_url}");
+    }
+}
+
+#[test]
+fn a_secret_file_that_others_can_read_is_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    set(folder.path(), 0o755);
+    fs::write(folder.path().join("file"), "http://p").unwrap();
+    for (credential, warned) in [
+        ("client_id: c, client_secret_file: file", Some("client_secret_file")),
+        ("public_key: p, private_key_file: file", Some("private_key_file")),
+        ("public_key_file: file, private_key_env: KEY", None),
+        ("client_id_file: file, client_secret_env: KEY", None),
+        ("client_id: c, client_secret_env: KEY, proxy_url_file: file", Some("proxy_url_file")),
+    ] {
+        let text = format!("accounts: [{{{credential}}}]");
+        let warnings = |mode| {
+            set(&folder.path().join("file"), mode);
+            let warnings = Config::parse(&text, folder.path(), &env).unwrap().warnings;
+            warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let expected = warned.map(|key| format!("accounts[0].{key}: can be read by every user of this machine; restrict it to the exporter, for example with `chmod 640`"));
+        assert_eq!(warnings(0o644), Vec::from_iter(expected), "{credential}");
+        assert!(warnings(0o640).is_empty() && warnings(0o440).is_empty(), "{credential}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Examples in the documentation work when copied.
 
-use std::{fs, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use atlas_simulator::Scenario;
 use mongodbatlas_peering_exporter::config::Config;
@@ -26,9 +26,10 @@ fn promtool(check: &str, text: &str) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
 }
 
-/// A folder with every file that a key names.
+/// A folder with every file that a key names, which others cannot enter.
 fn folder_for(text: &str, content: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
     for line in text.lines() {
         if let Some((_, file)) = line.split_once("_file: ") {
             fs::write(folder.path().join(file), content).unwrap();

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
 
+mod architecture;
 mod configuration;
 mod examples;
 mod links;
@@ -10,5 +11,6 @@ mod markdown;
 mod metrics;
 mod simulator;
 mod status;
+mod supply_chain;
 mod web;
 mod words;

@@ -83,6 +83,24 @@ fn other_methods_are_not_allowed_and_other_paths_not_found() {
 }
 
 #[test]
+fn options_gets_the_response_to_get_and_the_methods() {
+    let (_folder, _atlas, exporter) = serving();
+    let mut connection = Connection::open(&exporter.address);
+    for path in ["/", "/metrics", "/-/healthy", "/-/ready", "/api/v1/targets", "/nowhere"] {
+        let (get, options) = (connection.ask("GET", path, ""), connection.ask("OPTIONS", path, ""));
+        assert_eq!(options.header("allow"), Some("GET, HEAD, OPTIONS"), "{path}");
+        assert_eq!((options.status, options.body.is_empty()), (get.status, get.body.is_empty()), "{path}");
+        assert_eq!(options.header("content-type"), get.header("content-type"), "{path}");
+    }
+    let server = connection.ask("OPTIONS", "*", "");
+    assert_eq!((server.status, server.body.len()), (200, 0));
+    let preflight = "Origin: https://other.example\r\nAccess-Control-Request-Method: GET\r\n";
+    let response = connection.ask("OPTIONS", "/metrics", preflight);
+    assert_eq!(response.header("access-control-allow-origin"), None);
+    assert_eq!(connection.ask("OPTIONS", "/-/reload", "").status, 403);
+}
+
+#[test]
 fn the_status_page_links_to_the_metrics_at_any_path() {
     let (folder, _atlas, exporter) = serving();
     // Links are relative, because a proxy may serve the exporter from a folder.

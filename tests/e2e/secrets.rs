@@ -1,11 +1,12 @@
 //! Secrets never appear in any output.
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use crate::{
     http::get,
     process::{Ended, exporter, run},
     setup::{Atlas, Exporter, GROUP, SCENARIO, config, folder, yaml},
+    web::USERS,
 };
 
 const SECRET: &str = "hunter2-very-secret";
@@ -209,6 +210,50 @@ fn a_key_in_any_place_of_a_config_or_the_command_line_is_not_repeated() {
             let ended = run(exporter(folder.path(), [command, &format!("--{flag}={secret}")]));
             assert_ne!(ended.status, Some(0), "{command} --{flag}");
             check(&ended);
+        }
+    }
+}
+
+#[test]
+fn a_running_exporter_leaves_no_core_dump_and_has_all_process_metrics() {
+    let folder = folder();
+    let atlas = Atlas::start(folder.path(), SCENARIO);
+    let exporter = Exporter::of(folder.path(), &atlas);
+    let limits = exporter.process.proc_file("limits");
+    let core: Vec<&str> = limits
+        .lines()
+        .filter_map(|line| line.strip_prefix("Max core file size"))
+        .flat_map(str::split_whitespace)
+        .collect();
+    assert_eq!(core, ["0", "0", "bytes"]);
+    assert!(exporter.exposition().contains("\nprocess_open_fds "));
+}
+
+#[test]
+fn what_exposes_a_secret_is_a_warning_at_startup_and_in_check_config() {
+    let folder = folder();
+    let set = |name: &str, mode| {
+        fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set("", 0o755);
+    let text = config("http://atlas.example", &[(GROUP, "payments")]);
+    fs::write(folder.path().join("config.yaml"), text).unwrap();
+    for (name, text) in [("key", "a"), ("web.yml", USERS)] {
+        fs::write(folder.path().join(name), text).unwrap();
+        set(name, 0o644);
+    }
+    let web = "--web.config.file=web.yml";
+    let checked = run(exporter(folder.path(), ["check-config", web]));
+    assert_eq!(checked.status, Some(0), "{}", checked.stderr);
+    let serving = Exporter::start(folder.path(), [web]);
+    let served = serving.process.terminate().stderr;
+    for log in [checked.stderr, served] {
+        for warning in [
+            "WARN config.yaml: accounts[0].base_url: sends the credential and everything else without encryption",
+            "WARN config.yaml: accounts[0].private_key_file: can be read by every user of this machine",
+            "WARN web.yml: has passwords' hashes or a private key and can be read by every user of this machine",
+        ] {
+            assert_eq!(log.matches(warning).count(), 1, "{warning}: {log}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The setup of most tests: a folder, a simulated Atlas, a config and an exporter.
 
-use std::{fmt::Write as _, fs, path::Path, process::Command};
+use std::{fmt::Write as _, fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use tempfile::TempDir;
 
@@ -26,9 +26,11 @@ groups:
       - {provider: GCP, id: 64c0ffee00000000000000c3, status: AVAILABLE, networkName: default}
 ";
 
-/// A temporary folder.
+/// A temporary folder that others cannot enter, so that nothing warns of secrets in it.
 pub(crate) fn folder() -> TempDir {
-    TempDir::new().unwrap()
+    let folder = TempDir::new().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    folder
 }
 
 /// Quotes any text for YAML: everything but letters and digits is escaped.

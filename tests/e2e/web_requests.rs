@@ -167,6 +167,7 @@ fn a_page_of_another_site_cannot_reload() {
             assert_eq!(response.status, status, "{method} {headers}");
         }
     }
+    assert_eq!(Connection::open(&exporter.address).ask("OPTIONS", "/-/reload", "").status, 405);
     // Reading needs no such rule: a browser does not let the other site see the response.
     assert_eq!(Connection::open(&exporter.address).ask("GET", "/metrics", other).status, 200);
 }

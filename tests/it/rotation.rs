@@ -3,6 +3,7 @@
 use std::{fs, time::Duration};
 
 use atlas_simulator::Credentials;
+use futures_util::future::join_all;
 use mongodbatlas_peering_exporter::config::PollConfig;
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -123,22 +124,39 @@ async fn a_wrong_client_secret_is_reported_while_the_old_token_is_valid() {
 }
 
 #[tokio::test]
-async fn a_missing_credential_file_does_not_affect_polls() {
+async fn a_missing_or_bad_credential_file_does_not_affect_polls() {
+    let overlong = [b'a'; 4097];
+    let contents: [Option<&[u8]>; 12] = [
+        None,
+        Some(b""),
+        Some(b"two\nlines"),
+        Some(b"\xef\xbb\xbfdemo"),
+        Some(b"\xff\xfed\0e\0m\0o\0"),
+        Some(b" demo"),
+        Some(b"demo \n"),
+        Some(b"demo\t"),
+        Some("dem\u{f6}".as_bytes()),
+        Some("demo\u{a0}".as_bytes()),
+        Some(b"dem\xff"),
+        Some(&overlong),
+    ];
+    join_all(contents.map(survives)).await;
+}
+
+/// Replaces the content of a credential file in use, or removes it. Polls must go on, and the metric must show it.
+async fn survives(content: Option<&[u8]>) {
     let folder = tempfile::tempdir().unwrap();
     file(&folder, "key", "demo");
     let exporter = exporter(&folder, "public_key: demo, private_key_file: key", quick()).await;
-    for bad in [None, Some(""), Some("two\nlines")] {
-        match bad {
-            None => fs::remove_file(folder.path().join("key")).unwrap(),
-            Some(text) => file(&folder, "key", text),
-        }
-        sleep(Duration::from_millis(1200)).await;
-        let metrics = exporter.after_polls("AWS", 2).await;
-        assert!(all_succeed(&metrics), "{metrics:?}");
-        assert_eq!(metrics.value("mongodbatlas_api_credential_unreadable", &MAIN), Some(1.0));
+    match content {
+        None => fs::remove_file(folder.path().join("key")).unwrap(),
+        Some(content) => fs::write(folder.path().join("key"), content).unwrap(),
     }
-    file(&folder, "key", "demo");
     let unreadable = |metrics: &Exposition| metrics.value("mongodbatlas_api_credential_unreadable", &MAIN);
+    exporter.until("an unreadable file", |metrics| unreadable(metrics) == Some(1.0)).await;
+    let metrics = exporter.after_polls("AWS", 3).await;
+    assert!(all_succeed(&metrics) && refused(&metrics) == Some(0.0), "{content:?}: {metrics:?}");
+    file(&folder, "key", "demo");
     exporter.until("a readable file", |metrics| unreadable(metrics) == Some(0.0)).await;
 }
 

@@ -44,7 +44,7 @@ pub use model::id::{GroupId, InvalidId, OrgId};
 pub use model::peering::{Listing, Peering};
 pub use model::provider::{Provider, UnknownProvider};
 pub use model::wire::InvalidContent;
-pub use proxy::{EnvironmentProxies, InvalidProxy, InvalidProxyVariable, ProxyUrl};
+pub use proxy::{EnvironmentProxies, InvalidProxy, InvalidProxyVariable, ProxyUrl, is_loopback};
 pub use reason::Reason;
 pub use request::{ClientEvent, Outcome, RequestRecord};
 pub use trust::{Authorities, InvalidAuthorities};

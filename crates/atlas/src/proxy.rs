@@ -143,7 +143,9 @@ fn first_set(names: [&'static str; 2], env: &dyn Fn(&str) -> Option<String>) -> 
     names.into_iter().find_map(|name| Some((name, env(name).filter(|text| !text.is_empty())?)))
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether the host of the URL is this machine, by its name or its address.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         _ => address(url).is_some_and(|address| address.is_loopback()),

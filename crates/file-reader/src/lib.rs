@@ -9,7 +9,7 @@ use std::{
     collections::BTreeMap,
     fs::OpenOptions,
     io::{self, ErrorKind, Read},
-    os::unix::fs::{FileTypeExt, OpenOptionsExt},
+    os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::mpsc::{RecvTimeoutError, channel},
     thread,
@@ -57,6 +57,21 @@ pub fn read(path: &Path, max_size: u64) -> io::Result<Vec<u8>> {
 pub fn read_text(path: &Path, max_size: u64) -> io::Result<String> {
     let not_utf8 = |_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8 text");
     String::from_utf8(read(path, max_size)?).map_err(not_utf8)
+}
+
+/// What to say about a file with a secret that [`is_readable_by_others`].
+pub const READABLE_BY_OTHERS: &str =
+    "can be read by every user of this machine; restrict it to the exporter, for example with `chmod 640`";
+
+/// Whether every user of this machine can read the file: its permissions and those of its directories allow it. False if
+/// that cannot be found out. Blocks, so call it for files that were just read.
+#[must_use]
+pub fn is_readable_by_others(path: &Path) -> bool {
+    let allows = |path: &Path, bit: u32| path.metadata().is_ok_and(|metadata| metadata.mode() & bit != 0);
+    path.canonicalize().is_ok_and(|file| {
+        let mut folders = file.ancestors().skip(1);
+        allows(&file, 0o004) && folders.all(|folder| allows(folder, 0o001))
+    })
 }
 
 /// How long a read of the path may take, or that another one hangs.
@@ -132,7 +147,7 @@ fn timed_out() -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, process::Command};
+    use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
     use super::*;
 
@@ -200,5 +215,32 @@ mod tests {
             thread::yield_now();
         }
         assert_eq!(timeout(path).unwrap(), FILE_TIMEOUT);
+    }
+
+    #[test]
+    fn a_file_is_readable_by_others_if_its_directories_are_open_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let (inner, path) = (folder.path().join("inner"), folder.path().join("inner/file"));
+        fs::create_dir(&inner).unwrap();
+        fs::write(&path, "secret").unwrap();
+        std::os::unix::fs::symlink(&path, folder.path().join("link")).unwrap();
+        let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        for (outer, middle, file, expected) in [
+            (0o755, 0o755, 0o644, true),
+            (0o711, 0o751, 0o604, true),
+            (0o755, 0o755, 0o640, false),
+            (0o755, 0o755, 0o600, false),
+            (0o755, 0o750, 0o644, false),
+            (0o700, 0o755, 0o644, false),
+        ] {
+            set(folder.path(), outer);
+            set(&inner, middle);
+            set(&path, file);
+            for path in [&path, &folder.path().join("link")] {
+                assert_eq!(is_readable_by_others(path), expected, "{outer:o} {middle:o} {file:o}");
+            }
+        }
+        assert!(!is_readable_by_others(&folder.path().join("none")));
+        assert!(!is_readable_by_others(Path::new("/proc/self/fd/9999")));
     }
 }

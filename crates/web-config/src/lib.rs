@@ -10,6 +10,7 @@ mod tls;
 
 use std::{path::Path, sync::Arc};
 
+use file_reader::{READABLE_BY_OTHERS, is_readable_by_others};
 use rustls::ServerConfig;
 use serde_yaml::Value;
 
@@ -34,7 +35,13 @@ impl WebConfig {
     pub fn read(path: &Path) -> Result<(Self, Vec<ConfigFault>), ConfigError> {
         let text = file_reader::read_text(path, MAX_YAML_BYTES);
         let text = text.map_err(|error| ConfigError::whole(format!("cannot be read: {error}")))?;
-        Self::parse(&text, path.parent().unwrap_or(Path::new("")))
+        let (web, mut warnings) = Self::parse(&text, path.parent().unwrap_or(Path::new("")))?;
+        let has_secret = web.access.users.is_some() || web.tls.as_ref().is_some_and(CertReloader::has_inline_key);
+        if has_secret && is_readable_by_others(path) {
+            let message = format!("has passwords' hashes or a private key and {READABLE_BY_OTHERS}");
+            warnings.push(ConfigFault { path: String::new(), message });
+        }
+        Ok((web, warnings))
     }
 
     /// Parses the text of a file, as [`read`](Self::read) does; paths in it are relative to `folder`.

@@ -1,4 +1,4 @@
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -13,6 +13,8 @@ const CASES: &str = include_str!("../../../tests/toolkit/cases.txt");
 /// A folder with `server.crt`, its key, the key of another certificate, and a CA that may not sign certificates.
 fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
+    // Nobody else can read the key.
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let [key, other] = [KeyPair::generate().unwrap(), KeyPair::generate().unwrap()];
     let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
     let mut ca = CertificateParams::default();
@@ -229,4 +231,32 @@ proptest! {
             let _ = WebConfig::parse(&text, Path::new("/nowhere"));
         }
     }
+}
+
+#[test]
+fn a_private_key_or_hashes_that_others_can_read_are_a_warning() {
+    let folder = folder();
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    set(folder.path(), 0o755);
+    let file = folder.path().join("web.yml");
+    let key = fs::read_to_string(folder.path().join("server.key")).unwrap().replace('\n', "\n    ");
+    let inline = format!("tls_server_config:\n  cert_file: server.crt\n  key: |\n    {key}");
+    let in_file = "tls_server_config: {cert_file: server.crt, key_file: server.key}".to_owned();
+    let users = format!("basic_auth_users: {{alice: {}}}", crate::hash::hashed("secret", 4));
+    let warnings = |text: &str, mode, key_mode| {
+        fs::write(&file, text).unwrap();
+        set(&file, mode);
+        set(&folder.path().join("server.key"), key_mode);
+        let (_, warnings) = WebConfig::read(&file).unwrap();
+        warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    for text in [&inline, &in_file, &users, &String::new()] {
+        assert_eq!(warnings(text, 0o640, 0o640), "");
+    }
+    assert_eq!(warnings("http_server_config: {http2: false}", 0o644, 0o644), "");
+    assert_eq!(warnings(&in_file, 0o644, 0o640), "", "it holds no secret itself");
+    for text in [&inline, &users] {
+        assert!(warnings(text, 0o644, 0o640).starts_with("has passwords' hashes or a private key and can be read"));
+    }
+    assert!(warnings(&in_file, 0o640, 0o644).starts_with("tls_server_config.key_file: can be read by every user"));
 }

@@ -53,6 +53,14 @@ impl PemSource {
         Some(Self { key: file_key, location: Location::File(folder.join(file)) })
     }
 
+    /// The file, unless the text is in the web config itself.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.location {
+            Location::Inline(_) => None,
+            Location::File(path) => Some(path),
+        }
+    }
+
     fn read(&self) -> Result<Vec<u8>, ConfigFault> {
         let path = match &self.location {
             Location::Inline(text) => return Ok(text.clone().into_bytes()),

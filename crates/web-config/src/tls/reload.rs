@@ -49,6 +49,11 @@ impl CertReloader {
         })
     }
 
+    /// Whether the private key is in the web config itself.
+    pub(crate) fn has_inline_key(&self) -> bool {
+        self.settings.sources.key.path().is_none()
+    }
+
     /// The config with the current contents of the files, or with the previous ones if these have faults. One handshake
     /// at a time checks the files; the others do not wait for it.
     pub(crate) async fn server_config(&self) -> Arc<ServerConfig> {

@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use file_reader::{READABLE_BY_OTHERS, is_readable_by_others};
 use rustls::{
     ServerConfig,
     server::{NoServerSessionStorage, WebPkiClientVerifier},
@@ -99,8 +100,12 @@ impl TlsSettings {
         }
     }
 
-    /// Warns of client CAs that have no effect or another one than expected, which the toolkit does not report.
+    /// Warns of a private key that others can read, and of client CAs that have no effect or another one than expected.
+    /// The toolkit does not report these.
     pub(crate) fn warn(&self, section: &Section<'_>, files: &TlsFiles) {
+        if self.sources.key.path().is_some_and(is_readable_by_others) {
+            section.warn(self.sources.key.key, READABLE_BY_OTHERS);
+        }
         let cas = self.client_cas(files);
         let source = self.sources.client_cas.as_ref();
         let key = source.map_or("client_auth_type", |source| source.key);

@@ -25,8 +25,8 @@ const MAX_WAITING_OF_NETWORK: usize = 256;
 const MAX_TURNS: usize = 4096;
 
 /// Comparisons of passwords. Whose last turn was longest ago comes first: among networks, then among the connections of
-/// the network. So a flood delays other networks by no more than a turn of each of its own, and the same applies to the
-/// connections of one network.
+/// the network. So a flood delays another network by at most one turn for each of its networks, and another connection of
+/// its network by at most one for each of its connections.
 #[derive(Default)]
 pub(crate) struct ComparisonQueue {
     state: Mutex<State>,
@@ -124,11 +124,11 @@ impl State {
         let indexes: Vec<_> = indexes.map(|(index, _)| index).collect();
         self.turn += 1;
         let chosen = match self.turn % 3 {
-            // Its client waits for longest from now on. Clients that send the next request after a response are older.
+            // The newest: a flood of clients that wait for their responses is older.
             1 => indexes.len() - 1,
-            // Clients that give up soon, to send many, are newer.
+            // The oldest: a flood of clients that give up soon is newer.
             2 => 0,
-            // A flood of both kinds can be at both ends.
+            // Any: a flood can be both.
             _ => fastrand::usize(..indexes.len()),
         };
         let next = self.waiting.remove(indexes[chosen]);

@@ -65,7 +65,7 @@ impl Shared {
     pub(super) async fn serve(self, stream: TcpStream, client: SocketAddr, place: Place) {
         let activity = &place.activity;
         let ended = tokio::select! {
-            ended = self.serve_stream(stream, activity) => ended,
+            ended = self.serve_stream(stream, client, activity) => ended,
             () = activity.is_cut() => Err("closed to make room for others".into()),
         };
         if let Err(error) = ended {
@@ -73,28 +73,40 @@ impl Shared {
         }
     }
 
-    async fn serve_stream(&self, stream: TcpStream, activity: &Arc<Activity>) -> Result<(), Error> {
+    async fn serve_stream(&self, stream: TcpStream, client: SocketAddr, activity: &Arc<Activity>) -> Result<(), Error> {
         SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER)?;
         let web = self.app.web.borrow().clone();
         if web.has_tls() {
-            self.serve_tls(stream, &web, activity).await
+            self.serve_tls(stream, client, &web, activity).await
         } else {
-            self.serve_http(stream, false, activity).await
+            self.serve_http(stream, client, false, activity).await
         }
     }
 
-    async fn serve_tls(&self, stream: TcpStream, web: &WebConfig, activity: &Arc<Activity>) -> Result<(), Error> {
+    async fn serve_tls(
+        &self,
+        stream: TcpStream,
+        client: SocketAddr,
+        web: &WebConfig,
+        activity: &Arc<Activity>,
+    ) -> Result<(), Error> {
         let stream = tokio::select! {
             accepted = accept_tls(stream, web) => accepted?,
             _ = activity.overdue(&self.limits) => return Err("the TLS handshake timed out".into()),
             () = self.shutdown.cancelled() => return Err("shutdown before the TLS handshake was complete".into()),
         };
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        self.serve_http(stream, is_http2, activity).await
+        self.serve_http(stream, client, is_http2, activity).await
     }
 
     /// Serves requests until the client closes the connection; on shutdown or when it is idle, closes it gracefully.
-    async fn serve_http<S>(&self, stream: S, is_http2: bool, activity: &Arc<Activity>) -> Result<(), Error>
+    async fn serve_http<S>(
+        &self,
+        stream: S,
+        client: SocketAddr,
+        is_http2: bool,
+        activity: &Arc<Activity>,
+    ) -> Result<(), Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -102,7 +114,7 @@ impl Shared {
         let service = service_fn(move |request: Request<Incoming>| {
             let (app, connections, under_way) = (app.clone(), connections.clone(), requests.begin());
             async move {
-                let response = app.respond(&request).await;
+                let response = app.respond(client, &request).await;
                 let kind = response.body().version.map(|version| version.kind);
                 let response = response.map(|body| Full::new(under_way.respond(body)));
                 if let Some(kind) = kind {

@@ -1,6 +1,6 @@
 //! Which response each path has.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use hyper::{
@@ -53,10 +53,10 @@ pub struct App {
 
 impl App {
     /// Responds to a request, if the web config allows it. hyper omits the body of a response to HEAD.
-    pub(super) async fn respond<B: Sync>(&self, request: &Request<B>) -> Response {
+    pub(super) async fn respond<B: Sync>(&self, client: SocketAddr, request: &Request<B>) -> Response {
         let web = self.web.borrow().clone();
         let access = web.access();
-        let mut response = match access.authorize(request.headers()).await {
+        let mut response = match access.authorize(client, request.headers()).await {
             Ok(()) => self.route(request).await,
             Err(status) => self.refuse(request, status),
         };

@@ -14,6 +14,7 @@ mod http;
 mod http_pages;
 mod logs;
 mod once;
+mod password_flood;
 mod process;
 mod prometheus;
 mod scraping;

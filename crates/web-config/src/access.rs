@@ -1,6 +1,6 @@
 //! Which requests are authorized, and the headers of every response.
 
-use std::time::Instant;
+use std::{net::SocketAddr, time::Instant};
 
 use http::{
     HeaderMap, Response, StatusCode,
@@ -19,18 +19,22 @@ pub struct AccessControl {
 
 impl AccessControl {
     /// Whether a request with these headers may be handled. Call it once per request: it takes a token of the rate
-    /// limit. Passwords are compared off the async threads.
+    /// limit. Passwords are compared on threads of their own. `client` is the other end of the connection; comparisons
+    /// are shared fairly among its IPv4 address or /64 network and others, then among its connections.
     ///
     /// # Errors
-    /// The status to respond with: 429 above the rate limit, 401 without the name and password of a user.
-    pub async fn authorize(&self, headers: &HeaderMap) -> Result<(), StatusCode> {
+    /// The status to respond with: 429 above the rate limit or if too many passwords of the client wait to be compared,
+    /// 401 without the name and password of a user.
+    pub async fn authorize(&self, client: SocketAddr, headers: &HeaderMap) -> Result<(), StatusCode> {
         if self.rate_limiter.as_ref().is_some_and(|limiter| !limiter.try_acquire(Instant::now())) {
             return Err(StatusCode::TOO_MANY_REQUESTS);
         }
         let Some(users) = &self.users else { return Ok(()) };
-        match headers.get(AUTHORIZATION) {
-            Some(value) if users.verify(value.as_bytes()).await => Ok(()),
-            _ => Err(StatusCode::UNAUTHORIZED),
+        let Some(value) = headers.get(AUTHORIZATION) else { return Err(StatusCode::UNAUTHORIZED) };
+        match users.verify(client, value.as_bytes()).await {
+            Some(true) => Ok(()),
+            Some(false) => Err(StatusCode::UNAUTHORIZED),
+            None => Err(StatusCode::TOO_MANY_REQUESTS),
         }
     }
 

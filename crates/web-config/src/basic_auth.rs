@@ -1,20 +1,17 @@
 //! `basic_auth_users`: the users, and whether a password is theirs.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
-use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{
+    comparison_queue::ComparisonQueue,
     go_yaml,
-    hash::{Hash, compare},
+    hash::{Hash, MAX_PASSWORD, compare},
 };
 use yaml_reader::{Section, Shown};
-
-/// Comparisons at once. Each occupies a processor.
-const MAX_COMPARISONS: usize = 2;
 
 /// Wrong passwords that are remembered, so that a client that keeps sending one does not cost a comparison each time.
 const MAX_REJECTED: usize = 100;
@@ -24,7 +21,7 @@ pub(crate) struct Users {
     hashes: Arc<HashMap<String, Hash>>,
     /// The highest cost of all hashes.
     cost: u32,
-    comparisons: Arc<Semaphore>,
+    comparisons: Arc<ComparisonQueue>,
     cache: Arc<Mutex<AuthCache>>,
 }
 
@@ -55,32 +52,33 @@ impl Users {
             }
         }
         let cost = hashes.values().map(Hash::cost).max()?;
-        let comparisons = Arc::new(Semaphore::new(MAX_COMPARISONS));
-        Some(Self { hashes: Arc::new(hashes), cost, comparisons, cache: Arc::default() })
+        Some(Self { hashes: Arc::new(hashes), cost, comparisons: Arc::default(), cache: Arc::default() })
     }
 
-    /// Whether the value of `Authorization` names a user and their password.
-    pub(crate) async fn verify(&self, authorization: &[u8]) -> bool {
-        let Some((user, password)) = credentials(authorization) else { return false };
+    /// Whether the value of `Authorization` names a user and their password. `None` if too many passwords of the client
+    /// wait to be compared.
+    pub(crate) async fn verify(&self, client: SocketAddr, authorization: &[u8]) -> Option<bool> {
+        let Some((user, mut password)) = credentials(authorization) else { return Some(false) };
         let key = cache_key(&user, &password);
         if let Some(accepted) = self.cache.lock().get(&user, &key) {
-            return accepted;
+            return Some(accepted);
         }
-        let Ok(permit) = self.comparisons.clone().acquire_owned().await else { return false };
-        // Another request with the same password may have been compared meanwhile.
-        if let Some(accepted) = self.cache.lock().get(&user, &key) {
-            return accepted;
-        }
+        // The rest has no effect, and what waits is bounded.
+        password.truncate(MAX_PASSWORD);
+        let user = self.hashes.get_key_value(&user).map(|(user, _)| user.clone());
         let (hashes, cost, cache) = (self.hashes.clone(), self.cost, self.cache.clone());
-        let comparison = spawn_blocking(move || {
-            let accepted = compare(hashes.get(&user), &password, cost);
+        let comparison = move || {
+            let user = user.as_deref();
+            // Another request with the same password may have been compared meanwhile.
+            if let Some(accepted) = cache.lock().get(user.unwrap_or_default(), &key) {
+                return accepted;
+            }
+            let accepted = compare(user.and_then(|user| hashes.get(user)), &password, cost);
             // In this thread, so that the result is kept even if the client no longer waits for it.
             cache.lock().insert(user, key, accepted);
-            drop(permit);
             accepted
-        });
-        // If the comparison panics, the request is rejected.
-        comparison.await.unwrap_or(false)
+        };
+        self.comparisons.run(client, comparison).await
     }
 }
 
@@ -92,9 +90,9 @@ impl AuthCache {
         self.rejected.contains(key).then_some(false)
     }
 
-    fn insert(&mut self, user: String, key: CacheKey, accepted: bool) {
-        if accepted {
-            self.accepted.insert(user, key);
+    fn insert(&mut self, user: Option<&str>, key: CacheKey, accepted: bool) {
+        if let (Some(user), true) = (user, accepted) {
+            self.accepted.insert(user.to_owned(), key);
             return;
         }
         if self.rejected.len() >= MAX_REJECTED {
@@ -129,9 +127,22 @@ fn cache_key(user: &str, password: &[u8]) -> CacheKey {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::{
+        net::IpAddr,
+        pin::pin,
+        sync::{
+            atomic::{AtomicUsize, Ordering},
+            mpsc,
+        },
+        task::{Context, Poll, Waker},
+        time::{Duration, Instant},
+    };
 
-    use tokio::time::{sleep, timeout};
+    use tokio::{
+        runtime::Builder,
+        task::{JoinSet, spawn_blocking},
+        time::{sleep, timeout},
+    };
 
     use super::*;
     use crate::hash::hashed;
@@ -142,6 +153,14 @@ mod tests {
         Users::parse(&mut Section::new(&value.unwrap(), String::new(), &yaml_reader::ConfigFaults::default())).unwrap()
     }
 
+    fn client() -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 7], 50_000))
+    }
+
+    async fn accepts(users: &Users, header: &[u8]) -> bool {
+        users.verify(client(), header).await.unwrap()
+    }
+
     fn header(user: &str, password: &str) -> Vec<u8> {
         format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))).into_bytes()
     }
@@ -150,52 +169,55 @@ mod tests {
     async fn only_a_user_with_their_password_is_accepted() {
         let users = users(&[("alice", "a:b", 4), ("", "nameless", 4)]);
         for _ in 0..2 {
-            assert!(users.verify(&header("alice", "a:b")).await);
-            assert!(users.verify(&header("", "nameless")).await);
+            assert!(accepts(&users, &header("alice", "a:b")).await);
+            assert!(accepts(&users, &header("", "nameless")).await);
             for (user, password) in [("alice", "a:c"), ("alice", ""), ("bob", "a:b"), ("", "a:b"), ("Alice", "a:b")] {
-                assert!(!users.verify(&header(user, password)).await, "{user}:{password}");
+                assert!(!accepts(&users, &header(user, password)).await, "{user}:{password}");
             }
         }
         let lower = String::from_utf8(header("alice", "a:b")).unwrap().replace("Basic", "bAsIc");
-        assert!(users.verify(lower.as_bytes()).await);
+        assert!(accepts(&users, lower.as_bytes()).await);
         for malformed in
             ["", "Basic", "Basic ", "Basic !!!!", "Basic YWxpY2U=", "Bearer YWxpY2U6YTpi", "Basic\u{e9}YQ=="]
         {
-            assert!(!users.verify(malformed.as_bytes()).await, "{malformed}");
+            assert!(!accepts(&users, malformed.as_bytes()).await, "{malformed}");
         }
     }
 
     #[tokio::test]
     async fn results_are_cached_and_wrong_passwords_do_not_evict_a_right_one() {
         let users = users(&[("alice", "secret", 4)]);
-        assert!(users.verify(&header("alice", "secret")).await);
+        assert!(accepts(&users, &header("alice", "secret")).await);
         for number in 0..3 * MAX_REJECTED {
-            assert!(!users.verify(&header("alice", &number.to_string())).await);
+            assert!(!accepts(&users, &header("alice", &number.to_string())).await);
         }
         assert_eq!(users.cache.lock().rejected.len(), MAX_REJECTED);
         assert_eq!(users.cache.lock().get("alice", &cache_key("alice", b"secret")), Some(true));
-        users.comparisons.close();
-        assert!(users.verify(&header("alice", "secret")).await, "no other comparison is needed");
+        let header = header("alice", "secret");
+        let verified = pin!(users.verify(client(), &header));
+        assert_eq!(verified.poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Some(true)), "without a turn");
     }
 
     #[tokio::test]
     async fn a_comparison_is_cached_even_if_the_client_leaves() {
         let users = users(&[("alice", "secret", 10)]);
         let header = header("alice", "secret");
-        assert!(timeout(Duration::from_millis(5), users.verify(&header)).await.is_err());
         let deadline = Instant::now() + Duration::from_secs(20);
         while users.cache.lock().get("alice", &cache_key("alice", b"secret")).is_none() {
             assert!(Instant::now() < deadline);
-            sleep(Duration::from_millis(5)).await;
+            drop(timeout(Duration::from_millis(5), users.verify(client(), &header)).await);
         }
     }
+
+    /// Held by tests that need a processor, or keep all of them busy.
+    static PROCESSORS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
     /// The shortest of three, so that other work on the machine does not count.
     async fn shortest_refusal(users: &Users, user: &str) -> Duration {
         let mut shortest = Duration::MAX;
         for number in 0..3 {
             let start = Instant::now();
-            assert!(!users.verify(&header(user, &format!("wrong {number}"))).await);
+            assert!(!accepts(users, &header(user, &format!("wrong {number}"))).await);
             shortest = shortest.min(start.elapsed());
         }
         shortest
@@ -203,11 +225,73 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_takes_as_long_for_any_hash_and_for_an_unknown_user() {
+        let _alone = PROCESSORS.lock().await;
         let users = users(&[("cheap", "x", 4), ("costly", "x", 9)]);
         let costly = shortest_refusal(&users, "costly").await;
         for user in ["cheap", "unknown"] {
             let took = shortest_refusal(&users, user).await;
             assert!(took > costly / 4 && took < costly * 4, "{user}: {took:?}, not {costly:?}");
         }
+    }
+
+    #[test]
+    fn a_full_blocking_pool_delays_no_comparison() {
+        let runtime = Builder::new_current_thread().enable_time().max_blocking_threads(1).build().unwrap();
+        let (release, released) = mpsc::channel::<()>();
+        runtime.block_on(async {
+            let hanging = spawn_blocking(move || released.recv());
+            let users = users(&[("alice", "secret", 4)]);
+            assert!(timeout(Duration::from_secs(20), accepts(&users, &header("alice", "secret"))).await.unwrap());
+            drop(release);
+            hanging.await.unwrap().unwrap_err();
+        });
+    }
+
+    /// How many wrong passwords are compared from the time when a client sends the right one until it is accepted, while
+    /// each of the other clients has one compared after the other.
+    async fn compared_before(own: &str, flood: impl Iterator<Item = SocketAddr>) -> usize {
+        let users = Arc::new(users(&[("alice", "secret", 5)]));
+        let compared = Arc::new(AtomicUsize::new(0));
+        let mut tasks = JoinSet::new();
+        for (number, client) in flood.enumerate() {
+            let (users, compared) = (users.clone(), compared.clone());
+            tasks.spawn(async move {
+                for turn in 0.. {
+                    let wrong = header("alice", &format!("{number} {turn}"));
+                    assert_ne!(users.verify(client, &wrong).await, Some(true));
+                    compared.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        while compared.load(Ordering::Relaxed) < 10 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        let before = compared.load(Ordering::Relaxed);
+        let right = header("alice", "secret");
+        let verified = timeout(Duration::from_secs(20), users.verify(own.parse().unwrap(), &right)).await;
+        assert_eq!(verified, Ok(Some(true)), "{own}");
+        compared.load(Ordering::Relaxed) - before
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_wrong_passwords_keeps_no_other_client_out() {
+        let _alone = PROCESSORS.lock().await;
+        let ports = |address: &str| {
+            let address: IpAddr = address.parse().unwrap();
+            (1..=200).map(move |port| SocketAddr::new(address, port))
+        };
+        let addresses =
+            |network: &'static str| (1..=200).map(move |number| format!("{network}{number}").parse().unwrap());
+        // The two under way, two that are not the newest, and some that end before this task runs again. In the order of
+        // arrival it would be nearly 200.
+        let few = 20;
+        assert!(compared_before("192.0.2.7:1", ports("192.0.2.8")).await <= few, "connections of another client");
+        assert!(compared_before("192.0.2.7:999", ports("192.0.2.7")).await <= few, "connections of its own address");
+        let networks = addresses("192.0.2.").map(|address| SocketAddr::new(address, 1));
+        assert!(compared_before("198.51.100.7:1", networks).await <= few, "many clients");
+        let network = addresses("2001:db8::").map(|address| SocketAddr::new(address, 1));
+        assert!(compared_before("[2001:db8:1::7]:1", network).await <= few, "addresses of one network");
+        let requests = std::iter::repeat_n(SocketAddr::from(([192, 0, 2, 7], 1)), 200);
+        assert!(compared_before("192.0.2.7:999", requests).await <= few, "requests of one connection");
     }
 }

@@ -5,6 +5,9 @@ use bcrypt::{HashParts, hash_with_salt, verify};
 /// The costs that bcrypt allows. Each step doubles the work; 10 takes about 50 ms.
 const COSTS: std::ops::RangeInclusive<u32> = 4..=31;
 
+/// The bytes of a password that bcrypt uses.
+pub(crate) const MAX_PASSWORD: usize = 72;
+
 /// The length of a hash without a minor version.
 const MIN_LENGTH: usize = 59;
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod basic_auth;
+mod comparison_queue;
 mod go_yaml;
 mod hash;
 mod headers;

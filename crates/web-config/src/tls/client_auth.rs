@@ -65,10 +65,17 @@ fn has_one(certificate: &CertificateDer<'_>, allowed: &[String]) -> bool {
     let Ok(Some(names)) = parsed.subject_alternative_name() else { return false };
     let is_allowed = |name: &str| allowed.iter().any(|allowed| allowed == name);
     names.value.general_names.iter().any(|name| match name {
-        GeneralName::DNSName(name) | GeneralName::RFC822Name(name) | GeneralName::URI(name) => is_allowed(name),
+        GeneralName::DNSName(name) | GeneralName::RFC822Name(name) => is_allowed(name),
+        GeneralName::URI(uri) => is_allowed(&with_lower_scheme(uri)),
         GeneralName::IPAddress(bytes) => address(bytes).is_some_and(|address| is_allowed(&address.to_string())),
         _ => false,
     })
+}
+
+/// As Go writes a URI.
+fn with_lower_scheme(uri: &str) -> String {
+    let scheme = uri.find(':').unwrap_or(0);
+    uri[..scheme].to_ascii_lowercase() + &uri[scheme..]
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {

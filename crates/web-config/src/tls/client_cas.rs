@@ -183,15 +183,28 @@ fn check_every(certificate: &X509Certificate<'_>) -> Result<(), Error> {
     if !matches!(certificate.policy_constraints(), Ok(None)) {
         return Err(Error::UnsupportedCriticalExtension);
     }
-    let Some(names) = certificate.subject_alternative_name().map_err(|_| Error::BadDer)? else { return Ok(()) };
-    let is_known = |name: &GeneralName<'_>| {
-        use GeneralName::{DNSName, IPAddress, RFC822Name, URI};
-        matches!(name, DNSName(_) | RFC822Name(_) | URI(_) | IPAddress(_))
-    };
-    if names.critical && !names.value.general_names.iter().any(is_known) {
-        return Err(Error::UnsupportedCriticalExtension);
+    match certificate.subject_alternative_name().map_err(|_| Error::BadDer)? {
+        Some(names) => check_names(&names.value.general_names, names.critical),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Whether the alternative names can be read, and one at least if they are critical.
+fn check_names(names: &[GeneralName<'_>], critical: bool) -> Result<(), Error> {
+    let mut known = false;
+    for name in names {
+        let is_valid = match name {
+            GeneralName::DNSName(name) | GeneralName::RFC822Name(name) | GeneralName::URI(name) => name.is_ascii(),
+            GeneralName::IPAddress(bytes) => [4, 16].contains(&bytes.len()),
+            GeneralName::Invalid(..) => false,
+            _ => continue,
+        };
+        if !is_valid {
+            return Err(Error::BadDer);
+        }
+        known = true;
+    }
+    if critical && !known { Err(Error::UnsupportedCriticalExtension) } else { Ok(()) }
 }
 
 /// Whether a certificate may sign others.

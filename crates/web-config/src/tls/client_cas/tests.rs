@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use proptest::{prelude::*, sample::Index};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, CidrSubnet, CustomExtension, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyPair, KeyUsagePurpose, NameConstraints, OtherNameValue,
@@ -403,6 +404,29 @@ fn names() -> Vec<Cell> {
         let cell = Cell::new(format!("allowed: {allowed:?}"), accepted, &[&root], &[&leaf]);
         cells.push(Cell { sans: Some(allowed.to_vec().leak()), ..cell });
     }
+    let root = issue(ca("authority"), None);
+    for (allowed, accepted) in [("https://Prom.example", true), ("HTTPS://Prom.example", false)] {
+        let uri = SanType::URI("HTTPS://Prom.example".try_into().unwrap());
+        let leaf = issue(changed(client("client"), |params| params.subject_alt_names = vec![uri]), Some(&root));
+        let cell = Cell::new(format!("allowed: {allowed}"), accepted, &[&root], &[&leaf]);
+        cells.push(Cell { sans: Some(vec![allowed].leak()), ..cell });
+    }
+    // A good name, and one whose tag and contents are these.
+    for (name, tag, contents, accepted) in [
+        ("an IPv4 address", 0x87, b"\xc0\0\x02\x07".as_slice(), true),
+        ("an address of five bytes", 0x87, b"\xc0\0\x02\x07\x07", false),
+        ("an address of no bytes", 0x87, b"", false),
+        ("a name that is not ASCII", 0x82, "prom.exämple".as_bytes(), false),
+        ("a name that is not UTF-8", 0x82, b"prom.ex\xffample", false),
+        ("an email address that is not UTF-8", 0x81, b"prom@ex\xffample", false),
+    ] {
+        let names = [wrapped(0x82, NAME.as_bytes()), wrapped(tag, contents)].concat();
+        let params = changed(client(NAME), |params| params.subject_alt_names.clear());
+        let params = with(params, extension(&[2, 5, 29, 17], false, &wrapped(0x30, &names)));
+        let leaf = issue(params, Some(&root));
+        cells.push(Cell::new(name, accepted, &[&root], &[&leaf]));
+        cells.push(Cell::new(format!("{name}, listed"), accepted, &[&leaf], &[&leaf]));
+    }
     let root = issue(
         with(ca("authority"), extension(&[2, 5, 29, 30], true, b"\x30\x0d\xa0\x0b\x30\x09\x86\x07example")),
         None,
@@ -565,10 +589,14 @@ fn send(from: &mut Connection, to: &mut Connection) -> Result<(), rustls::Error>
 
 /// Whether the certificates alone admit the client.
 fn verify(cell: &Cell) -> bool {
+    verify_as(ClientAuth::RequireAndVerifyClientCert, cell)
+}
+
+fn verify_as(client_auth: ClientAuth, cell: &Cell) -> bool {
     let cas = ClientCas::from_pem(cell.listed.as_bytes());
     let provider = Arc::new(aws_lc_rs::default_provider());
     let sans = cell.sans.map(|sans| sans.iter().map(ToString::to_string).collect());
-    let verifier = ClientVerifier::new(ClientAuth::RequireAndVerifyClientCert, sans, cas, provider);
+    let verifier = ClientVerifier::new(client_auth, sans, cas, provider);
     verifier.verify_client_cert(&cell.chain[0], &cell.chain[1..], UnixTime::now()).is_ok()
 }
 
@@ -621,6 +649,24 @@ fn a_client_enters_however_many_are_listed() {
         cell.listed.push_str(&pem(other.der()));
     }
     assert!(Server::new().admits(&cell));
+}
+
+proptest! {
+    #[test]
+    fn no_certificate_causes_a_panic(changes in prop::collection::vec((any::<Index>(), any::<u8>()), 1..4)) {
+        let leaf = issue(with(client(NAME), extension(&[2, 5, 29, 36], false, b"\x30\x03\x80\x01\0")), None);
+        let mut der = leaf.der().to_vec();
+        for (index, byte) in changes {
+            let index = index.index(der.len());
+            der[index] = byte;
+        }
+        let mut cell = Cell::new("changed", false, &[&leaf], &[&leaf]);
+        cell.listed.push_str(&pem(&der));
+        cell.chain = vec![der.into()];
+        for client_auth in [ClientAuth::RequireAndVerifyClientCert, ClientAuth::RequireAnyClientCert] {
+            verify_as(client_auth, &cell);
+        }
+    }
 }
 
 /// Writes every cell and whether the exporter admits the client, for `make check-web-config`.

@@ -27,13 +27,6 @@ impl Condition {
             Self::Failing(failure) | Self::Hanging(failure) => Some(failure),
         }
     }
-
-    /// Forgets that polls held their permit for long, because those of a sibling are quick again.
-    pub(super) fn forget_hanging(&mut self) {
-        if let Self::Hanging(failure) = self {
-            *self = Self::Failing(failure.clone());
-        }
-    }
 }
 
 /// Listings of one account that often fail together.
@@ -63,7 +56,7 @@ impl Siblings {
     fn threshold(&self) -> usize {
         match self {
             Self::Provider(_) => 16,
-            Self::Group(_) => 1,
+            Self::Group(_) => 2,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::state::ListingKey;
 use atlas::Provider;
 
 /// The shares of the permit time while all lanes have waiting polls.
-const SHARES: [f64; 4] = [0.95, 0.02, 0.02, 0.01];
+const SHARES: [f64; 4] = [0.94, 0.01, 0.04, 0.01];
 
 /// What is known of a listing decides in which lane its polls wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,15 +105,20 @@ impl Lanes {
         }
     }
 
-    /// Takes out the poll to start next, from those of the lanes that may start one.
-    pub(super) fn pop(&mut self, may_start: impl Fn(Lane) -> bool) -> Option<(Lane, ListingKey)> {
+    /// Takes out the poll to start next, from the lanes and providers that may start one.
+    pub(super) fn pop(&mut self, may_start: impl Fn(Lane, Provider) -> bool) -> Option<(Lane, ListingKey)> {
         let queues = &self.queues;
-        let lanes = Lane::ALL.into_iter().filter(|lane| !queues[*lane as usize].is_empty() && may_start(*lane));
-        let time = |lane: &Lane| queues[*lane as usize].virtual_time;
-        let lane = lanes.min_by(|one, other| time(one).total_cmp(&time(other)))?;
+        let next = |lane: Lane| {
+            let flows = queues[lane as usize].flows.iter();
+            let flows = flows.filter(|(provider, flow)| !flow.waiting.is_empty() && may_start(lane, **provider));
+            let (provider, _) = flows.min_by(|(_, one), (_, other)| one.virtual_time.total_cmp(&other.virtual_time))?;
+            Some((lane, *provider))
+        };
+        let time = |lane: Lane| queues[lane as usize].virtual_time;
+        let next = Lane::ALL.into_iter().filter_map(next);
+        let (lane, provider) = next.min_by(|(one, _), (other, _)| time(*one).total_cmp(&time(*other)))?;
         let queue = &mut self.queues[lane as usize];
-        let flows = queue.flows.values_mut().filter(|flow| !flow.waiting.is_empty());
-        let flow = flows.min_by(|one, other| one.virtual_time.total_cmp(&other.virtual_time))?;
+        let flow = queue.flows.get_mut(&provider)?;
         let Place { key, .. } = flow.waiting.pop_first()?;
         (self.virtual_time, queue.flow_time) = (queue.virtual_time, flow.virtual_time);
         Some((lane, key))

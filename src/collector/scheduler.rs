@@ -9,7 +9,7 @@
 //! suspect   the last poll failed, or polls of the same provider or of the same group fail or are slow
 //! hanging   the last polls held their permit for longer than the quantum, and failed
 //! ```
-//! The lanes share the permits by weighted fair queueing: while healthy polls wait, the others get 5 % of the permit
+//! The lanes share the permits by weighted fair queueing: while healthy polls wait, the others get 6 % of the permit
 //! time, and otherwise all that is left. Polls that hang hold at most half of the permits. Within a lane the poll that is due first starts first, but a listing that
 //! is only expected to fail because its siblings do comes before those that failed themselves: it may be healthy.
 
@@ -28,12 +28,12 @@ use crate::{
     config::PollConfig,
     state::{Failure, FailureReason, ListingKey, PollRun},
 };
-use atlas::{MAX_CREDENTIAL_PAUSE, Reason, Retries};
+use atlas::{MAX_CREDENTIAL_PAUSE, Provider, Reason, Retries};
 
 /// Retries of a poll after transient failures.
 const POLL_RETRIES: u32 = 3;
 
-/// For how many intervals a poll waits as a suspect because of another listing of its group.
+/// For how many intervals a poll waits as a suspect because of other listings of its group.
 const MAX_SUSPICION: u32 = 5;
 
 /// Polls that hang hold at most this part of the permits, so that the others are always free soon.
@@ -61,6 +61,8 @@ pub(super) struct Scheduler {
     breakers: HashMap<Siblings, Breaker>,
     /// How long the last successful polls held their permit.
     samples: VecDeque<Duration>,
+    /// The providers whose last poll in the lane of hanging ones was quick: these may use every permit.
+    recovering: BTreeSet<Provider>,
     /// Whether polls failed for a reason that concerns the whole account.
     has_account_failed: bool,
 }
@@ -133,15 +135,13 @@ struct Attempt {
     charged: f64,
     /// Whether it holds its permit for longer than the quantum.
     overran: bool,
-    /// Whether a sibling was quick again since it started.
-    is_outdated: bool,
     is_aborted: bool,
 }
 
 impl Attempt {
-    /// Whether it is expected to fail after it held its permit for long.
-    fn hangs(&self) -> bool {
-        self.lane == Lane::Hanging || self.overran && self.lane != Lane::Slow
+    /// Whether it seems that it fails after it held its permit for long.
+    fn hangs(&self, is_recovering: bool) -> bool {
+        !self.is_aborted && (self.lane == Lane::Hanging && !is_recovering || self.overran && self.lane != Lane::Slow)
     }
 }
 
@@ -151,11 +151,6 @@ impl Entry {
             Phase::Running(attempt) => Some(attempt),
             _ => None,
         }
-    }
-
-    /// Whether its poll holds one of the permits for polls that hang.
-    fn hangs(&self) -> bool {
-        self.attempt().is_some_and(|attempt| !attempt.is_aborted && attempt.hangs())
     }
 
     fn place(&self, key: &ListingKey) -> Place {
@@ -182,6 +177,7 @@ impl Scheduler {
             running: BTreeSet::new(),
             breakers: HashMap::new(),
             samples: VecDeque::with_capacity(SAMPLES),
+            recovering: BTreeSet::new(),
             has_account_failed: false,
         }
     }
@@ -264,6 +260,7 @@ impl Scheduler {
                 Phase::Retrying(_) => retries.push(key),
                 Phase::Running(attempt) => {
                     attempt.overran = true;
+                    self.recovering.remove(&key.provider);
                     self.observe(&key, &Condition::Slow);
                 }
             }
@@ -315,9 +312,14 @@ impl Scheduler {
             self.samples.push_front(held);
         }
         let is_slow = matches!(end, End::Aborted) || held > self.quantum();
+        if is_slow {
+            self.recovering.remove(&key.provider);
+        } else if attempt.lane == Lane::Hanging {
+            self.recovering.insert(key.provider);
+        }
         let is_outage = self.is_open(&Siblings::Provider(key.provider));
         // A healthy listing may hang once. In an outage of its provider, that is not likely.
-        let hangs = !attempt.is_outdated && (is_outage || has_failed);
+        let hangs = is_outage || has_failed || attempt.lane == Lane::Suspect;
         let failing = |failure| if hangs { Condition::Hanging(failure) } else { Condition::Failing(failure) };
         let condition = match end {
             End::Aborted => failing(aborted(held)),
@@ -430,7 +432,7 @@ impl Scheduler {
         Action::Fail(key, failure, Record { run: None, due: now })
     }
 
-    /// If only a listing of the same group failed, a poll does not wait as a suspect without end: if there are more
+    /// If only listings of the same group failed, a poll does not wait as a suspect without end: if there are more
     /// healthy polls than permits allow, that would be for hours.
     fn clear_suspicion(&mut self, key: &ListingKey, now: Instant) {
         if self.is_open(&Siblings::Provider(key.provider)) {
@@ -473,7 +475,7 @@ impl Scheduler {
     /// Takes the poll to start next out of its lane.
     fn pick(&mut self) -> Option<(Lane, ListingKey)> {
         let one_may_hang = self.hanging() < self.hanging_permits();
-        self.lanes.pop(|lane| lane != Lane::Hanging || one_may_hang)
+        self.lanes.pop(|lane, provider| lane != Lane::Hanging || one_may_hang || self.recovering.contains(&provider))
     }
 
     fn start(&mut self, key: ListingKey, lane: Lane, now: Instant) -> Action {
@@ -483,9 +485,7 @@ impl Scheduler {
         if let Some(entry) = self.entries.get_mut(&key) {
             let started = *entry.started.get_or_insert(now);
             remaining = self.deadline.saturating_sub(now - started);
-            let attempt =
-                Attempt { lane, started: now, charged, overran: false, is_outdated: false, is_aborted: false };
-            entry.phase = Phase::Running(attempt);
+            entry.phase = Phase::Running(Attempt { lane, started: now, charged, overran: false, is_aborted: false });
         }
         self.set_timer(&key, Some(now + self.quantum()));
         Action::Start(key, remaining)
@@ -503,29 +503,32 @@ impl Scheduler {
         Some(Action::Fail(key, failure, record))
     }
 
-    /// Aborts polls that overran, newest first, while others wait and those that hang hold more than their permits.
+    /// Aborts polls that overran, newest first, while others wait and those that hang hold more than their permits; of
+    /// those that were expected to be quick, more than half of these permits.
     fn abort_hanging(&mut self) -> Vec<Action> {
-        let mut excess = self.hanging().saturating_sub(self.hanging_permits());
-        if excess == 0 || self.running.len() < self.concurrency || !self.lanes.has_quick() {
+        if self.running.len() < self.concurrency || !self.lanes.has_quick() {
             return Vec::new();
         }
         let overran = |key: &ListingKey| {
-            let attempt = self.entries.get(key).filter(|entry| entry.hangs())?.attempt()?;
-            if !attempt.overran {
-                return None;
-            }
-            Some((attempt.started, key.clone()))
+            let attempt = self.hanging_attempt(key).filter(|attempt| attempt.overran)?;
+            // Those of the lane of hanging polls come last, otherwise they would be aborted again and again.
+            Some((attempt.lane != Lane::Hanging, attempt.started, attempt.lane == Lane::Healthy, key.clone()))
         };
         let mut overran: Vec<_> = self.running.iter().filter_map(overran).collect();
         overran.sort();
+        let mut excess = self.hanging().saturating_sub(self.hanging_permits());
+        let unexpected = overran.iter().filter(|(_, _, is_unexpected, _)| *is_unexpected).count();
+        let mut excess_unexpected = unexpected.saturating_sub((self.hanging_permits() / 2).max(1));
         let mut actions = Vec::new();
-        while excess > 0
-            && let Some((_, key)) = overran.pop()
-        {
+        for (_, _, is_unexpected, key) in overran.into_iter().rev() {
+            if excess == 0 && (excess_unexpected == 0 || !is_unexpected) {
+                continue;
+            }
             if let Some(Phase::Running(attempt)) = self.entries.get_mut(&key).map(|entry| &mut entry.phase) {
                 attempt.is_aborted = true;
             }
-            excess -= 1;
+            excess = excess.saturating_sub(1);
+            excess_unexpected = excess_unexpected.saturating_sub(usize::from(is_unexpected));
             actions.push(Action::Abort(key));
         }
         actions
@@ -537,7 +540,12 @@ impl Scheduler {
 
     /// How many running polls hang.
     fn hanging(&self) -> usize {
-        self.running.iter().filter(|key| self.entries.get(*key).is_some_and(Entry::hangs)).count()
+        self.running.iter().filter_map(|key| self.hanging_attempt(key)).count()
+    }
+
+    fn hanging_attempt(&self, key: &ListingKey) -> Option<&Attempt> {
+        let is_recovering = self.recovering.contains(&key.provider);
+        self.entries.get(key)?.attempt().filter(|attempt| attempt.hangs(is_recovering))
     }
 
     /// For how long a poll may hold a permit without being slow.
@@ -601,15 +609,6 @@ impl Scheduler {
                 self.breakers.keys().filter(|siblings| matches!(siblings, Siblings::Group(_))).cloned().collect();
             for group in groups {
                 self.change_breaker(&group, &|breaker, _| breaker.forget(|key| key.provider == provider));
-            }
-        }
-        if was_open {
-            let all = self.entries.iter_mut().filter(|(key, _)| siblings.include(key));
-            for (_, entry) in all {
-                entry.condition.forget_hanging();
-                if let Phase::Running(attempt) = &mut entry.phase {
-                    attempt.is_outdated = true;
-                }
             }
         }
         let moved: Vec<Place> = self.lanes.iter().filter(|place| siblings.include(&place.key)).cloned().collect();

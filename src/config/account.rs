@@ -6,10 +6,13 @@ use super::{
     AccountConfig, GroupConfig,
     connection::{authorities, base_url, environment_proxies, proxy},
     credential::{SecretSources, credential},
-    discover::{Discover, providers},
+    discover::{Discover, MAX_PATTERNS, providers},
 };
 use atlas::{ApiVersion, GroupId};
 use yaml_reader::{Presence::Absent, Section, Shown};
+
+/// The most accounts. Each has connections, tasks and certificates of its own.
+const MAX_ACCOUNTS: usize = 1000;
 
 /// Values that must be unique in the whole config.
 #[derive(Default)]
@@ -31,7 +34,12 @@ pub(super) fn parse_all(
         top.fault("accounts", "at least one account is required");
     }
     let environment = environment_proxies(top, &sections, env);
-    let accounts = sections.into_iter().filter_map(|section| parse(section, &sources, &mut seen));
+    if sections.len() > MAX_ACCOUNTS {
+        top.fault("accounts", format!("must have at most {MAX_ACCOUNTS} accounts"));
+        return Vec::new();
+    }
+    let mut patterns_left = MAX_PATTERNS;
+    let accounts = sections.into_iter().filter_map(|section| parse(section, &sources, &mut seen, &mut patterns_left));
     accounts
         .map(|mut account| {
             account.proxy = account.proxy.or_else(|| environment.for_url(&account.base_url).cloned());
@@ -40,7 +48,12 @@ pub(super) fn parse_all(
         .collect()
 }
 
-fn parse(mut section: Section<'_>, sources: &SecretSources<'_>, seen: &mut Seen) -> Option<AccountConfig> {
+fn parse(
+    mut section: Section<'_>,
+    sources: &SecretSources<'_>,
+    seen: &mut Seen,
+    patterns_left: &mut usize,
+) -> Option<AccountConfig> {
     let name = section.text("name").unwrap_or_else(|| "default".to_owned());
     if !seen.accounts.insert(name.clone()) {
         section.fault("name", format!("another account has the name `{}`", Shown::from(&*name)));
@@ -51,7 +64,7 @@ fn parse(mut section: Section<'_>, sources: &SecretSources<'_>, seen: &mut Seen)
     let credential_expires = section.day("credential_expires");
     let proxy = proxy(&mut section, sources);
     let authorities = authorities(&mut section, sources);
-    let discover = section.optional_section("discover").map(Discover::parse);
+    let discover = section.optional_section("discover").map(|section| Discover::parse(section, patterns_left));
     // An account with only a credential discovers every group that the credential can see.
     let discover = discover
         .or_else(|| (!section.is_set("discover") && section.presence("groups") == Absent).then(Discover::default));

@@ -13,6 +13,12 @@ const INTERVAL: Duration = Duration::from_secs(10 * 60);
 /// The memory limit of a compiled pattern; realistic patterns need a tenth of it.
 const MAX_PATTERN: usize = 1 << 20;
 
+/// The memory limit of what a pattern remembers while it matches; names and tags are short.
+const MAX_PATTERN_CACHE: usize = 1 << 18;
+
+/// The most patterns of a config. Each may take memory and time for its limit.
+pub(super) const MAX_PATTERNS: usize = 200;
+
 /// The settings of discovery.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Discover {
@@ -53,15 +59,16 @@ impl Default for Discover {
 }
 
 impl Discover {
-    pub(super) fn parse(mut section: Section<'_>) -> Self {
+    /// `patterns_left` is how many more patterns the config may have.
+    pub(super) fn parse(mut section: Section<'_>, patterns_left: &mut usize) -> Self {
         section.require_value(&["organization", "providers"]);
         let range = Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60);
         let discover = Self {
             organization: section.parsed("organization"),
             interval: section.duration("interval", INTERVAL, range),
             providers: providers(&mut section),
-            include: selectors(&mut section, "include"),
-            exclude: selectors(&mut section, "exclude"),
+            include: selectors(&mut section, "include", patterns_left),
+            exclude: selectors(&mut section, "exclude", patterns_left),
         };
         section.finish();
         discover
@@ -91,7 +98,9 @@ impl PartialEq for Pattern {
 
 impl Pattern {
     fn parse(text: &str) -> Result<Self, String> {
-        let build = |pattern: &str| RegexBuilder::new(pattern).size_limit(MAX_PATTERN).build();
+        let build = |pattern: &str| {
+            RegexBuilder::new(pattern).size_limit(MAX_PATTERN).dfa_size_limit(MAX_PATTERN_CACHE).build()
+        };
         // First on its own: `a)(b` is invalid, but would become valid inside the parentheses.
         let whole = build(text).and_then(|_| build(&format!("^(?s:{text})$")));
         whole.map(Self).map_err(|error| {
@@ -102,23 +111,23 @@ impl Pattern {
     }
 }
 
-fn selectors(section: &mut Section<'_>, key: &'static str) -> Vec<Selector> {
+fn selectors(section: &mut Section<'_>, key: &'static str, patterns_left: &mut usize) -> Vec<Selector> {
     let is_there = section.presence(key) != Presence::Absent;
     let sections = section.sections(key);
     if is_there && sections.is_empty() {
         section.fault(key, "must have at least one entry; otherwise remove it");
     }
-    sections.into_iter().map(selector).collect()
+    sections.into_iter().map(|section| selector(section, patterns_left)).collect()
 }
 
-fn selector(mut section: Section<'_>) -> Selector {
+fn selector(mut section: Section<'_>, patterns_left: &mut usize) -> Selector {
     section.require_value(&["id", "name", "tags"]);
     let id = section.parsed("id");
-    let name = section.text("name").and_then(|text| pattern(&section, "name", &text));
+    let name = section.text("name").and_then(|text| pattern(&section, "name", &text, patterns_left));
     let tags = section.texts("tags").into_iter();
     let tags: Vec<_> = tags
         .filter_map(|(key, text)| {
-            Some((key.clone(), pattern(&section, &format!("tags.{}", Shown::from(&*key)), &text)?))
+            Some((key.clone(), pattern(&section, &format!("tags.{}", Shown::from(&*key)), &text, patterns_left)?))
         })
         .collect();
     if !["id", "name", "tags"].iter().any(|key| section.is_set(key)) {
@@ -128,7 +137,12 @@ fn selector(mut section: Section<'_>) -> Selector {
     Selector { id, name, tags }
 }
 
-fn pattern(section: &Section<'_>, key: &str, text: &str) -> Option<Pattern> {
+fn pattern(section: &Section<'_>, key: &str, text: &str, patterns_left: &mut usize) -> Option<Pattern> {
+    let Some(left) = patterns_left.checked_sub(1) else {
+        section.fault(key, format!("is one pattern too many: a config may have {MAX_PATTERNS}"));
+        return None;
+    };
+    *patterns_left = left;
     Pattern::parse(text)
         .map_err(|message| section.fault(key, format!("`{}` is not a valid pattern: {message}", Shown::from(text))))
         .ok()
@@ -184,7 +198,7 @@ mod tests {
         ] {
             let faults = yaml_reader::ConfigFaults::default();
             let value = serde_yaml::from_str(yaml).unwrap();
-            let discover = Discover::parse(Section::new(&value, String::new(), &faults));
+            let discover = Discover::parse(Section::new(&value, String::new(), &faults), &mut 10);
             assert_eq!(faults.into_result(), Ok(Vec::new()));
             let group = atlas::Group {
                 id: "5e57d85c854180642f784401".parse().unwrap(),

@@ -300,6 +300,27 @@ fn a_yaml_syntax_error_is_reported_with_its_position_or_a_hint() {
 }
 
 #[test]
+fn accounts_patterns_and_faults_are_bounded() {
+    let with = |count: usize| parse(&bare(&format!("discover: {{include: [{}]}}", "{name: a},".repeat(count))));
+    assert!(with(200).is_ok());
+    let costly = format!("discover: {{include: [{}]}}", "{tags: {a: b}},".repeat(5000));
+    let found = faults(&bare(&costly));
+    assert!(
+        found.starts_with("accounts[0].discover.include[200].tags.a: is one pattern too many: a config may have 200")
+    );
+    assert!(found.ends_with("\nand 4700 more"), "{}", &found[found.len() - 200..]);
+    assert_eq!(found.lines().count(), 101);
+    let unknown: String = (0..3000).map(|n| format!("k{n}: 1\n")).collect::<Vec<_>>().concat();
+    assert!(faults(&unknown).ends_with("\nand 2901 more"), "the accounts are missing too");
+    let accounts = |count: usize| {
+        let account = |n| format!("- {{name: a{n}, client_id: c, client_secret_env: KEY}}\n");
+        parse(&format!("accounts:\n{}", (0..count).map(account).collect::<Vec<_>>().concat()))
+    };
+    assert_eq!(accounts(1000).unwrap().accounts.len(), 1000);
+    assert_eq!(accounts(1001).unwrap_err().to_string(), "accounts: must have at most 1000 accounts");
+}
+
+#[test]
 fn http_to_another_machine_is_a_warning() {
     for (base_url, warns) in [
         ("http://127.0.0.1:1", false),

@@ -1,14 +1,18 @@
-//! Files that are small but expand to much are rejected soon, and do not harm a running exporter.
+//! Files that are small but expand to much are rejected soon, and do not harm a running exporter. Large responses of
+//! Atlas do not either.
 
 use std::{
     fs,
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
     time::{Duration, Instant},
 };
 
 use crate::{
     http::get,
-    process::{exporter, run},
-    setup::{Atlas, Exporter, SCENARIO, folder},
+    process::{exporter, run, wait_for},
+    setup::{Atlas, Exporter, SCENARIO, config, folder, write_config},
 };
 
 /// A mapping of 2,000 keys and 40,000 aliases of it.
@@ -70,4 +74,45 @@ fn a_reload_of_such_a_file_does_not_harm_a_running_exporter() {
     }
     exporter.process.signal("HUP");
     exporter.process.wait_for_log("a reload", |log| log.contains("configuration reloaded").then_some(()));
+}
+
+/// Responds to every request with a status and 8 MB of JSON, which has a small value for every other byte. Returns its
+/// address.
+fn server(status: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let body = format!(r#"{{"error":[{0}1],"detail":{{"a":[{0}1]}}}}"#, "1,".repeat(2 << 20));
+    let response = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, response) = (stream.unwrap(), response.clone());
+            thread::spawn(move || {
+                // The exporter ends the connection before it has read everything.
+                let _ = stream.read(&mut [0; 4096]).and_then(|_| stream.write_all(response.as_bytes()));
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn large_errors_of_atlas_cost_little_memory() {
+    let folder = folder();
+    let address = server("400 Bad Request");
+    let ids: Vec<String> = (10..18).map(|n| format!("5e57d85c854180642f7844{n}")).collect();
+    let groups: Vec<(&str, &str)> = ids.iter().map(|id| (id.as_str(), "g")).collect();
+    write_config(folder.path(), &config(&format!("http://{address}"), &groups));
+    let exporter = Exporter::start(folder.path(), []);
+    let failed = |exporter: &Exporter| {
+        let count = |line: &str| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+        let lines = exporter.exposition();
+        lines
+            .lines()
+            .filter(|line| line.starts_with("mongodbatlas_peering_poll_failures_total{"))
+            .map(count)
+            .sum::<u64>()
+    };
+    wait_for("a hundred failures", || (failed(&exporter) >= 100).then_some(()));
+    let peak = exporter.process.peak_memory();
+    assert!(peak < 64 << 20, "{peak} bytes");
 }

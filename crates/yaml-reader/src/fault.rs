@@ -2,21 +2,50 @@
 
 use std::cell::RefCell;
 
+/// More faults, or warnings, are only counted: nobody reads them, and a file may have a fault in each byte.
+const MAX_FAULTS: usize = 100;
+
 /// The faults and warnings found so far.
 #[derive(Default)]
 pub struct ConfigFaults {
-    pub(crate) faults: RefCell<Vec<ConfigFault>>,
-    pub(crate) warnings: RefCell<Vec<ConfigFault>>,
+    pub(crate) faults: RefCell<FaultList>,
+    pub(crate) warnings: RefCell<FaultList>,
+}
+
+/// The first faults, and the number of the others.
+#[derive(Default)]
+pub(crate) struct FaultList {
+    kept: Vec<ConfigFault>,
+    more: usize,
+}
+
+impl FaultList {
+    pub(crate) fn push(&mut self, fault: ConfigFault) {
+        if self.kept.len() < MAX_FAULTS { self.kept.push(fault) } else { self.more += 1 }
+    }
+
+    pub(crate) fn extend(&mut self, faults: Vec<ConfigFault>) {
+        for fault in faults {
+            self.push(fault);
+        }
+    }
+
+    fn into_vec(mut self) -> Vec<ConfigFault> {
+        if self.more > 0 {
+            self.kept.push(ConfigFault { path: String::new(), message: format!("and {} more", self.more) });
+        }
+        self.kept
+    }
 }
 
 impl ConfigFaults {
     /// The warnings, if there are no faults.
     ///
     /// # Errors
-    /// All faults at once.
+    /// All faults at once; of very many, the first hundred and the number of the others.
     pub fn into_result(self) -> Result<Vec<ConfigFault>, ConfigError> {
-        let faults = self.faults.into_inner();
-        if faults.is_empty() { Ok(self.warnings.into_inner()) } else { Err(ConfigError { faults }) }
+        let faults = self.faults.into_inner().into_vec();
+        if faults.is_empty() { Ok(self.warnings.into_inner().into_vec()) } else { Err(ConfigError { faults }) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo drill test lint setup toolchain check-msrv check-dependencies check-web-config bench bench-isolation image
+.PHONY: demo drill test lint setup toolchain check-msrv check-dependencies check-web-config bench bench-isolation check-attacks image
 
 # The exporter on top of a simulated Atlas; needs no credential.
 demo:
@@ -122,6 +122,10 @@ bench:
 # How old the data of healthy listings becomes while others hang or fail: a table, in a quarter of an hour.
 bench-isolation:
 	cargo test --locked --release --test it isolation::matrix -- --ignored --nocapture --exact
+
+# Whether scrapes, the status page and health checks work while other clients attack: a table, in four minutes.
+check-attacks:
+	cargo test --locked --release --test it attacks::matrix -- --ignored --nocapture --exact
 
 # The container image, with docker, podman or buildah.
 image:

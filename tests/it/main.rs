@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp, missing_docs, unreachable_pub, reason = "a test fails by panicking")]
 
 mod access_token;
+mod attacks;
 mod containers;
 mod digest;
 mod discovery;

@@ -1,11 +1,15 @@
-use std::{net::SocketAddr, sync::LazyLock};
+use std::{
+    net::SocketAddr,
+    sync::{LazyLock, mpsc},
+};
 
 use atlas::Provider;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    runtime::Builder,
     sync::watch,
-    task::JoinHandle,
+    task::{JoinHandle, spawn_blocking},
     time::Instant,
 };
 use web_config::WebConfig;
@@ -162,6 +166,28 @@ async fn shutdown_waits_for_a_limited_time() {
     server.shutdown.cancel();
     server.task.await.unwrap();
     assert!((Duration::from_millis(300)..Duration::from_secs(3)).contains(&start.elapsed()));
+}
+
+#[test]
+fn nothing_is_rendered_on_the_blocking_pool() {
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+    let (release, is_released) = mpsc::channel::<()>();
+    runtime.block_on(async {
+        // Like a read of a file that hangs.
+        let hung = spawn_blocking(move || is_released.recv());
+        let server = TestServer::start(Limits::default(), WebConfig::default(), ready()).await;
+        for path in ["/", "/api/v1/peerings", "/api/v1/targets", "/metrics"] {
+            let response = timeout(Duration::from_secs(5), server.get(path)).await.unwrap();
+            assert!(response.starts_with("HTTP/1.0 200 "), "{path}");
+        }
+        let state = watch::Sender::new(ready());
+        let exposition = watch::Sender::new(LONG_EXPOSITION.clone());
+        let mut rendered = exposition.subscribe();
+        tokio::spawn(render_loop(state.subscribe(), exposition));
+        timeout(Duration::from_secs(5), rendered.changed()).await.unwrap().unwrap();
+        drop(release);
+        assert!(hung.await.unwrap().is_err());
+    });
 }
 
 #[tokio::test]

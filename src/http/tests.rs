@@ -38,11 +38,16 @@ fn long_exposition() -> Arc<Exposition> {
 }
 
 /// Whether the server closes the connection, and with fewer bytes than a whole exposition.
-pub(super) async fn is_cut_off(mut stream: impl AsyncRead + Unpin) -> bool {
+pub(super) async fn is_cut_off(stream: impl AsyncRead + Unpin) -> bool {
+    rest(stream).await < LONG
+}
+
+/// The number of bytes until the server closes the connection.
+async fn rest(mut stream: impl AsyncRead + Unpin) -> usize {
     let mut bytes = Vec::new();
     // An error is a reset.
     let _ = timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes)).await.unwrap();
-    bytes.len() < LONG
+    bytes.len()
 }
 
 impl TestServer {
@@ -104,6 +109,15 @@ async fn a_client_that_reads_nothing_or_little_is_cut_off() {
         sleep(Duration::from_millis(20)).await;
     }
     assert!(is_cut_off(idle).await && is_cut_off(slow).await);
+}
+
+#[tokio::test]
+async fn the_system_keeps_little_for_a_client_that_reads_nothing() {
+    let server = TestServer::start(quick_responses(), WebConfig::default(), ready()).await;
+    let idle = server.send("GET /metrics HTTP/1.1\r\n\r\n").await;
+    sleep(Duration::from_secs(1)).await;
+    let kept = rest(idle).await;
+    assert!(kept < 1 << 20, "{kept} bytes");
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use tracing::debug;
 use web_config::WebConfig;
 
 use super::{
-    activity::{Activity, Overdue},
+    activity::{Overdue, ResponseData, UnderWay},
     connections::{Connections, Place},
     limits::Limits,
     router::App,
@@ -62,66 +62,45 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Responds to requests until the client or the exporter closes the connection.
-    pub(super) async fn serve(self, stream: TcpStream, client: SocketAddr, place: Place) {
-        let activity = &place.activity;
+    pub(super) async fn serve(self, stream: TcpStream, place: Place) {
         let ended = tokio::select! {
-            ended = self.serve_stream(stream, client, activity) => ended,
-            () = activity.is_cut() => Err("closed to make room for others".into()),
+            ended = self.serve_stream(stream, &place) => ended,
+            () = place.activity.is_cut() => Err("closed to make room for others".into()),
         };
         if let Err(error) = ended {
-            debug!(%client, "a connection ended early: {error}");
+            debug!(client = %place.client, "a connection ended early: {error}");
         }
     }
 
-    async fn serve_stream(&self, stream: TcpStream, client: SocketAddr, activity: &Arc<Activity>) -> Result<(), Error> {
+    async fn serve_stream(&self, stream: TcpStream, place: &Place) -> Result<(), Error> {
         SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER)?;
         let web = self.app.web.borrow().clone();
         if web.has_tls() {
-            self.serve_tls(stream, client, &web, activity).await
+            self.serve_tls(stream, &web, place).await
         } else {
-            self.serve_http(stream, client, false, activity).await
+            self.serve_http(stream, false, place).await
         }
     }
 
-    async fn serve_tls(
-        &self,
-        stream: TcpStream,
-        client: SocketAddr,
-        web: &WebConfig,
-        activity: &Arc<Activity>,
-    ) -> Result<(), Error> {
+    async fn serve_tls(&self, stream: TcpStream, web: &WebConfig, place: &Place) -> Result<(), Error> {
         let stream = tokio::select! {
             accepted = accept_tls(stream, web) => accepted?,
-            _ = activity.overdue(&self.limits) => return Err("the TLS handshake timed out".into()),
+            _ = place.activity.overdue(&self.limits) => return Err("the TLS handshake timed out".into()),
             () = self.shutdown.cancelled() => return Err("shutdown before the TLS handshake was complete".into()),
         };
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        self.serve_http(stream, client, is_http2, activity).await
+        self.serve_http(stream, is_http2, place).await
     }
 
     /// Serves requests until the client closes the connection; on shutdown or when it is idle, closes it gracefully.
-    async fn serve_http<S>(
-        &self,
-        stream: S,
-        client: SocketAddr,
-        is_http2: bool,
-        activity: &Arc<Activity>,
-    ) -> Result<(), Error>
+    async fn serve_http<S>(&self, stream: S, is_http2: bool, place: &Place) -> Result<(), Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (app, connections, requests) = (self.app.clone(), self.connections.clone(), activity.clone());
+        let (shared, client, activity) = (self.clone(), place.client, place.activity.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            let (app, connections, under_way) = (app.clone(), connections.clone(), requests.begin());
-            async move {
-                let response = app.respond(client, &request).await;
-                let kind = response.body().version.map(|version| version.kind);
-                let response = response.map(|body| Full::new(under_way.respond(body)));
-                if let Some(kind) = kind {
-                    connections.enforce_budget(kind);
-                }
-                Ok::<_, Infallible>(response)
-            }
+            let (shared, under_way) = (shared.clone(), activity.begin());
+            async move { Ok::<_, Infallible>(shared.respond(client, &request, under_way).await) }
         });
         let builder = Builder::new(TokioExecutor::new());
         let mut builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
@@ -136,7 +115,7 @@ impl Shared {
         tokio::select! {
             ended = connection.as_mut() => return ended,
             () = self.shutdown.cancelled() => {}
-            overdue = activity.overdue(&self.limits) => match overdue {
+            overdue = place.activity.overdue(&self.limits) => match overdue {
                 Overdue::Response => return Err("the client did not read a response in time".into()),
                 Overdue::Request => {
                     connection.as_mut().graceful_shutdown();
@@ -146,6 +125,22 @@ impl Shared {
         }
         connection.as_mut().graceful_shutdown();
         connection.await
+    }
+
+    /// The response, whose request is under way until all of it is written. It may cut off who keeps too much in memory.
+    async fn respond(
+        &self,
+        client: SocketAddr,
+        request: &Request<Incoming>,
+        under_way: UnderWay,
+    ) -> hyper::Response<Full<ResponseData>> {
+        let response = self.app.respond(client, request).await;
+        let kind = response.body().version.map(|version| version.kind);
+        let response = response.map(|body| Full::new(under_way.respond(body)));
+        if let Some(kind) = kind {
+            self.connections.enforce_budget(kind);
+        }
+        response
     }
 }
 

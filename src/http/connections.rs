@@ -3,7 +3,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::Instant,
 };
@@ -20,13 +20,14 @@ pub(super) struct Connections {
 
 #[derive(Clone)]
 struct Connection {
-    client: IpAddr,
+    network: IpAddr,
     activity: Arc<Activity>,
 }
 
 /// A place for one connection, which is free again when it is dropped.
 pub(super) struct Place {
     connections: Arc<Connections>,
+    pub(super) client: SocketAddr,
     pub(super) activity: Arc<Activity>,
 }
 
@@ -37,29 +38,29 @@ impl Connections {
 
     /// Takes a place for a new connection. If there is none, the client address with the most connections gives one up: the
     /// one that has been without a request for longest or, if all have one, the one whose request has taken longest.
-    pub(super) fn admit(self: &Arc<Self>, client: IpAddr) -> Place {
-        let (client, activity) = (network(client), Arc::new(Activity::new()));
+    pub(super) fn admit(self: &Arc<Self>, client: SocketAddr) -> Place {
+        let (network, activity) = (network(client.ip()), Arc::new(Activity::new()));
         let mut open = self.open.lock();
-        if let Some(evicted) = self.evicted_for(&open, client) {
+        if let Some(evicted) = self.evicted_for(&open, network) {
             open.swap_remove(evicted).activity.cut();
         }
-        open.push(Connection { client, activity: activity.clone() });
-        Place { connections: self.clone(), activity }
+        open.push(Connection { network, activity: activity.clone() });
+        Place { connections: self.clone(), client, activity }
     }
 
-    /// The index of the connection that makes room for a new one of the client.
-    fn evicted_for(&self, open: &[Connection], client: IpAddr) -> Option<usize> {
-        // The others leave some places to clients on this machine, and these take none from them before that.
-        let is_rival = |other: &Connection| client.is_loopback() || !other.client.is_loopback();
-        let reserved = if client.is_loopback() { 0 } else { self.limits.loopback_connections };
+    /// The index of the connection that makes room for a new one of this network.
+    fn evicted_for(&self, open: &[Connection], newcomer: IpAddr) -> Option<usize> {
+        // Other machines leave some places to this one, whose clients may take any.
+        let is_rival = |other: &Connection| newcomer.is_loopback() || !other.network.is_loopback();
+        let reserved = if newcomer.is_loopback() { 0 } else { self.limits.loopback_connections };
         let limit = self.limits.connections.saturating_sub(reserved).max(1);
         let rivals = || open.iter().enumerate().filter(|(_, other)| is_rival(other));
         if rivals().count() < limit {
             return None;
         }
-        let mut counts = HashMap::<IpAddr, usize>::from([(client, 1)]);
-        rivals().for_each(|(_, other)| *counts.entry(other.client).or_default() += 1);
-        let order = |other: &Connection| (Reverse(counts[&other.client]), other.activity.status());
+        let mut counts = HashMap::<IpAddr, usize>::from([(newcomer, 1)]);
+        rivals().for_each(|(_, other)| *counts.entry(other.network).or_default() += 1);
+        let order = |other: &Connection| (Reverse(counts[&other.network]), other.activity.status());
         rivals().min_by_key(|(_, other)| order(other)).map(|(index, _)| index)
     }
 
@@ -122,7 +123,7 @@ mod tests {
 
     /// A new connection; the next is a second younger.
     async fn admit(table: &Arc<Connections>, client: impl Into<IpAddr>) -> Place {
-        let place = table.admit(client.into());
+        let place = table.admit(SocketAddr::new(client.into(), 0));
         advance(Duration::from_secs(1)).await;
         place
     }

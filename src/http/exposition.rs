@@ -59,14 +59,17 @@ impl Exposition {
     }
 
     /// Compresses the text: about 5 ms for each megabyte.
-    pub(super) fn new(text: String) -> io::Result<Self> {
+    pub(super) fn new(mut text: String) -> io::Result<Self> {
         let mut checksum = Hasher::new();
         checksum.update(text.as_bytes());
         let mut encoder = DeflateEncoder::new(GZIP_HEADER.to_vec(), Compression::fast());
         encoder.write_all(text.as_bytes())?;
         encoder.flush()?;
-        let gzip = std::mem::take(encoder.get_mut()).into();
-        Ok(Self { rendered_at: Instant::now(), text: text.into(), gzip, checksum })
+        let mut gzip = std::mem::take(encoder.get_mut());
+        // While they grow they double, and slow readers may keep several versions.
+        text.shrink_to_fit();
+        gzip.shrink_to_fit();
+        Ok(Self { rendered_at: Instant::now(), text: text.into(), gzip: gzip.into(), checksum })
     }
 
     /// The body without compression; `tail` follows the text.

@@ -130,8 +130,8 @@ async fn accept(listener: TcpListener, shared: &Shared, connections: &TaskTracke
     loop {
         match listener.accept().await {
             Ok((stream, client)) => {
-                let place = shared.connections.admit(client.ip());
-                connections.spawn(shared.clone().serve(stream, client, place));
+                let place = shared.connections.admit(client);
+                connections.spawn(shared.clone().serve(stream, place));
             }
             Err(error) => {
                 warn!("cannot accept a connection: {error}");

@@ -1,11 +1,15 @@
-use std::{net::SocketAddr, sync::LazyLock};
+use std::{
+    net::SocketAddr,
+    sync::{LazyLock, mpsc},
+};
 
 use atlas::Provider;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    runtime::Builder,
     sync::watch,
-    task::JoinHandle,
+    task::{JoinHandle, spawn_blocking},
     time::Instant,
 };
 use web_config::WebConfig;
@@ -34,11 +38,16 @@ fn long_exposition() -> Arc<Exposition> {
 }
 
 /// Whether the server closes the connection, and with fewer bytes than a whole exposition.
-pub(super) async fn is_cut_off(mut stream: impl AsyncRead + Unpin) -> bool {
+pub(super) async fn is_cut_off(stream: impl AsyncRead + Unpin) -> bool {
+    rest(stream).await < LONG
+}
+
+/// The number of bytes until the server closes the connection.
+async fn rest(mut stream: impl AsyncRead + Unpin) -> usize {
     let mut bytes = Vec::new();
     // An error is a reset.
     let _ = timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes)).await.unwrap();
-    bytes.len() < LONG
+    bytes.len()
 }
 
 impl TestServer {
@@ -103,6 +112,15 @@ async fn a_client_that_reads_nothing_or_little_is_cut_off() {
 }
 
 #[tokio::test]
+async fn the_system_keeps_little_for_a_client_that_reads_nothing() {
+    let server = TestServer::start(quick_responses(), WebConfig::default(), ready()).await;
+    let idle = server.send("GET /metrics HTTP/1.1\r\n\r\n").await;
+    sleep(Duration::from_secs(1)).await;
+    let kept = rest(idle).await;
+    assert!(kept < 1 << 20, "{kept} bytes");
+}
+
+#[tokio::test]
 async fn a_client_without_a_request_is_disconnected_and_later_after_its_first_one() {
     let soon = Duration::from_millis(300);
     let limits = Limits { first_request: soon, idle: soon * 5, ..Limits::default() };
@@ -162,6 +180,28 @@ async fn shutdown_waits_for_a_limited_time() {
     server.shutdown.cancel();
     server.task.await.unwrap();
     assert!((Duration::from_millis(300)..Duration::from_secs(3)).contains(&start.elapsed()));
+}
+
+#[test]
+fn nothing_is_rendered_on_the_blocking_pool() {
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+    let (release, is_released) = mpsc::channel::<()>();
+    runtime.block_on(async {
+        // Like a read of a file that hangs.
+        let hung = spawn_blocking(move || is_released.recv());
+        let server = TestServer::start(Limits::default(), WebConfig::default(), ready()).await;
+        for path in ["/", "/api/v1/peerings", "/api/v1/targets", "/metrics"] {
+            let response = timeout(Duration::from_secs(5), server.get(path)).await.unwrap();
+            assert!(response.starts_with("HTTP/1.0 200 "), "{path}");
+        }
+        let state = watch::Sender::new(ready());
+        let exposition = watch::Sender::new(LONG_EXPOSITION.clone());
+        let mut rendered = exposition.subscribe();
+        tokio::spawn(render_loop(state.subscribe(), exposition));
+        timeout(Duration::from_secs(5), rendered.changed()).await.unwrap().unwrap();
+        drop(release);
+        assert!(hung.await.unwrap().is_err());
+    });
 }
 
 #[tokio::test]

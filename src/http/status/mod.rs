@@ -182,7 +182,9 @@ impl Status {
             let listings = matches!(list, List::Listings).then_some(&*view.listings);
             serde_json::to_vec(&JsonBody { rendered_at, stall_reason, shard_index, shards, peerings, listings })
         });
-        let rendered = (Instant::now(), json.context("serialize JSON")?.into());
+        let mut json = json.context("serialize JSON")?;
+        json.shrink_to_fit();
+        let rendered = (Instant::now(), json.into());
         *self.json[list as usize].lock() = Some(rendered.clone());
         Ok(rendered)
     }

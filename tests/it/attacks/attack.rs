@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    task::JoinSet,
+    runtime::Runtime,
     time::{sleep, timeout},
 };
 use tokio_rustls::client::TlsStream;
@@ -50,8 +50,8 @@ impl Attack {
         }
     }
 
-    /// Starts the clients of the attack, one in `share` of them, from this address. They end when the set is dropped.
-    pub fn start(self, exporter: &Arc<Exporter>, from: Ipv4Addr, share: usize, clients: &mut JoinSet<()>) {
+    /// Starts the clients of the attack, one in `share` of them, from this address. They end with the runtime.
+    pub fn start(self, exporter: &Arc<Exporter>, from: Ipv4Addr, share: usize, clients: &Runtime) {
         let (target, count) = (Target { exporter: exporter.clone(), from }, move |all: usize| all.div_ceil(share));
         match self {
             Self::WrongPasswords => spawn(clients, count(200), |n| send_wrong_passwords(target.clone(), n)),
@@ -83,13 +83,17 @@ impl Target {
     }
 }
 
-/// Runs clients, each again and again.
-fn spawn<F>(clients: &mut JoinSet<()>, count: usize, client: impl Fn(usize) -> F)
+/// Starts clients, spread over a second.
+fn spawn<F>(clients: &Runtime, count: usize, client: impl Fn(usize) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
     for number in 0..count {
-        clients.spawn(client(number));
+        let client = client(number);
+        clients.spawn(async {
+            sleep(Duration::from_millis(fastrand::u64(..1000))).await;
+            client.await;
+        });
     }
 }
 
@@ -183,7 +187,7 @@ mod frame {
         frame(1, 5, stream, &fields.map(field).concat())
     }
 
-    /// RST_STREAM: the request is given up.
+    /// `RST_STREAM`: the request is given up.
     pub fn reset(stream: u32) -> Vec<u8> {
         frame(3, 0, stream, &8_u32.to_be_bytes())
     }
@@ -226,8 +230,8 @@ async fn give_up(target: Target) {
 }
 
 async fn upload(target: Target) {
+    let client = target.exporter.client(target.from);
     repeat(async || {
-        let client = target.exporter.client(target.from);
         let request = client.post(target.exporter.url("/metrics")).header("authorization", authorization("wrong"));
         request.body(vec![0; 4 << 20]).send().await.map_err(io::Error::other)?;
         Ok(())

@@ -319,13 +319,15 @@ impl Scheduler {
         }
         let is_outage = self.is_open(&Siblings::Provider(key.provider));
         // A healthy listing may hang once. In an outage of its provider, that is not likely.
-        let hangs = is_outage || has_failed || attempt.lane == Lane::Suspect;
-        let failing = |failure| if hangs { Condition::Hanging(failure) } else { Condition::Failing(failure) };
+        let was_expected = is_outage || has_failed;
+        let failing = |failure, hangs| if hangs { Condition::Hanging(failure) } else { Condition::Failing(failure) };
         let condition = match end {
-            End::Aborted => failing(aborted(held)),
+            End::Aborted => failing(aborted(held), was_expected),
             End::Succeeded if is_slow => Condition::Slow,
             End::Succeeded => Condition::Healthy,
-            End::Failed { failure, .. } if is_slow => failing(failure.clone()),
+            End::Failed { failure, .. } if is_slow => {
+                failing(failure.clone(), was_expected || attempt.lane == Lane::Suspect)
+            }
             End::Failed { failure, .. } => Condition::Failing(failure.clone()),
         };
         // A failure that says nothing about other listings is no evidence about them.

@@ -94,6 +94,14 @@ impl Simulation {
         }
     }
 
+    /// Adds a group.
+    fn insert(&mut self, n: u32) {
+        for key in Provider::ALL.map(|provider| key(n, provider)) {
+            self.scheduler.insert(&key, self.now, true);
+            self.data.insert(key, (self.now, Duration::ZERO));
+        }
+    }
+
     fn perform(&mut self, action: Action, behavior: impl Fn(&ListingKey) -> Behavior) {
         match action {
             Action::Start(key, deadline) => {
@@ -393,6 +401,44 @@ proptest! {
         simulation.run(f64::from(groups) * 3.0, behavior);
         let recorded = simulation.scheduler.keys().filter(|key| !simulation.lateness.contains_key(*key)).count();
         prop_assert_eq!(recorded, 0, "polls that never ended");
-        prop_assert!(simulation.now > simulation.start);
+    }
+
+    #[test]
+    fn healthy_polls_start_in_time_whatever_the_others_do(
+        groups in 20u32..150,
+        spare in 1usize..8,
+        bad_part in 0u64..60,
+        bad in prop::collection::vec(
+            prop_oneof![
+                (1u64..20_000).prop_map(Behavior::Fails),
+                (5_000u64..20_000).prop_map(Behavior::Succeeds),
+                Just(Behavior::Hangs),
+            ],
+            1..6,
+        ),
+        latency in 20u64..400,
+        seed: u64,
+    ) {
+        // Twice as many permits as the healthy polls of all groups need, and some.
+        let needed = usize::try_from(u64::from(groups + 20) * 3 * latency * 5 / 2 / 60_000).unwrap() + 1;
+        let mut simulation = Simulation::new(groups, PollConfig { concurrency: needed * 2 + spare, ..poll() });
+        let kind = |key: &ListingKey| (u64::from(number(key)) * 3 + key.provider as u64 + 1).wrapping_mul(seed | 1) >> 32;
+        let is_bad = |key: &ListingKey| kind(key) % 100 < bad_part;
+        let behavior = |key: &ListingKey| {
+            let index = usize::try_from(kind(key)).unwrap() / 100 % bad.len();
+            let tail = if fastrand::u8(..50) == 0 { 2 } else { 1 };
+            if is_bad(key) { bad[index] } else { Behavior::Succeeds((latency + fastrand::u64(..latency)) * tail) }
+        };
+        simulation.run(2.0, |_| Behavior::Succeeds(latency));
+        for n in 0..20 {
+            // Some come and others go at any time.
+            simulation.insert(groups + n);
+            simulation.scheduler.remove(&key(n, Provider::Gcp));
+            simulation.run(0.3, behavior);
+        }
+        let (_, late) = simulation.worst(|key| !is_bad(key));
+        prop_assert!(late <= 1.0, "{late} intervals late");
+        let reasons = simulation.failures.iter().filter(|(key, _)| !is_bad(key)).flat_map(|(_, reasons)| reasons);
+        prop_assert_eq!(reasons.count(), 0);
     }
 }

@@ -102,7 +102,7 @@ impl Exposition {
 /// Renders the exposition when the state changes, and when a listing becomes stale.
 ///
 /// # Errors
-/// The system has no thread for it, or a rendering panicked, so the exposition would never change again.
+/// The thread cannot be started, or rendering panicked, so the exposition would never change again.
 pub async fn render_loop(
     mut state: watch::Receiver<State>,
     exposition: watch::Sender<Arc<Exposition>>,

@@ -127,7 +127,8 @@ impl Shared {
         connection.await
     }
 
-    /// The response, whose request is under way until all of it is written. It may cut off who keeps too much in memory.
+    /// Responds to a request, which is in flight until the whole response is written. May close connections that keep
+    /// too much in memory.
     async fn respond(
         &self,
         client: SocketAddr,

@@ -66,7 +66,7 @@ impl Exposition {
         encoder.write_all(text.as_bytes())?;
         encoder.flush()?;
         let mut gzip = std::mem::take(encoder.get_mut());
-        // While they grow they double, and slow readers may keep several versions.
+        // Growing doubles their capacity, and slow readers may keep several versions.
         text.shrink_to_fit();
         gzip.shrink_to_fit();
         Ok(Self { rendered_at: Instant::now(), text: text.into(), gzip: gzip.into(), checksum })

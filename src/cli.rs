@@ -74,7 +74,8 @@ pub struct Args {
 }
 
 impl Args {
-    /// Parses the arguments of the program. Prints the help or a usage error and exits if that is what they ask for.
+    /// Parses the command line. Prints the help and exits if it is requested; prints a usage error and exits if there
+    /// is one.
     #[must_use]
     pub fn of_command_line() -> Self {
         Self::try_parse().unwrap_or_else(|error| hide_secrets(error).exit())
@@ -134,7 +135,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// The error without the arguments in it that may be secrets.
+/// Removes arguments that may be secrets from the error.
 fn hide_secrets(mut error: clap::Error) -> clap::Error {
     let texts = error.context().filter_map(|(kind, value)| match value {
         ContextValue::String(text) => Some((kind, Shown::from(&**text))),

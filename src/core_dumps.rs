@@ -1,15 +1,15 @@
-//! No core dumps: they would contain the credentials.
+//! Disables core dumps: they would contain the credentials.
 
 use rustix::{
     io,
     process::{Resource, Rlimit, setrlimit},
 };
 
-/// Turns them off for this process. On Linux, the programs of the same user cannot read its memory either, and a dump is
-/// not piped to a program such as systemd-coredump.
+/// Disables core dumps of this process. On Linux, other processes of the same user cannot read its memory either, and
+/// no dump is piped to a program such as systemd-coredump.
 ///
 /// # Errors
-/// The system refuses.
+/// The operating system refuses.
 pub fn disable() -> io::Result<()> {
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     #[cfg(target_os = "linux")]

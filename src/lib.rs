@@ -12,7 +12,7 @@
 //! http       serves the exposition, the status page, JSON and probes
 //! shard      which groups belong to this exporter, where several share an organization
 //! logging    the log on standard error
-//! core_dumps no dump of the memory with the credentials
+//! core_dumps disables core dumps
 //! systemd    socket activation, readiness and watchdog
 //! ```
 //!

@@ -17,11 +17,11 @@ use tracing_subscriber::{
 
 use crate::cli::{Command, LogFormat, LogLevel};
 
-/// Libraries that warn of what a client does, such as a stream that it resets. Any client could fill the log.
+/// Libraries that log warnings about what a client does, such as resetting a stream. Any client could flood the log.
 const LIBRARIES_OF_CLIENTS: [&str; 4] = ["h2", "hyper", "rustls", "tokio_rustls"];
 
-/// Starts the log, until the returned guard is dropped. Libraries log from `warn` on, those that a client can make warn
-/// from `error` on. The requests to the simulator are logged by `simulate` only, or at level `debug`.
+/// Starts the log, until the returned guard is dropped. Libraries log at level `warn` and above, or only at `error` if
+/// clients can cause their warnings. Requests to the simulator are logged by `simulate` only, or at level `debug`.
 ///
 /// Commands that serve log through a queue: if nobody reads standard error, lines are lost, but nothing blocks.
 #[must_use]
@@ -60,7 +60,7 @@ fn filter(command: Command, level: LogLevel) -> Targets {
         .with_default(LevelFilter::WARN)
 }
 
-/// Writes events, one in each call, in which hidden characters of foreign texts are escaped.
+/// Writes one event per call, and escapes hidden characters in it.
 struct EscapingWriter<W> {
     inner: W,
     format: LogFormat,
@@ -83,7 +83,7 @@ impl<W: Write> Write for EscapingWriter<W> {
     }
 }
 
-/// The text with hidden characters as in Rust, such as `\u{202e}`, so that a foreign text cannot look like another one.
+/// Escapes hidden characters as in Rust, such as `\u{202e}`, so that external text cannot look like other text.
 #[must_use]
 pub fn escape_hidden(text: &str) -> String {
     escape(text, |escaped, c| escaped.extend(c.escape_unicode()))

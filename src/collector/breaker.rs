@@ -11,11 +11,11 @@ pub(super) enum Condition {
     /// They succeed quickly, or nothing is known.
     #[default]
     Healthy,
-    /// They hold a permit for long, and succeed.
+    /// They succeed, but hold a permit for long.
     Slow,
-    /// They fail quickly, or the last one held its permit for long and failed.
+    /// They fail quickly, or only the last one held its permit for long and failed.
     Failing(Failure),
-    /// They hold a permit for long, and fail.
+    /// They fail after they held a permit for long.
     Hanging(Failure),
 }
 

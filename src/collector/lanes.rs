@@ -1,5 +1,5 @@
-//! The lanes in which polls wait for a permit. They share the permit time by weighted fair queueing, and so do the
-//! providers in each lane.
+//! The lanes in which polls wait for a permit. The lanes share the permit time by weighted fair queueing, and so do the
+//! providers within each lane.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,27 +39,27 @@ pub(super) struct Place {
 /// The lanes of one account.
 pub(super) struct Lanes {
     queues: [Queue; 4],
-    /// That of the lane that started a poll last.
+    /// The virtual time of the lane that started a poll last.
     virtual_time: f64,
 }
 
-/// The polls of one lane. The providers share its permit time equally, so that the listings of one that is down do not
-/// delay those of the others.
+/// The polls of one lane. The providers share its permit time equally, so that listings of a provider that is down do
+/// not delay those of the others.
 #[derive(Default)]
 struct Queue {
     flows: BTreeMap<Provider, Flow>,
     /// The permit time that the lane has used, in seconds, divided by its share.
     virtual_time: f64,
-    /// That of the flow that started a poll last.
+    /// The virtual time of the flow that started a poll last.
     flow_time: f64,
 }
 
 /// The polls of one lane and provider.
 struct Flow {
     waiting: BTreeSet<Place>,
-    /// The permit time that they have used, in seconds.
+    /// The permit time that the polls have used, in seconds.
     virtual_time: f64,
-    /// What one of them usually costs, in seconds.
+    /// What a poll usually costs, in seconds.
     cost: f64,
 }
 
@@ -81,14 +81,14 @@ impl Lanes {
         self.queues.iter().flat_map(|queue| queue.flows.values().flat_map(|flow| &flow.waiting))
     }
 
-    /// Whether a poll waits that is not expected to hang.
+    /// Whether any poll is waiting that is not expected to hang.
     pub(super) fn has_quick(&self) -> bool {
         Lane::ALL.into_iter().any(|lane| lane != Lane::Hanging && !self.queues[lane as usize].is_empty())
     }
 
     pub(super) fn push(&mut self, lane: Lane, place: Place) {
         let queue = &mut self.queues[lane as usize];
-        // Neither a lane nor a flow saves up the time in which it needs no permit.
+        // An idle lane or flow does not accumulate permit time.
         if queue.is_empty() {
             queue.virtual_time = queue.virtual_time.max(self.virtual_time);
         }
@@ -105,7 +105,7 @@ impl Lanes {
         }
     }
 
-    /// Takes out the poll to start next, from the lanes and providers that may start one.
+    /// Removes and returns the poll to start next, among the lanes and providers that may start one.
     pub(super) fn pop(&mut self, may_start: impl Fn(Lane, Provider) -> bool) -> Option<(Lane, ListingKey)> {
         let queues = &self.queues;
         let next = |lane: Lane| {
@@ -124,7 +124,7 @@ impl Lanes {
         Some((lane, key))
     }
 
-    /// Charges a lane and a provider for a poll that starts, with what one usually costs. Returns that, in seconds.
+    /// Charges a lane and a provider the usual cost of a poll that starts. Returns the charge in seconds.
     pub(super) fn charge(&mut self, lane: Lane, provider: Provider) -> f64 {
         let queue = &mut self.queues[lane as usize];
         let cost = queue.flows.get(&provider).map_or(0.0, |flow| flow.cost);

@@ -7,11 +7,13 @@
 //! healthy   the last poll succeeded quickly, or nothing is known yet
 //! slow      the last poll succeeded, but held its permit for longer than the quantum
 //! suspect   the last poll failed, or polls of the same provider or of the same group fail or are slow
-//! hanging   the last polls held their permit for longer than the quantum, and failed
+//! hanging   the last polls failed after holding their permit for longer than the quantum
 //! ```
+//!
 //! The lanes share the permits by weighted fair queueing: while healthy polls wait, the others get 6 % of the permit
-//! time, and otherwise all that is left. Polls that hang hold at most half of the permits. Within a lane the poll that is due first starts first, but a listing that
-//! is only expected to fail because its siblings do comes before those that failed themselves: it may be healthy.
+//! time, and otherwise all that is left. Polls that hang hold at most half of the permits. Within a lane, the poll that
+//! is due first starts first. But a listing that is only expected to fail because its siblings do comes before those
+//! that failed themselves: it may be healthy.
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -33,10 +35,10 @@ use atlas::{MAX_CREDENTIAL_PAUSE, Provider, Reason, Retries};
 /// Retries of a poll after transient failures.
 const POLL_RETRIES: u32 = 3;
 
-/// For how many intervals a poll waits as a suspect because of other listings of its group.
+/// The maximum number of intervals for which a poll waits as a suspect because of other listings of its group.
 const MAX_SUSPICION: u32 = 5;
 
-/// Polls that hang hold at most this part of the permits, so that the others are always free soon.
+/// Polls that hang hold at most one in this many permits, so that the others always become free soon.
 const HANGING_PERMITS: usize = 2;
 
 /// The quantum is at least this part of the request timeout, and this many times what a fast poll takes.
@@ -61,9 +63,9 @@ pub(super) struct Scheduler {
     breakers: HashMap<Siblings, Breaker>,
     /// How long the last successful polls held their permit.
     samples: VecDeque<Duration>,
-    /// The providers whose last poll in the lane of hanging ones was quick: these may use every permit.
+    /// The providers whose last poll in the hanging lane was quick: their hanging polls may use every permit.
     recovering: BTreeSet<Provider>,
-    /// Whether polls failed for a reason that concerns the whole account.
+    /// Whether polls failed for an account-wide reason.
     has_account_failed: bool,
 }
 
@@ -139,7 +141,7 @@ struct Attempt {
 }
 
 impl Attempt {
-    /// Whether it seems that it fails after it held its permit for long.
+    /// Whether it is expected to fail after holding its permit for long.
     fn hangs(&self, is_recovering: bool) -> bool {
         !self.is_aborted && (self.lane == Lane::Hanging && !is_recovering || self.overran && self.lane != Lane::Slow)
     }
@@ -185,7 +187,7 @@ impl Scheduler {
     /// Adds a listing. `is_first` means that it was never polled.
     pub(super) fn insert(&mut self, key: &ListingKey, due: Instant, is_first: bool) {
         if let Some(entry) = self.entries.get_mut(key) {
-            // It was removed, and its poll has not ended yet.
+            // The listing was removed, but its poll has not ended yet.
             (entry.is_removed, entry.due, entry.is_first) = (false, due, is_first);
             return;
         }
@@ -252,7 +254,7 @@ impl Scheduler {
             entry.timer = None;
             match &mut entry.phase {
                 Phase::Waiting => {
-                    // Later than it is due only if the process was stopped.
+                    // This is late only if the process was suspended.
                     entry.expires = now + self.interval;
                     self.enqueue(&key);
                 }
@@ -302,7 +304,7 @@ impl Scheduler {
             return None;
         }
         if matches!(end, End::Aborted) && !attempt.is_aborted {
-            // It was removed, and is back.
+            // The listing was removed and added again.
             let due = entry.due;
             self.wait(key, due);
             return None;
@@ -318,7 +320,7 @@ impl Scheduler {
             self.recovering.insert(key.provider);
         }
         let is_outage = self.is_open(&Siblings::Provider(key.provider));
-        // A healthy listing may hang once. In an outage of its provider, that is not likely.
+        // A healthy listing may hang once by chance. During an outage of its provider, that is unlikely.
         let was_expected = is_outage || has_failed;
         let failing = |failure, hangs| if hangs { Condition::Hanging(failure) } else { Condition::Failing(failure) };
         let condition = match end {
@@ -365,7 +367,7 @@ impl Scheduler {
         Some(self.end_poll(key, now, retry_after))
     }
 
-    /// A request succeeded, so the listings that failed because of the account need not wait for their next poll.
+    /// A request succeeded, so listings that failed for an account-wide reason are due now.
     fn end_account_failure(&mut self, now: Instant) {
         if !std::mem::take(&mut self.has_account_failed) {
             return;
@@ -434,8 +436,8 @@ impl Scheduler {
         Action::Fail(key, failure, Record { run: None, due: now })
     }
 
-    /// If only listings of the same group failed, a poll does not wait as a suspect without end: if there are more
-    /// healthy polls than permits allow, that would be for hours.
+    /// If only listings of the same group failed, a poll does not stay a suspect indefinitely: while healthy polls need
+    /// every permit, it could wait for hours.
     fn clear_suspicion(&mut self, key: &ListingKey, now: Instant) {
         if self.is_open(&Siblings::Provider(key.provider)) {
             return;
@@ -505,15 +507,15 @@ impl Scheduler {
         Some(Action::Fail(key, failure, record))
     }
 
-    /// Aborts polls that overran, newest first, while others wait and those that hang hold more than their permits; of
-    /// those that were expected to be quick, more than half of these permits.
+    /// Aborts polls that overran, newest first, while others wait and polls that hang hold more permits than they may.
+    /// Of polls that were expected to be quick, the limit is half as many.
     fn abort_hanging(&mut self) -> Vec<Action> {
         if self.running.len() < self.concurrency || !self.lanes.has_quick() {
             return Vec::new();
         }
         let overran = |key: &ListingKey| {
             let attempt = self.hanging_attempt(key).filter(|attempt| attempt.overran)?;
-            // Those of the lane of hanging polls come last, otherwise they would be aborted again and again.
+            // Polls of the hanging lane are aborted last; otherwise they would be aborted again and again.
             Some((attempt.lane != Lane::Hanging, attempt.started, attempt.lane == Lane::Healthy, key.clone()))
         };
         let mut overran: Vec<_> = self.running.iter().filter_map(overran).collect();

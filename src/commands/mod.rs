@@ -82,7 +82,7 @@ fn load_web_config(args: &Args) -> Result<watch::Sender<Arc<WebConfig>>, UsageEr
     Ok(watch::Sender::new(Arc::new(web)))
 }
 
-/// Checks `--web.listen-address` as `serve` does, so that every command refuses what `serve` refuses.
+/// Checks `--web.listen-address` as `serve` does, so that every command rejects what `serve` rejects.
 ///
 /// # Errors
 /// An address is not valid.

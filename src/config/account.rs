@@ -11,7 +11,7 @@ use super::{
 use atlas::{ApiVersion, GroupId};
 use yaml_reader::{Presence::Absent, Section, Shown};
 
-/// The most accounts. Each has connections, tasks and certificates of its own.
+/// The maximum number of accounts. Each has its own connections, tasks and certificates.
 const MAX_ACCOUNTS: usize = 1000;
 
 /// Values that must be unique in the whole config.

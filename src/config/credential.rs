@@ -19,7 +19,7 @@ const API_KEY: [&str; 5] = ["public_key", "public_key_file", "public_key_env", "
 const SERVICE_ACCOUNT: [&str; 5] =
     ["client_id", "client_id_file", "client_id_env", "client_secret_file", "client_secret_env"];
 
-/// Files whose content nobody else should know. The public half of an API key and the ID of a service account are none.
+/// Files with secrets. The public half of an API key and the ID of a service account are not secrets.
 const SECRET_FILES: [&str; 3] = ["private_key_file", "client_secret_file", "proxy_url_file"];
 
 /// An API key or a service account, depending on the keys in the section.

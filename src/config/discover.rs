@@ -13,10 +13,10 @@ const INTERVAL: Duration = Duration::from_secs(10 * 60);
 /// The memory limit of a compiled pattern; realistic patterns need a tenth of it.
 const MAX_PATTERN: usize = 1 << 20;
 
-/// The memory limit of what a pattern remembers while it matches; names and tags are short.
+/// The maximum size of the cache that a pattern uses while it matches, in bytes; names and tags are short.
 const MAX_PATTERN_CACHE: usize = 1 << 18;
 
-/// The most patterns of a config. Each may take memory and time for its limit.
+/// The maximum number of patterns in a config. Each takes memory and time up to its limit.
 pub(super) const MAX_PATTERNS: usize = 200;
 
 /// The settings of discovery.

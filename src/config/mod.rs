@@ -34,7 +34,7 @@ pub struct Config {
     pub poll: PollConfig,
     /// The accounts to poll; at least one.
     pub accounts: Vec<AccountConfig>,
-    /// What is allowed, but may expose a secret.
+    /// Settings that are allowed, but may expose a secret.
     pub warnings: Vec<ConfigFault>,
 }
 

@@ -1,7 +1,7 @@
-//! What happens on one connection, and until when it may.
+//! The requests on one connection, and their deadlines.
 //!
-//! A request is under way until the last byte of its response is written. hyper does not report that, but it drops the
-//! data then, or when the connection ends; so the data has a guard.
+//! A request is in flight until the last byte of its response is written. hyper does not report that, but it drops the
+//! data then, or when the connection ends; so the data carries a guard.
 
 use std::{
     io::IoSlice,
@@ -32,7 +32,7 @@ struct Requests {
     under_way: Vec<Arc<Request>>,
     /// When the connection was accepted, or the last response was written.
     idle_since: Instant,
-    /// Whether there was any request.
+    /// Whether there has been any request.
     is_used: bool,
 }
 
@@ -41,13 +41,13 @@ struct Request {
     version: OnceLock<Version>,
 }
 
-/// A request under way, until it is dropped.
+/// A request in flight, until this is dropped.
 pub(super) struct UnderWay {
     activity: Arc<Activity>,
     request: Arc<Request>,
 }
 
-/// The data of a response, whose request is under way until all of it is written.
+/// The data of a response. Its request is in flight until all of the data is written.
 pub(super) struct ResponseData {
     data: Chain<Bytes, Bytes>,
     _under_way: UnderWay,
@@ -61,13 +61,13 @@ pub(super) enum Overdue {
 }
 
 impl Activity {
-    /// Of a new connection.
+    /// The activity of a new connection.
     pub(super) fn new() -> Self {
         let requests = Requests { under_way: Vec::new(), idle_since: Instant::now(), is_used: false };
         Self { requests: watch::Sender::new(requests), cut: CancellationToken::new() }
     }
 
-    /// A request whose header is complete.
+    /// Starts a request whose header is complete.
     pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
         let request = Arc::new(Request { started: Instant::now(), version: OnceLock::new() });
         self.requests.send_modify(|requests| {
@@ -77,7 +77,7 @@ impl Activity {
         UnderWay { activity: self.clone(), request }
     }
 
-    /// Completes when the next request or a response takes too long.
+    /// Completes when the next request or the oldest response is overdue.
     pub(super) async fn overdue(&self, limits: &Limits) -> Overdue {
         let mut requests = self.requests.subscribe();
         loop {
@@ -90,7 +90,7 @@ impl Activity {
         }
     }
 
-    /// Whether a request is under way, and since when that is so.
+    /// Whether a request is in flight, and since when that has been the case.
     pub(super) fn status(&self) -> (bool, Instant) {
         let requests = self.requests.borrow();
         match requests.oldest() {
@@ -99,7 +99,7 @@ impl Activity {
         }
     }
 
-    /// The versions in the responses that are not yet written.
+    /// The versions in the responses that are not yet completely written.
     pub(super) fn versions(&self) -> Vec<Version> {
         self.requests.borrow().under_way.iter().filter_map(|request| request.version.get().copied()).collect()
     }
@@ -129,7 +129,7 @@ impl Requests {
 }
 
 impl UnderWay {
-    /// The data of the response; the request is under way until it is dropped.
+    /// The data of the response; the request is in flight until it is dropped.
     pub(super) fn respond(self, body: Body) -> ResponseData {
         if let Some(version) = body.version {
             // A request has one response.

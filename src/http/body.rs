@@ -8,15 +8,15 @@ use bytes::{Buf, Bytes, buf::Chain};
 pub struct Body {
     /// What is sent.
     pub data: Chain<Bytes, Bytes>,
-    /// What it keeps in memory; `None` if that is little.
+    /// The version that it keeps in memory; `None` if that takes little.
     pub(super) version: Option<Version>,
 }
 
-/// Something that was rendered. It stays in memory while a response has it, even if there is a newer one.
+/// A rendered version of a body. It stays in memory while a response uses it, even if there is a newer one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Version {
     pub(super) kind: Kind,
-    /// No two versions of a kind are rendered at the same time.
+    /// Unique among the versions of a kind.
     pub(super) rendered_at: Instant,
     pub(super) bytes: usize,
 }
@@ -31,8 +31,8 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The bytes that all versions in responses may have together. With 12,500 peerings an exposition has about 11 MB, or
-    /// 1 MB compressed, and the JSON about 8 MB.
+    /// The maximum total size of all versions in unfinished responses, in bytes. With 12,500 peerings, an exposition
+    /// has about 11 MB, or 1 MB compressed, and the JSON about 8 MB.
     pub(super) fn budget(self) -> usize {
         match self {
             Self::Exposition => 32 << 20,

@@ -26,26 +26,26 @@ use super::{
     router::App,
 };
 
-/// Requests at the same time on one HTTP/2 connection. A scraper has one, a browser three.
+/// Concurrent requests on one HTTP/2 connection. A scraper sends one, a browser three.
 const STREAMS: u32 = 4;
 
 /// The bytes of a request body that a client may send before it is read; no request needs a body.
 const HTTP2_STREAM_WINDOW: u32 = 1 << 10;
 
-/// The least that the protocol allows.
+/// The minimum that the protocol allows.
 const HTTP2_CONNECTION_WINDOW: u32 = 65_535;
 
-/// From this length on, the header of an HTTP/1.1 request is refused unless the last read completes it.
+/// A longer header of an HTTP/1.1 request is rejected, unless the last read completes it.
 const HTTP1_BUFFER: usize = 32 << 10;
 
-/// The bytes that the system keeps for a client that does not read them, as far as it can be asked to. It counts them as
-/// memory of the exporter, and by default keeps megabytes.
+/// The size of the kernel's send buffer for a client that does not read, in bytes; the kernel may adjust it. The buffer
+/// counts as memory of the exporter, and by default it grows to megabytes.
 const SEND_BUFFER: usize = 128 << 10;
 
-/// The same for rustls: one TLS record.
+/// The send buffer of rustls: one TLS record.
 const TLS_BUFFER: usize = 16 << 10;
 
-/// The time for which a connection that was idle for too long may confirm that it closes.
+/// How long a connection that was idle for too long has to close gracefully.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The response to an HTTP request on a TLS port, in the words of Go's servers.
@@ -104,7 +104,7 @@ impl Shared {
         });
         let builder = Builder::new(TokioExecutor::new());
         let mut builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
-        // The activity has all deadlines.
+        // `Activity` enforces all deadlines.
         builder.http1().header_read_timeout(None).max_buf_size(HTTP1_BUFFER);
         builder
             .http2()
@@ -127,7 +127,8 @@ impl Shared {
         connection.await
     }
 
-    /// The response, whose request is under way until all of it is written. It may cut off who keeps too much in memory.
+    /// Responds to a request, which is in flight until the whole response is written. May close connections that keep
+    /// too much in memory.
     async fn respond(
         &self,
         client: SocketAddr,

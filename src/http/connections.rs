@@ -1,4 +1,4 @@
-//! The open connections: which one makes room for a new one, and which are cut off because they keep too much in memory.
+//! The open connections: which one to evict for a new one, and which ones keep too much in memory.
 
 use std::{
     cmp::Reverse,
@@ -24,7 +24,7 @@ struct Connection {
     activity: Arc<Activity>,
 }
 
-/// A place for one connection, which is free again when it is dropped.
+/// A connection slot, which is free again when this is dropped.
 pub(super) struct Place {
     connections: Arc<Connections>,
     pub(super) client: SocketAddr,
@@ -36,8 +36,9 @@ impl Connections {
         Arc::new(Self { limits, open: Mutex::default() })
     }
 
-    /// Takes a place for a new connection. If there is none, the client address with the most connections gives one up: the
-    /// one that has been without a request for longest or, if all have one, the one whose request has taken longest.
+    /// Takes a slot for a new connection. If none is free, evicts a connection of the client address that has the most:
+    /// the one that has been without a request for longest or, if all have one, the one whose request has taken
+    /// longest.
     pub(super) fn admit(self: &Arc<Self>, client: SocketAddr) -> Place {
         let (network, activity) = (network(client.ip()), Arc::new(Activity::new()));
         let mut open = self.open.lock();
@@ -48,9 +49,9 @@ impl Connections {
         Place { connections: self.clone(), client, activity }
     }
 
-    /// The index of the connection that makes room for a new one of this network.
+    /// The index of the connection to evict for a new one of this network.
     fn evicted_for(&self, open: &[Connection], newcomer: IpAddr) -> Option<usize> {
-        // Other machines leave some places to this one, whose clients may take any.
+        // Some slots are reserved for clients on this machine, which may use every slot.
         let is_rival = |other: &Connection| newcomer.is_loopback() || !other.network.is_loopback();
         let reserved = if newcomer.is_loopback() { 0 } else { self.limits.loopback_connections };
         let limit = self.limits.connections.saturating_sub(reserved).max(1);
@@ -64,7 +65,8 @@ impl Connections {
         rivals().min_by_key(|(_, other)| order(other)).map(|(index, _)| index)
     }
 
-    /// Cuts off who reads the oldest versions of a kind, until the others are within its budget. The newest stays.
+    /// Closes the connections that read the oldest versions of a kind until the rest is within its budget. Readers of
+    /// the newest version stay.
     pub(super) fn enforce_budget(&self, kind: Kind) {
         let open = self.open.lock();
         let reads: Vec<_> = open
@@ -92,7 +94,7 @@ impl Drop for Place {
     }
 }
 
-/// What counts as one client: an IPv4 address, or a /64 network of IPv6, which one client may have to itself.
+/// What counts as one client: an IPv4 address, or an IPv6 /64 network, which may belong to one client.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) if !address.is_loopback() => {
@@ -121,7 +123,7 @@ mod tests {
         Connections::new(Limits { connections, loopback_connections, ..Limits::default() })
     }
 
-    /// A new connection; the next is a second younger.
+    /// A new connection; the next one is a second newer.
     async fn admit(table: &Arc<Connections>, client: impl Into<IpAddr>) -> Place {
         let place = table.admit(SocketAddr::new(client.into(), 0));
         advance(Duration::from_secs(1)).await;

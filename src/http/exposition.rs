@@ -66,7 +66,7 @@ impl Exposition {
         encoder.write_all(text.as_bytes())?;
         encoder.flush()?;
         let mut gzip = std::mem::take(encoder.get_mut());
-        // While they grow they double, and slow readers may keep several versions.
+        // Growing doubles their capacity, and slow readers may keep several versions.
         text.shrink_to_fit();
         gzip.shrink_to_fit();
         Ok(Self { rendered_at: Instant::now(), text: text.into(), gzip: gzip.into(), checksum })
@@ -102,7 +102,7 @@ impl Exposition {
 /// Renders the exposition when the state changes, and when a listing becomes stale.
 ///
 /// # Errors
-/// The system has no thread for it, or a rendering panicked, so the exposition would never change again.
+/// The thread cannot be started, or rendering panicked, so the exposition would never change again.
 pub async fn render_loop(
     mut state: watch::Receiver<State>,
     exposition: watch::Sender<Arc<Exposition>>,

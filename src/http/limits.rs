@@ -5,11 +5,11 @@ use std::time::Duration;
 /// The limits of the server.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Open connections. Beyond them, each new one closes another.
+    /// Open connections. Beyond this limit, each new one evicts another.
     pub connections: usize,
-    /// How many of them only clients on this machine may have: health checks.
+    /// How many of them are reserved for clients on this machine, such as health checks.
     pub loopback_connections: usize,
-    /// The time from a connection to its first request, including the TLS handshake.
+    /// The time from accepting a connection to its first request, including the TLS handshake.
     pub first_request: Duration,
     /// The time between two requests.
     pub idle: Duration,
@@ -20,8 +20,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// A scraper needs one connection, which it keeps if it scrapes once a minute; it gives up after its timeout, which is
-    /// rarely as long as its interval. Container engines kill ten seconds after SIGTERM.
+    /// A scraper needs one connection, and keeps it if it scrapes once a minute. It gives up after its timeout, which
+    /// is rarely as long as its interval. Container engines send SIGKILL ten seconds after SIGTERM.
     fn default() -> Self {
         Self {
             connections: 256,

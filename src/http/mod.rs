@@ -58,7 +58,7 @@ impl BindError {
     }
 }
 
-/// Checks the form of the addresses, without listening on them.
+/// Checks the syntax of the addresses, without listening on them.
 ///
 /// # Errors
 /// The first address that is not valid.

@@ -1,5 +1,5 @@
-//! Threads that render. tokio's threads would delay other requests, and its blocking pool may be full of reads from files
-//! that hang.
+//! Threads that render. On tokio's worker threads, rendering would delay other requests; its blocking pool may be full
+//! of reads of files that hang.
 
 use std::{
     io,
@@ -10,12 +10,12 @@ use std::{
 use anyhow::Context;
 use tokio::sync::{mpsc, oneshot};
 
-/// Jobs that wait in the queue; more wait to get into it.
+/// Jobs in the queue; further ones wait to enter it.
 const QUEUE: usize = 16;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A thread that renders, one job at a time, as long as this exists.
+/// A thread that renders one job at a time, until this is dropped.
 pub(super) struct Renderer(mpsc::Sender<Job>);
 
 impl Renderer {

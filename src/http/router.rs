@@ -154,7 +154,7 @@ impl App {
     }
 }
 
-/// Whether a page of another site made a browser send the request, perhaps with a password that the browser knows.
+/// Whether the request is cross-site: sent by a browser for a page of another site, perhaps with a saved password.
 fn is_of_another_site<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
     if let Some(site) = headers.get("sec-fetch-site") {

@@ -45,7 +45,7 @@ pub(super) async fn is_cut_off(stream: impl AsyncRead + Unpin) -> bool {
 /// The number of bytes until the server closes the connection.
 async fn rest(mut stream: impl AsyncRead + Unpin) -> usize {
     let mut bytes = Vec::new();
-    // An error is a reset.
+    // An error means that the connection was reset.
     let _ = timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes)).await.unwrap();
     bytes.len()
 }
@@ -94,7 +94,7 @@ fn stalled() -> State {
     state
 }
 
-/// Limits with little time for a response.
+/// Limits with a short response timeout.
 fn quick_responses() -> Limits {
     Limits { response: Duration::from_millis(300), ..Limits::default() }
 }

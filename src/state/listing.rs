@@ -96,7 +96,7 @@ impl ListingState {
         events
     }
 
-    /// `was_sent` says whether Atlas was asked at all: only an answer can say that the group does not exist.
+    /// `was_sent` says whether a request was sent: only a response can say that the group does not exist.
     pub(super) fn fail(
         &mut self,
         failure: Failure,

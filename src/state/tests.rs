@@ -27,7 +27,7 @@ impl Fixture {
         self.record(after, Some(PollRun { lateness: Duration::ZERO, duration: Duration::ZERO }), outcome)
     }
 
-    /// Records a poll that got no permit, with the failure of the one before.
+    /// Records a poll that got no permit, with the failure of the previous one.
     fn expire(&mut self, after: u64, failure: Failure) -> Vec<ListingEvent> {
         self.record(after, None, Err(failure))
     }

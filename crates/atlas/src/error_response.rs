@@ -10,10 +10,10 @@ use crate::{
     reason::Reason,
 };
 
-/// Longer codes and details are cut after this many bytes: they are logged.
+/// Longer codes and details are truncated to this many bytes: they are logged.
 const MAX_ERROR_TEXT: usize = 300;
 
-/// A larger body of an error is not read further, and adds nothing. Those of Atlas have less than a kilobyte.
+/// A larger error body is not read to its end, and is ignored. Atlas's have less than a kilobyte.
 pub(crate) const MAX_ERROR_BODY: usize = 64 << 10;
 
 /// Codes of a 401 that reject the credential. With any other code, Atlas accepts it but it has no role here.
@@ -68,8 +68,8 @@ struct Body<'a> {
 }
 
 impl ErrorResponse {
-    /// Parses the body. One of any other kind, such as HTML with status 503, adds nothing. Each text is read on its own:
-    /// one of another type adds nothing.
+    /// Parses the body. Any other kind of body, such as HTML with status 503, is ignored. Each field is parsed on its
+    /// own: one of another type is ignored.
     #[must_use]
     pub fn new(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
         let text = String::from_utf8_lossy(body);

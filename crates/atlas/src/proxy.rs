@@ -143,7 +143,7 @@ fn first_set(names: [&'static str; 2], env: &dyn Fn(&str) -> Option<String>) -> 
     names.into_iter().find_map(|name| Some((name, env(name).filter(|text| !text.is_empty())?)))
 }
 
-/// Whether the host of the URL is this machine, by its name or its address.
+/// Whether the host of the URL is this machine, by name or address.
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {

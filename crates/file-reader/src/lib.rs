@@ -1,9 +1,9 @@
 //! Reads small files, such as a config or a secret, within a bounded time and size.
 //!
-//! Reading a FIFO without a writer would block, and so would a file on a mount whose server is gone. A FIFO is read
-//! without blocking. No system call ends a read from a mount, so each read has a thread of its own, which is left behind
-//! if the time is over. Until it ends, other reads of the same path fail at once; but the longer it takes, the rarer one
-//! of them tries anyway, because the path may lead elsewhere by now.
+//! Reading a FIFO without a writer would block, and so would reading a file on a mount whose server is down. A FIFO is
+//! read without blocking. No system call ends a read from such a mount, so each read has its own thread, which is
+//! abandoned after a timeout. Until that thread ends, other reads of the same path fail at once, except for one at
+//! growing intervals, because the path may lead to another file system by then.
 
 use std::{
     collections::BTreeMap,
@@ -18,16 +18,16 @@ use std::{
 
 use parking_lot::Mutex;
 
-/// How long a read may take. A working disk takes a thousandth; the process that writes to a FIFO may take seconds.
+/// How long a read may take. A working disk needs a thousandth of that; the writer of a FIFO may take seconds.
 const FILE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The same while a read of another path hangs: a hundred files on one dead mount do not take a hundred timeouts.
+/// The timeout while another read hangs, so that a hundred files on one dead mount do not take a hundred times as long.
 const SHORT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How often a FIFO is read.
+/// The interval at which a FIFO is read.
 const FIFO_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Each thread that hangs takes memory. While reads of this number of paths hang, other reads fail at once.
+/// A thread that hangs takes memory. While reads of this many paths hang, reads of others fail at once.
 const MAX_HANGING: usize = 100;
 
 const STACK_SIZE: usize = 128 * 1024;
@@ -59,12 +59,12 @@ pub fn read_text(path: &Path, max_size: u64) -> io::Result<String> {
     String::from_utf8(read(path, max_size)?).map_err(not_utf8)
 }
 
-/// What to say about a file with a secret that [`is_readable_by_others`].
+/// The warning about a secret file that [`is_readable_by_others`].
 pub const READABLE_BY_OTHERS: &str =
     "can be read by every user of this machine; restrict it to the exporter, for example with `chmod 640`";
 
-/// Whether every user of this machine can read the file: its permissions and those of its directories allow it. False if
-/// that cannot be found out. Blocks, so call it for files that were just read.
+/// Whether every user of this machine can read the file: its permissions and those of its parent directories allow it.
+/// False if that is unknown. Blocks, so call it only for files that were just read.
 #[must_use]
 pub fn is_readable_by_others(path: &Path) -> bool {
     let allows = |path: &Path, bit: u32| path.metadata().is_ok_and(|metadata| metadata.mode() & bit != 0);
@@ -74,12 +74,12 @@ pub fn is_readable_by_others(path: &Path) -> bool {
     })
 }
 
-/// How long a read of the path may take, or that another one hangs.
+/// How long a read of the path may take; an error while another read of it hangs.
 fn timeout(path: &Path) -> io::Result<Duration> {
     let mut hanging = HANGING.lock();
     let (is_alone, is_full, now) = (hanging.is_empty(), hanging.len() >= MAX_HANGING, Instant::now());
     match hanging.get_mut(path) {
-        // Each try may leave another thread behind, so the time between two doubles.
+        // Each attempt may leave another thread behind, so the elapsed time doubles between attempts.
         Some(hang) if now >= hang.next_try => hang.next_try = now + (now - hang.since),
         Some(_) => return Err(timed_out()),
         None if is_full => return Err(timed_out()),
@@ -97,7 +97,7 @@ fn read_in_thread(
     let (owned, start) = (path.to_owned(), Instant::now());
     thread::Builder::new().name("file-reader".to_owned()).stack_size(STACK_SIZE).spawn(move || {
         let result = read();
-        // Sends while it holds the lock. So the receiver either has the result, or adds the path before this removes it.
+        // Sent while the lock is held: the receiver either gets the result, or has added the path before it is removed.
         let mut hanging = HANGING.lock();
         hanging.remove(&owned);
         // There is no receiver for the result of a read that timed out.

@@ -19,8 +19,8 @@ pub struct AccessControl {
 
 impl AccessControl {
     /// Whether a request with these headers may be handled. Call it once per request: it takes a token of the rate
-    /// limit. Passwords are compared on threads of their own. `client` is the other end of the connection; comparisons
-    /// are shared fairly among its IPv4 address or /64 network and others, then among its connections.
+    /// limit. Passwords are compared on separate threads. `client` is the peer address; comparisons are shared fairly
+    /// among IPv4 addresses and IPv6 /64 networks, then among the connections of each.
     ///
     /// # Errors
     /// The status to respond with: 429 above the rate limit or if too many passwords of the client wait to be compared,

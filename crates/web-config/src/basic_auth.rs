@@ -63,13 +63,13 @@ impl Users {
         if let Some(accepted) = self.cache.lock().get(&user, &key) {
             return Some(accepted);
         }
-        // The rest has no effect, and what waits is bounded.
+        // bcrypt ignores the rest. Without it, passwords that wait take a bounded amount of memory.
         password.truncate(MAX_PASSWORD);
         let user = self.hashes.get_key_value(&user).map(|(user, _)| user.clone());
         let (hashes, cost, cache) = (self.hashes.clone(), self.cost, self.cache.clone());
         let comparison = move || {
             let user = user.as_deref();
-            // Another request with the same password may have been compared meanwhile.
+            // The same password may have been compared for another request meanwhile.
             if let Some(accepted) = cache.lock().get(user.unwrap_or_default(), &key) {
                 return accepted;
             }
@@ -209,7 +209,7 @@ mod tests {
         }
     }
 
-    /// Held by tests that need a processor, or keep all of them busy.
+    /// Held by tests that need a CPU to themselves, or keep all of them busy.
     static PROCESSORS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
     /// The shortest of three, so that other work on the machine does not count.
@@ -247,8 +247,8 @@ mod tests {
         });
     }
 
-    /// How many wrong passwords are compared from the time when a client sends the right one until it is accepted, while
-    /// each of the other clients has one compared after the other.
+    /// How many wrong passwords are compared from when a client sends the right one until it is accepted, while each of
+    /// the other clients keeps sending wrong ones.
     async fn compared_before(own: &str, flood: impl Iterator<Item = SocketAddr>) -> usize {
         let users = Arc::new(users(&[("alice", "secret", 5)]));
         let compared = Arc::new(AtomicUsize::new(0));
@@ -282,8 +282,8 @@ mod tests {
         };
         let addresses =
             |network: &'static str| (1..=200).map(move |number| format!("{network}{number}").parse().unwrap());
-        // The two under way, two that are not the newest, and some that end before this task runs again. In the order of
-        // arrival it would be nearly 200.
+        // The two in progress, two that are not the newest, and some that end before this task runs again. In the order
+        // of arrival it would be nearly 200.
         let few = 20;
         assert!(compared_before("192.0.2.7:1", ports("192.0.2.8")).await <= few, "connections of another client");
         assert!(compared_before("192.0.2.7:999", ports("192.0.2.7")).await <= few, "connections of its own address");

@@ -12,21 +12,22 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-/// Comparisons at once. Each occupies a processor.
+/// Concurrent comparisons. Each occupies a CPU.
 const MAX_COMPARISONS: usize = 2;
 
 /// Comparisons that wait. Each has a password of at most 72 bytes.
 const MAX_WAITING: usize = 512;
 
-/// Comparisons that wait for one network: more than a server usually allows it in connections.
+/// Comparisons of one network that wait: more than the connections that a server usually allows it.
 const MAX_WAITING_OF_NETWORK: usize = 256;
 
-/// Connections, and networks, whose last turn is remembered.
+/// The number of connections, and of networks, whose last turn is remembered.
 const MAX_TURNS: usize = 4096;
 
-/// Comparisons of passwords. Whose last turn was longest ago comes first: among networks, then among the connections of
-/// the network. So a flood delays another network by at most one turn for each of its networks, and another connection of
-/// its network by at most one for each of its connections.
+/// Password comparisons that wait for their turn. First comes the network whose last turn was longest ago, and within
+/// it the connection whose last turn was longest ago. So a flood delays another network by at most one turn for each
+/// network of the flood, and another connection of the same network by at most one turn for each connection of the
+/// flood.
 #[derive(Default)]
 pub(crate) struct ComparisonQueue {
     state: Mutex<State>,
@@ -34,10 +35,10 @@ pub(crate) struct ComparisonQueue {
 
 #[derive(Default)]
 struct State {
-    /// In the order in which they came.
+    /// In the order of arrival.
     waiting: Vec<Waiting>,
     threads: usize,
-    /// The number of comparisons that were begun.
+    /// The number of comparisons that have started.
     turn: u64,
     networks: LastTurns<IpAddr>,
     connections: LastTurns<SocketAddr>,
@@ -51,8 +52,8 @@ struct Waiting {
 }
 
 impl ComparisonQueue {
-    /// Runs a comparison in its turn, on a thread that is not one of tokio's: these can be busy with files that hang. Once
-    /// begun it is completed, even if the client gives up. `None` if too many wait.
+    /// Runs a comparison when it is its turn, on a thread outside tokio's pool, which can be busy with files that hang.
+    /// Once it has started, it is completed even if the client gives up. `None` if too many wait.
     pub(crate) async fn run(
         self: &Arc<Self>,
         client: SocketAddr,
@@ -73,12 +74,12 @@ impl ComparisonQueue {
         let spawned = thread::Builder::new().name("password".to_owned()).spawn(move || queue.work());
         state.threads += usize::from(spawned.is_ok());
         if state.threads == 0 {
-            // The system allows no thread, so nobody would ever compare them.
+            // No thread can be started, so nothing would ever run them.
             state.waiting.clear();
         }
     }
 
-    /// Compares until none waits.
+    /// Runs comparisons until none waits.
     fn work(&self) {
         while let Some(Waiting { comparison, result, .. }) = self.next() {
             let accepted = catch_unwind(AssertUnwindSafe(comparison)).unwrap_or(false);
@@ -107,7 +108,7 @@ impl State {
         }
     }
 
-    /// Removes one of those that would come last.
+    /// Removes one of the comparisons that would run last.
     fn evict(&mut self, among: impl Fn(&Waiting) -> bool) {
         let candidates = || self.waiting.iter().enumerate().filter(|(_, waiting)| among(waiting));
         let last = candidates().map(|(_, waiting)| self.last_turns(waiting)).max();
@@ -124,11 +125,11 @@ impl State {
         let indexes: Vec<_> = indexes.map(|(index, _)| index).collect();
         self.turn += 1;
         let chosen = match self.turn % 3 {
-            // The newest: a flood of clients that wait for their responses is older.
+            // The newest: the requests of a flood whose clients wait for their responses are older.
             1 => indexes.len() - 1,
-            // The oldest: a flood of clients that give up soon is newer.
+            // The oldest: the requests of a flood whose clients give up soon are newer.
             2 => 0,
-            // Any: a flood can be both.
+            // A random one: a flood can consist of both.
             _ => fastrand::usize(..indexes.len()),
         };
         let next = self.waiting.remove(indexes[chosen]);
@@ -147,7 +148,7 @@ impl State {
     }
 }
 
-/// What counts as one client: an IPv4 address, or the 64 bits of an IPv6 address of which a host has every address.
+/// What counts as one client: an IPv4 address, or an IPv6 /64 network, because a host can use every address in it.
 fn network(client: SocketAddr) -> IpAddr {
     match client.ip().to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
@@ -155,7 +156,7 @@ fn network(client: SocketAddr) -> IpAddr {
     }
 }
 
-/// The last turn of each; zero for those that had none, or so long ago that it is forgotten.
+/// The last turn of each key; zero if it had none or if it was forgotten.
 struct LastTurns<K>(HashMap<K, u64>);
 
 impl<K> Default for LastTurns<K> {
@@ -188,7 +189,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Adds one that waits, and returns what tells whether it still does.
+    /// Adds a waiting comparison, and returns a receiver that shows whether it still waits.
     fn push(state: &mut State, client: SocketAddr) -> oneshot::Receiver<bool> {
         let (result, finished) = oneshot::channel();
         state.push(Waiting { client, network: network(client), comparison: Box::new(|| true), result });

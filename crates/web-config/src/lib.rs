@@ -29,7 +29,8 @@ pub struct WebConfig {
 
 impl WebConfig {
     /// Reads a file; paths in it are relative to its directory. Blocks for at most 5 s for each file. Also returns
-    /// warnings about settings without effect, or with another effect than their author may expect.
+    /// warnings about settings without effect, with an effect that their author may not expect, or that expose a
+    /// secret.
     ///
     /// # Errors
     /// All faults at once, those of the certificates included.

@@ -13,7 +13,7 @@ const CASES: &str = include_str!("../../../tests/toolkit/cases.txt");
 /// A folder with `server.crt`, its key, the key of another certificate, and a CA that may not sign certificates.
 fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
-    // Nobody else can read the key.
+    // Only the owner can read the key.
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let [key, other] = [KeyPair::generate().unwrap(), KeyPair::generate().unwrap()];
     let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();

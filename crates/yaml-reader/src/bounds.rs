@@ -1,4 +1,4 @@
-//! What a file may cost before anything in it is looked at.
+//! Limits on YAML files, checked before any key is read.
 
 use std::{cell::Cell, fmt};
 
@@ -7,23 +7,23 @@ use serde::de::{
     VariantAccess, Visitor,
 };
 
-/// The most bytes of a file. A config with a thousand groups has a tenth of this.
+/// The maximum size of a file in bytes. A config with a thousand groups has a tenth of this.
 pub const MAX_YAML_BYTES: u64 = 1 << 20;
 
-/// The most `[` and `{` in a file, in strings and comments too: the parser takes time that grows with the square of the
-/// number of those that are open. Enough for 8,000 groups with a list of providers each.
+/// The maximum number of `[` and `{` in a file, including those in strings and comments: the parser takes quadratic
+/// time for open brackets. This is enough for 8,000 groups with a list of providers each.
 const MAX_BRACKETS: usize = 1 << 14;
 
-/// How deep values may be nested.
+/// The maximum nesting depth of values.
 const MAX_DEPTH: usize = 64;
 
-/// The most keys and values once aliases are replaced by what they stand for.
+/// The maximum number of keys and values after aliases are expanded.
 const MAX_VALUES: usize = 1 << 18;
 
-/// The most bytes of strings once aliases are replaced by what they stand for.
+/// The maximum total size of strings after aliases are expanded, in bytes.
 const MAX_EXPANDED_BYTES: usize = 4 << 20;
 
-/// A text is not YAML, or more of it than any file needs.
+/// A text is not valid YAML, or exceeds a limit.
 #[derive(Debug, thiserror::Error)]
 pub enum YamlError {
     /// The text is too long.
@@ -35,18 +35,18 @@ pub enum YamlError {
     /// Values are nested too deeply.
     #[error("has more than {MAX_DEPTH} levels of lists and mappings{0}")]
     TooDeep(Position),
-    /// There are too many values, or they are too long. Usually an alias of something large is used often.
+    /// There are too many values, or they are too long. Usually aliases repeat a large value many times.
     #[error("has more than {MAX_VALUES} values or {MAX_EXPANDED_BYTES} bytes of text, with its aliases expanded{0}")]
     TooManyValues(Position),
     /// A number does not fit into 64 bits.
     #[error("has a number with too many digits{0}; put an id that is all digits in quotes")]
     NumberTooLong(Position),
-    /// The text is not YAML, or not what is expected.
+    /// The text is not YAML, or not of the expected type.
     #[error(transparent)]
     Invalid(#[from] serde_yaml::Error),
 }
 
-/// Where in the text; empty if that is not known.
+/// A position in the text; displayed as empty if it is unknown.
 #[derive(Debug)]
 pub struct Position(Option<(usize, usize)>);
 
@@ -59,11 +59,10 @@ impl fmt::Display for Position {
     }
 }
 
-/// Deserializes the text of a file, which may start with a byte order mark. Memory and time are bounded, whatever the
-/// text is.
+/// Deserializes the text of a file, which may start with a byte order mark. Memory and time are bounded for any text.
 ///
 /// # Errors
-/// The text is not YAML, not a `T`, has a key twice, or exceeds a bound.
+/// The text is not YAML, not a `T`, has a duplicate key, or exceeds a limit.
 pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     if text.len() as u64 > MAX_YAML_BYTES {
         return Err(YamlError::TooLarge);
@@ -80,7 +79,7 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
             Some(Bound::Depth) => YamlError::TooDeep(position),
             Some(Bound::Values) => YamlError::TooManyValues(position),
             Some(Bound::Digits) => YamlError::NumberTooLong(position),
-            // The library's own bound on aliases, which has no type of its own.
+            // The library's own limit on aliases, which has no error type.
             None if error.to_string() == "repetition limit exceeded" => YamlError::TooManyValues(position),
             None => YamlError::Invalid(error),
         }
@@ -102,7 +101,7 @@ struct Usage {
     exceeded: Cell<Option<Bound>>,
 }
 
-/// Counts the values of a text, and builds none.
+/// Counts the values of a text without building them.
 #[derive(Clone, Copy)]
 struct Counter<'a> {
     usage: &'a Usage,
@@ -123,7 +122,7 @@ impl Counter<'_> {
         if is_within { Ok(()) } else { Err(self.exceeds(Bound::Values)) }
     }
 
-    /// Counts a list or a mapping, and returns the counter of what is in it.
+    /// Counts a list or a mapping, and returns the counter for its items.
     fn enter<E: Error>(self) -> Result<Self, E> {
         self.add(0)?;
         if self.depth == MAX_DEPTH {
@@ -213,7 +212,7 @@ mod tests {
 
     use super::*;
 
-    /// The message of the error, which must come soon.
+    /// The error message, which must be returned soon.
     fn error(text: &str) -> String {
         let start = Instant::now();
         let error = from_str::<Value>(text).err().map_or_else(|| "no error".to_owned(), |error| error.to_string());

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-/// More faults, or warnings, are only counted: nobody reads them, and a file may have a fault in each byte.
+/// Further faults or warnings are only counted: nobody reads them, and a file may have one in every byte.
 const MAX_FAULTS: usize = 100;
 
 /// The faults and warnings found so far.
@@ -42,7 +42,7 @@ impl ConfigFaults {
     /// The warnings, if there are no faults.
     ///
     /// # Errors
-    /// All faults at once; of very many, the first hundred and the number of the others.
+    /// All faults at once; if there are more than a hundred, the first hundred and the number of the others.
     pub fn into_result(self) -> Result<Vec<ConfigFault>, ConfigError> {
         let faults = self.faults.into_inner().into_vec();
         if faults.is_empty() { Ok(self.warnings.into_inner().into_vec()) } else { Err(ConfigError { faults }) }

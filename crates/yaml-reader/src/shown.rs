@@ -1,4 +1,4 @@
-//! Texts of a config in messages.
+//! Config values in messages.
 
 use std::{borrow::Cow, fmt, path::Path};
 
@@ -6,12 +6,12 @@ use std::{borrow::Cow, fmt, path::Path};
 const MAX_PATH: usize = 4096;
 const MAX_FILE_NAME: usize = 255;
 
-/// Parts of secrets: of a key or a certificate, also in base64, of the secret of a service account of Atlas, and of a
-/// bcrypt hash.
+/// Parts of secrets: of a PEM key or certificate, also base64-encoded, of a client secret of a service account, and of
+/// a bcrypt hash.
 const SECRET_PARTS: [&str; 7] = ["-----BEGIN", "LS0tLS1CRUdJTi", "mdb_sa_sk_", "$2a$", "$2b$", "$2x$", "$2y$"];
 
-/// A path, a name or another text of a config in a message. It is replaced if it may be a secret that was put in the
-/// wrong place: if it contains control characters such as line breaks, or a part of a secret, or is too long for a path.
+/// A path, a name or another config value in a message. It is replaced if it may be a misplaced secret: if it contains
+/// control characters such as line breaks, or part of a secret, or is too long for a path.
 #[derive(Clone, Debug)]
 pub struct Shown<'a>(Cow<'a, str>);
 

@@ -219,8 +219,8 @@ fn whatever_a_share_of_the_polls_does_the_others_start_within_an_interval() {
                 };
                 let is_healthy = |key: &ListingKey| !share.includes(key) && !is_hidden(key);
                 let (age, late) = simulation.worst(is_healthy);
-                // Without a provider or a few groups to blame, that takes a while, too; and among sixty, if each poll
-                // takes seconds.
+                // It takes longer if neither a provider nor a few groups are the cause, or with sixty groups if each
+                // poll takes seconds.
                 let is_known_late = groups == 1000 && matches!(share, Share::HalfOfTheGroups)
                     || groups == 60 && matches!(share, Share::ProviderInMostGroups);
                 let is_hard = is_known_late || matches!(share, Share::ProviderInMostGroups) && groups == 1000;

@@ -212,7 +212,7 @@ fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; 
     table.lines().flat_map(|line| [line.trim().to_owned(), "\n".to_owned()]).collect()
 }
 
-/// A name from Atlas without hidden characters and of bounded length, safe for a terminal.
+/// A name from Atlas, truncated and with hidden characters escaped, so that it is safe for a terminal.
 fn printable(text: &str) -> String {
     escape_hidden(&text.chars().take(64).collect::<String>())
 }

@@ -41,7 +41,7 @@ use crate::state::{State, stall_reason};
 /// Requests within this time share one rendering of the JSON, which may have megabytes.
 const JSON_TTL: Duration = Duration::from_secs(1);
 
-/// A request that waits longer gets the last JSON, if there is any.
+/// A request that waits longer gets the previous JSON, if there is any.
 const JSON_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A request that waits longer gets [`StatusError::Busy`].
@@ -54,7 +54,7 @@ pub struct Status {
     /// The path of the metrics, such as `/metrics`.
     pub(super) telemetry_path: String,
     pages: Renderer,
-    /// A thread of its own, so that readers of the JSON do not delay the page.
+    /// Separate, so that requests for the JSON do not delay the page.
     jsons: Renderer,
     /// By [`List`]: the last JSON, and when it was rendered.
     json: [Mutex<Option<(Instant, Bytes)>>; 2],
@@ -104,7 +104,7 @@ impl Status {
     /// The page links to the metrics at `telemetry_path`; the exposition only shows whether the exporter has stalled.
     ///
     /// # Errors
-    /// The system has no thread to render with.
+    /// A rendering thread cannot be started.
     pub fn new(
         state: watch::Receiver<State>,
         exposition: watch::Receiver<Arc<Exposition>>,
@@ -129,7 +129,7 @@ impl Status {
     /// The content under a path; `None` if there is no such path.
     ///
     /// # Errors
-    /// There is something under the path, but it cannot be rendered now.
+    /// The path exists, but its content cannot be rendered now.
     pub async fn get(self: &Arc<Self>, path: &str, query: &str) -> Result<Option<Content>, StatusError> {
         let (media_type, body) = match path {
             "/" => ("text/html; charset=utf-8", self.page(query).await?),
@@ -169,7 +169,7 @@ impl Status {
         Ok(whole(Kind::Json, rendered_at, json))
     }
 
-    /// Renders the JSON, unless an earlier request did. It is kept even if its requester is gone.
+    /// Renders the JSON, unless an earlier request did. The result is kept even if its requester is gone.
     fn render_json(&self, list: List) -> anyhow::Result<(Instant, Bytes)> {
         let last = self.json[list as usize].lock().clone();
         if let Some(last) = last.filter(|(rendered_at, _)| rendered_at.elapsed() < JSON_TTL) {
@@ -189,7 +189,7 @@ impl Status {
         Ok(rendered)
     }
 
-    /// Locks the state for some milliseconds.
+    /// Locks the state for a few milliseconds.
     fn with_view<T>(&self, render: impl FnOnce(&View<'_>) -> T) -> T {
         let stall_reason = self.stall_reason();
         let state = self.state.borrow();

@@ -156,7 +156,7 @@ fn a_shard_is_named_and_may_have_no_projects() {
     assert!(html.contains("shard 1 of 3, numbered from 0") && !html.contains("class=\"warning\""), "{html}");
 }
 
-/// Holds the state, so that nothing is rendered, until it is dropped.
+/// Locks the state until it is dropped, so that nothing is rendered.
 struct HeldState {
     release: Option<mpsc::Sender<()>>,
     writer: Option<thread::JoinHandle<()>>,

@@ -78,7 +78,7 @@ fn found(n: u8) -> atlas::Group {
     atlas::Group { id: id(n), name: format!("g{n}"), org_id: "5f0".to_owned(), tags: BTreeMap::new() }
 }
 
-/// Of a poll that asked Atlas.
+/// The run of a poll that sent a request.
 const RUN: Option<PollRun> = Some(PollRun { lateness: Duration::ZERO, duration: Duration::ZERO });
 
 fn failure(reason: Reason) -> Failure {

@@ -26,8 +26,8 @@ use crate::{
 /// Files are read no more often than this.
 const MIN_READ_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a request waits for the files. A working disk takes a thousandth of it; while one hangs, requests use the
-/// credential as last read.
+/// How long a request waits for the files. A working disk needs a thousandth of that; while a file hangs, requests use
+/// the credential that was read last.
 const MAX_READ_WAIT: Duration = Duration::from_millis(250);
 
 /// Sends requests with a credential.
@@ -35,7 +35,7 @@ pub(crate) struct Authenticator {
     scheme: Scheme,
     breaker: CredentialBreaker,
     files: Mutex<Files>,
-    /// Held while the files are read, so that one that hangs occupies one thread.
+    /// Held while the files are read, so that a file that hangs occupies only one thread.
     reading: Arc<sync::Mutex<()>>,
     events: EventHandler,
 }
@@ -126,7 +126,7 @@ impl Authenticator {
         }
     }
 
-    /// Reads the files in a task of its own, which applies a change, and waits for it for a moment.
+    /// Reads the files in a separate task, which applies a change, and waits briefly for it.
     async fn reload_files(self: &Arc<Self>) {
         let pair = {
             let mut files = self.files.lock();

@@ -43,7 +43,7 @@ const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 /// A longer lifetime is shortened to this.
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// A longer token is rejected: no server would accept it in a header. Those of Atlas have about a kilobyte.
+/// A longer token is rejected: no server would accept it in a header. Atlas's have about a kilobyte.
 const MAX_TOKEN: usize = 16 << 10;
 
 /// For revoking the token, and for a mint in progress before it. Shutdown waits for both.

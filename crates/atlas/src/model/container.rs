@@ -4,10 +4,10 @@ use serde::Deserialize;
 
 use super::wire::{FirstItems, HasId, LabelText, Lenient, Text, first_non_empty};
 
-/// Longer IDs, regions and CIDR blocks are cut after this many bytes: they become labels.
+/// Longer IDs, regions and CIDR blocks are truncated to this many bytes: they become labels.
 const MAX_CONTAINER_FIELD: usize = 128;
 
-/// More regions than any container has; the rest is omitted.
+/// More regions than any container has; further ones are skipped.
 const MAX_REGIONS: usize = 100;
 
 /// A network of Atlas that peerings connect to. A field that Atlas omitted is empty.

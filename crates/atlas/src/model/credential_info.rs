@@ -7,7 +7,7 @@ use super::wire::{FirstItems, LabelText, Lenient};
 /// More roles than any real credential has; the rest is omitted.
 const MAX_ROLES: usize = 20;
 
-/// Longer role names are cut after this many bytes.
+/// Longer role names are truncated to this many bytes.
 const MAX_ROLE: usize = 100;
 
 /// What Atlas reports about a credential that it accepts.
@@ -82,7 +82,7 @@ mod tests {
     fn roles_are_bounded() {
         let many: Vec<String> = (0..3000).map(|n| format!(r#"{{"roleName":"{n:0>500}"}}"#)).collect();
         let roles = roles(&format!(r#"{{"apiKey":{{"roles":[{}]}}}}"#, many.join(",")));
-        // They are cut to the same zeros.
+        // They are truncated to the same zeros.
         assert_eq!(roles, ["0".repeat(MAX_ROLE)]);
     }
 }

@@ -9,7 +9,7 @@ use super::{
     wire::{FirstItems, HasId, InvalidContent, LabelText, Text},
 };
 
-/// Longer IDs, names and tags are cut after this many bytes: they become labels. Failing would hide a group.
+/// Longer IDs, names and tags are truncated to this many bytes: they become labels. An error would hide the group.
 const MAX_GROUP_FIELD: usize = 1024;
 
 /// More tags than Atlas allows on any resource; the rest is omitted.

@@ -12,7 +12,7 @@ use super::{
 /// A longer name, ID or status is not real, and must not become a label.
 const MAX_PEERING_FIELD: usize = 1024;
 
-/// Free text is cut after this many bytes: it is logged.
+/// Free text is truncated to this many bytes: it is logged.
 const MAX_PEERING_ERROR: usize = 1024;
 
 /// All peerings of one group and provider at one time.

@@ -1,4 +1,4 @@
-//! What the types of JSON from Atlas share: whatever it sends, they hold no more than their bounds.
+//! Types for JSON from Atlas that stay within their bounds, whatever it sends.
 
 use std::{fmt, marker::PhantomData};
 
@@ -36,11 +36,11 @@ pub(crate) trait HasId {
     fn id(&mut self) -> &mut Option<String>;
 }
 
-/// A text of which at most `MAX` bytes are kept; null counts as missing.
+/// A string of which at most `MAX` bytes are kept; null counts as missing.
 #[derive(Debug, Default)]
 pub(crate) struct Text<const MAX: usize> {
     pub(crate) kept: Option<String>,
-    /// Whether it was longer.
+    /// Whether it was truncated.
     pub(crate) is_cut: bool,
 }
 
@@ -75,7 +75,7 @@ impl<const MAX: usize> Visitor<'_> for TextVisitor<MAX> {
     }
 }
 
-/// The first `MAX` items of a list. The others are skipped.
+/// The first `MAX` items of an array. The others are skipped.
 #[derive(Debug)]
 pub(crate) struct FirstItems<T, const MAX: usize>(pub(crate) Vec<T>);
 
@@ -113,7 +113,7 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for FirstItemsVisi
     }
 }
 
-/// A value that only informs. Any other JSON type counts as missing, so that it does not cost the whole response.
+/// An informational value. Any other JSON type counts as missing, so that it does not invalidate the whole response.
 #[derive(Debug, Default)]
 pub(crate) struct Lenient<T>(pub(crate) T);
 
@@ -124,11 +124,11 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Lenient<T> {
     }
 }
 
-/// A text that is only a label.
+/// A string that is only a label.
 pub(crate) type LabelText<const MAX: usize> = Lenient<Text<MAX>>;
 
 impl<const MAX: usize> LabelText<MAX> {
-    /// The text, of which the rest is missing if it is longer; empty if there is none.
+    /// The string, truncated if it is longer; empty if it is missing.
     pub(crate) fn into_cut(self) -> String {
         self.0.kept.unwrap_or_default()
     }

@@ -12,7 +12,7 @@ use crate::model::wire::{Lenient, Text};
 /// Twice the largest page. A body with more items is rejected while it is parsed, to bound memory.
 const MAX_ITEMS: usize = 1000;
 
-/// Longer than the relation `next`, of which only equality matters.
+/// Longer than `next`, the only relation that matters.
 const MAX_REL: usize = 16;
 
 /// One page. An error with status 200 has no `results`, and must not count as an empty listing.

@@ -72,7 +72,7 @@ fn has_one(certificate: &CertificateDer<'_>, allowed: &[String]) -> bool {
     })
 }
 
-/// As Go writes a URI.
+/// A URI as Go formats it.
 fn with_lower_scheme(uri: &str) -> String {
     let scheme = uri.find(':').unwrap_or(0);
     uri[..scheme].to_ascii_lowercase() + &uri[scheme..]

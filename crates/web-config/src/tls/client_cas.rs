@@ -1,4 +1,4 @@
-//! The client CAs, and which certificates they let in. Judges as Go's crypto/x509 does, or more strictly.
+//! The client CAs, and which client certificates they accept: those that Go's crypto/x509 accepts, or fewer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,25 +15,25 @@ use x509_parser::{
     prelude::{FromDer, GeneralName, X509Certificate},
 };
 
-/// The most bytes of names in a handshake. TLS allows 65,535.
+/// The maximum size of the CA names in a handshake, in bytes. TLS allows 65,535.
 const MAX_SUBJECTS_SIZE: usize = 32 << 10;
 
 /// The certificates of `client_ca_file`, or of the system.
 #[derive(Debug, Default)]
 pub(crate) struct ClientCas {
-    /// A client whose own certificate is here needs no CA.
+    /// A client certificate in this list needs no CA.
     listed: Vec<CertificateDer<'static>>,
     subjects: Vec<DistinguishedName>,
-    /// What webpki needs of each CA that may sign.
+    /// The CAs that may sign, as webpki needs them.
     anchors: Vec<TrustAnchor<'static>>,
-    /// The index in `listed` of each anchor. An anchor has neither a validity nor a path length.
+    /// The index in `listed` of each anchor. An anchor has no validity period and no path length.
     anchor_indexes: Vec<usize>,
     unusable: usize,
     not_signing: usize,
 }
 
 impl ClientCas {
-    /// Those of a file. As in the toolkit, what cannot be used is ignored.
+    /// The certificates of a file. As in the toolkit, those that cannot be used are ignored.
     pub(crate) fn from_pem(pem: &[u8]) -> Self {
         let mut cas = Self::default();
         for item in CertificateDer::pem_slice_iter(pem) {
@@ -47,7 +47,7 @@ impl ClientCas {
         cas
     }
 
-    /// Those of the system, for a file that has clients' certificates verified without a client CA.
+    /// The certificates of the system, for a web config that verifies client certificates without a client CA.
     pub(crate) fn of_system() -> Self {
         let mut cas = Self::default();
         rustls_native_certs::load_native_certs().certs.into_iter().for_each(|certificate| cas.add(certificate));
@@ -62,9 +62,9 @@ impl ClientCas {
         }
     }
 
-    /// An expired CA is added too: its validity counts at the time of a handshake.
+    /// An expired CA is added too: its validity is checked at each handshake.
     fn try_add(&mut self, certificate: &CertificateDer<'static>) -> Result<(), Error> {
-        // Of version 3, and without a critical extension that nobody here checks.
+        // Fails unless it is version 3 without an unsupported critical extension.
         EndEntityCert::try_from(certificate)?;
         let parsed = parse(certificate)?;
         if check_signs(&parsed).and_then(|()| check_every(&parsed)).is_ok() {
@@ -87,19 +87,19 @@ impl ClientCas {
         self.unusable
     }
 
-    /// The number of CAs that may not sign certificates of clients.
+    /// The number of CAs that may not sign client certificates.
     pub(crate) fn not_signing(&self) -> usize {
         self.not_signing
     }
 
-    /// The names of the certificates, by which a client chooses its own. None if they do not fit into a handshake.
+    /// The names of the certificates, by which a client chooses its own. Empty if they do not fit into a handshake.
     pub(crate) fn subjects(&self) -> &[DistinguishedName] {
         let size: usize = self.subjects.iter().map(|subject| 2 + subject.as_ref().len()).sum();
         if size > MAX_SUBJECTS_SIZE { &[] } else { &self.subjects }
     }
 
-    /// Whether a client with this certificate may enter at this time. A listed certificate admits itself, as in setups
-    /// without a CA, and only a CA admits others.
+    /// Checks a client certificate at this time. A listed certificate is accepted, as in setups without a CA, and only
+    /// a CA can sign others.
     pub(crate) fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -127,8 +127,8 @@ impl ClientCas {
         result.map_err(certificate_error)
     }
 
-    /// What webpki does not check. It knows the signatures, the name constraints, and of all but the CA the validity, the
-    /// basic constraints and the path length.
+    /// Checks what webpki does not. webpki checks signatures and name constraints and, except for the CA, validity,
+    /// basic constraints and path length.
     fn check_path(&self, path: &VerifiedPath<'_>, now: UnixTime) -> Result<(), Error> {
         let intermediates = path.intermediate_certificates().map(webpki::Cert::der);
         let chain: Vec<_> = std::iter::once(path.end_entity().der()).chain(intermediates).collect();
@@ -136,7 +136,7 @@ impl ClientCas {
         chain.iter().try_for_each(check_every)?;
         chain.iter().skip(1).try_for_each(check_signs)?;
         let indexes = self.anchor_indexes.iter().zip(&self.anchors);
-        // A renewed CA and its predecessor may have one name and one key.
+        // A renewed CA and its predecessor may have the same name and key.
         let equal = indexes.filter(|(_, anchor)| *anchor == path.anchor());
         let mut result = Err(Error::UnknownIssuer);
         for (index, _) in equal {
@@ -149,7 +149,7 @@ impl ClientCas {
     }
 }
 
-/// The CA at the end of a chain, which starts with the client's certificate.
+/// Checks the CA at the end of a chain, which starts with the client certificate.
 fn check_ca(ca: &CertificateDer<'_>, chain: &[X509Certificate<'_>], now: UnixTime) -> Result<(), Error> {
     let ca = parse(ca)?;
     check_validity(&ca, now)?;
@@ -158,7 +158,7 @@ fn check_ca(ca: &CertificateDer<'_>, chain: &[X509Certificate<'_>], now: UnixTim
     if path_length.is_some_and(|length| chain.len() - 1 > length as usize) {
         return Err(Error::PathLenConstraintViolated);
     }
-    // Go takes a certificate with the CA's name, key and alternative names for the CA itself, which is then not listed.
+    // Go takes a certificate with the CA's name, key and alternative names for the CA itself, and rejects the chain.
     if chain.iter().any(|certificate| identity(certificate) == identity(&ca)) {
         return Err(Error::UnknownIssuer);
     }
@@ -172,8 +172,8 @@ fn identity<'a>(certificate: &'a X509Certificate<'_>) -> Identity<'a> {
     (certificate.subject().as_raw(), certificate.public_key().raw, names.map(|extension| extension.value))
 }
 
-/// What applies to each certificate of a chain, including the CA: that it is for clients, and that it makes no demand that
-/// nobody here checks.
+/// Checks every certificate of a chain, including the CA: it is for clients, and has no constraint that nothing here
+/// checks.
 fn check_every(certificate: &X509Certificate<'_>) -> Result<(), Error> {
     let purposes = certificate.extended_key_usage().map_err(|_| Error::BadDer)?;
     if purposes.is_some_and(|purposes| !purposes.value.client_auth && !purposes.value.any) {
@@ -189,7 +189,7 @@ fn check_every(certificate: &X509Certificate<'_>) -> Result<(), Error> {
     }
 }
 
-/// Whether the alternative names can be read, and one at least if they are critical.
+/// Checks that the alternative names can be parsed and, if they are critical, that at least one is supported.
 fn check_names(names: &[GeneralName<'_>], critical: bool) -> Result<(), Error> {
     let mut known = false;
     for name in names {
@@ -207,7 +207,7 @@ fn check_names(names: &[GeneralName<'_>], critical: bool) -> Result<(), Error> {
     if critical && !known { Err(Error::UnsupportedCriticalExtension) } else { Ok(()) }
 }
 
-/// Whether a certificate may sign others.
+/// Checks that a certificate may sign others.
 fn check_signs(certificate: &X509Certificate<'_>) -> Result<(), Error> {
     let usage = certificate.key_usage().map_err(|_| Error::BadDer)?;
     let signs = certificate.is_ca() && usage.is_none_or(|usage| usage.value.key_cert_sign());

@@ -100,7 +100,7 @@ impl TlsSettings {
         }
     }
 
-    /// Warns of a private key that others can read, and of client CAs that have no effect or another one than expected.
+    /// Warns about a private key that others can read, and about client CAs that have no effect or an unexpected one.
     /// The toolkit does not report these.
     pub(crate) fn warn(&self, section: &Section<'_>, files: &TlsFiles) {
         if self.sources.key.path().is_some_and(is_readable_by_others) {

@@ -1,4 +1,4 @@
-//! Certificates as Go's crypto/x509 judges them. `make check-web-config` has the toolkit judge the same ones.
+//! Client certificates, checked as by Go's crypto/x509. `make check-web-config` checks the same ones with the toolkit.
 
 use std::{fs, path::Path};
 
@@ -26,7 +26,7 @@ use crate::{
     tls::client_auth::{ClientAuth, ClientVerifier},
 };
 
-/// The name of a client that may enter.
+/// The name of a client that may connect.
 const NAME: &str = "prom.example";
 
 /// Differences from the toolkit, in the words of docs/web.md.
@@ -38,14 +38,14 @@ const INTERMEDIATES: &str = "more than six intermediate CAs";
 
 type Certificate = CertifiedIssuer<'static, KeyPair>;
 
-/// The certificates of `client_ca_file` and those that a client sends, and whether it may enter.
+/// The certificates of `client_ca_file` and those that a client sends, and whether it is accepted.
 struct Cell {
     name: String,
     listed: String,
     chain: Vec<CertificateDer<'static>>,
     key: Vec<u8>,
     sans: Option<&'static [&'static str]>,
-    /// By the toolkit. The exporter decides differently only if there is a difference, and rejects.
+    /// By the toolkit. If there is a difference, the exporter rejects it instead.
     accepted: bool,
     difference: Option<&'static str>,
 }
@@ -179,7 +179,7 @@ enum Listed {
     Intermediate,
     Client,
     AuthorityAndClient,
-    /// With the client's name and key, but other contents.
+    /// With the client's name and key, but other content.
     Twin,
     Stranger,
 }
@@ -210,7 +210,7 @@ fn permitted(subtree: GeneralSubtree) -> NameConstraints {
     NameConstraints { permitted_subtrees: vec![subtree], excluded_subtrees: Vec::new() }
 }
 
-/// A certificate with a new key, signed by itself without an issuer.
+/// A certificate with a new key; self-signed if there is no issuer.
 fn issue(params: CertificateParams, issuer: Option<&Certificate>) -> Certificate {
     issue_to(KeyPair::generate().unwrap(), params, issuer)
 }
@@ -411,7 +411,7 @@ fn names() -> Vec<Cell> {
         let cell = Cell::new(format!("allowed: {allowed}"), accepted, &[&root], &[&leaf]);
         cells.push(Cell { sans: Some(vec![allowed].leak()), ..cell });
     }
-    // A good name, and one whose tag and contents are these.
+    // A valid name, and one with this tag and content.
     for (name, tag, contents, accepted) in [
         ("an IPv4 address", 0x87, b"\xc0\0\x02\x07".as_slice(), true),
         ("an address of five bytes", 0x87, b"\xc0\0\x02\x07\x07", false),
@@ -446,7 +446,7 @@ fn with(params: CertificateParams, extension: CustomExtension) -> CertificatePar
     changed(params, |params| params.custom_extensions = vec![extension])
 }
 
-/// Extensions that demand something, at each place of a chain.
+/// Extensions that impose requirements, at each place of a chain.
 fn extensions() -> Vec<Cell> {
     const POLICY: &[u8] = b"\x30\x08\x30\x06\x06\x04\x55\x1d\x20\x00";
     let mut cells = Vec::new();

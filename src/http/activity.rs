@@ -6,6 +6,7 @@
 use std::{
     io::IoSlice,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use bytes::{Buf, Bytes, buf::Chain};
@@ -20,6 +21,9 @@ use super::{
     body::{Body, Version},
     limits::Limits,
 };
+
+/// Enough for a handshake and a request's header on a slow network.
+pub(super) const ARRIVAL: Duration = Duration::from_secs(2);
 
 /// The requests of one connection.
 pub(super) struct Activity {
@@ -51,6 +55,18 @@ pub(super) struct UnderWay {
 pub(super) struct ResponseData {
     data: Chain<Bytes, Bytes>,
     _under_way: UnderWay,
+}
+
+/// How far the current request of a connection is, in the order of eviction. A connection that has just opened comes
+/// last: otherwise requests that take long, which hold slots, would let nobody else begin one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Progress {
+    /// There is none.
+    Idle,
+    /// The response is not yet completely written.
+    Request,
+    /// There is none, but the connection has just opened or become idle.
+    Arriving,
 }
 
 /// What took too long.
@@ -90,12 +106,13 @@ impl Activity {
         }
     }
 
-    /// Whether a request is in flight, and since when that has been the case.
-    pub(super) fn status(&self) -> (bool, Instant) {
+    /// How far its current request is, and since when that has been the case.
+    pub(super) fn progress(&self) -> (Progress, Instant) {
         let requests = self.requests.borrow();
         match requests.oldest() {
-            Some(started) => (true, started),
-            None => (false, requests.idle_since),
+            Some(started) => (Progress::Request, started),
+            None if requests.idle_since.elapsed() < ARRIVAL => (Progress::Arriving, requests.idle_since),
+            None => (Progress::Idle, requests.idle_since),
         }
     }
 
@@ -232,8 +249,8 @@ mod tests {
         let activity = Arc::new(Activity::new());
         let mut data = activity.begin().respond(Body::short(Bytes::from_static(b"text")));
         data.advance(4);
-        assert!(activity.status().0);
+        assert_eq!(activity.progress().0, Progress::Request);
         drop(data);
-        assert!(!activity.status().0);
+        assert_ne!(activity.progress().0, Progress::Request);
     }
 }

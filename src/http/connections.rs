@@ -37,8 +37,8 @@ impl Connections {
     }
 
     /// Takes a slot for a new connection. If none is free, evicts a connection of the client address that has the most:
-    /// the one that has been without a request for longest or, if all have one, the one whose request has taken
-    /// longest.
+    /// the one that has been without a request for longest or, if all have one or have just opened, the one whose
+    /// request has taken longest.
     pub(super) fn admit(self: &Arc<Self>, client: SocketAddr) -> Place {
         let (network, activity) = (network(client.ip()), Arc::new(Activity::new()));
         let mut open = self.open.lock();
@@ -61,7 +61,7 @@ impl Connections {
         }
         let mut counts = HashMap::<IpAddr, usize>::from([(newcomer, 1)]);
         rivals().for_each(|(_, other)| *counts.entry(other.network).or_default() += 1);
-        let order = |other: &Connection| (Reverse(counts[&other.network]), other.activity.status());
+        let order = |other: &Connection| (Reverse(counts[&other.network]), other.activity.progress());
         rivals().min_by_key(|(_, other)| order(other)).map(|(index, _)| index)
     }
 
@@ -113,7 +113,7 @@ mod tests {
 
     use super::*;
     use crate::http::{
-        activity::{ResponseData, UnderWay},
+        activity::{ARRIVAL, ResponseData, UnderWay},
         body::{Body, Version},
     };
 
@@ -158,6 +158,7 @@ mod tests {
         let places = admit_all(&table, [[10, 0, 0, 1]; 3]).await;
         let _request = request(&places[0]).await;
         drop(request(&places[1]).await);
+        advance(ARRIVAL).await;
         let mut newer = vec![admit(&table, [10, 0, 0, 1]).await];
         assert_eq!(cut(&places), [2], "the first has a request, the second had one since");
         newer.push(admit(&table, [10, 0, 0, 1]).await);
@@ -177,6 +178,24 @@ mod tests {
         }
         let _newer = admit(&table, [10, 0, 0, 1]).await;
         assert_eq!(cut(&places), [1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_that_take_long_leave_slots_to_connections_that_have_just_opened() {
+        let table = table(3, 0);
+        let slow = admit_all(&table, [[10, 0, 0, 1]; 3]).await;
+        let mut requests = Vec::new();
+        for place in &slow {
+            requests.push(request(place).await);
+        }
+        let first = table.admit(([10, 0, 0, 1], 0).into());
+        let second = table.admit(([10, 0, 0, 1], 0).into());
+        assert!(!is_cut(&first) && !is_cut(&second));
+        assert_eq!(cut(&slow), [0, 1]);
+        advance(ARRIVAL).await;
+        let _third = table.admit(([10, 0, 0, 1], 0).into());
+        assert!(is_cut(&first), "it has sent nothing");
+        assert_eq!(cut(&slow), [0, 1]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,10 +2,7 @@
 
 use std::{cell::Cell, fmt};
 
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
-};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 
 /// The maximum size of a file in bytes. A config with a thousand groups has a tenth of this.
 pub const MAX_YAML_BYTES: u64 = 1 << 20;
@@ -41,6 +38,9 @@ pub enum YamlError {
     /// A number does not fit into 64 bits.
     #[error("has a number with too many digits{0}; put an id that is all digits in quotes")]
     NumberTooLong(Position),
+    /// A value has a tag of its own, or the text declares a prefix for tags. The parser copies tags without a bound.
+    #[error("has a tag such as `!name`{0}; remove it")]
+    Tagged(Position),
     /// The text is not YAML, or not of the expected type.
     #[error(transparent)]
     Invalid(#[from] serde_yaml::Error),
@@ -71,6 +71,9 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
         return Err(YamlError::TooManyBrackets);
     }
     let text = text.trim_start_matches('\u{feff}');
+    if let Some(line) = text.lines().position(|line| line.starts_with("%TAG")) {
+        return Err(YamlError::Tagged(Position(Some((line + 1, 1)))));
+    }
     let usage = Usage::default();
     let counted = Counter { usage: &usage, depth: 0 }.deserialize(serde_yaml::Deserializer::from_str(text));
     counted.map_err(|error| {
@@ -79,6 +82,7 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
             Some(Bound::Depth) => YamlError::TooDeep(position),
             Some(Bound::Values) => YamlError::TooManyValues(position),
             Some(Bound::Digits) => YamlError::NumberTooLong(position),
+            Some(Bound::Tags) => YamlError::Tagged(position),
             // The library's own limit on aliases, which has no error type.
             None if error.to_string() == "repetition limit exceeded" => YamlError::TooManyValues(position),
             None => YamlError::Invalid(error),
@@ -92,6 +96,7 @@ enum Bound {
     Depth,
     Values,
     Digits,
+    Tags,
 }
 
 #[derive(Default)]
@@ -198,9 +203,8 @@ impl<'de> Visitor<'de> for Counter<'_> {
     }
 
     /// A value with a tag.
-    fn visit_enum<A: EnumAccess<'de>>(self, tagged: A) -> Result<(), A::Error> {
-        let (IgnoredAny, content) = tagged.variant()?;
-        content.newtype_variant_seed(self.enter()?)
+    fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+        Err(self.exceeds(Bound::Tags))
     }
 }
 
@@ -238,7 +242,6 @@ mod tests {
             format!("k0: &k0 1\n{}", levels.concat()),
             format!("a: &a {}\n{}", wide(2000), merged.concat()),
             format!("a: &a {}\n{}", wide(2000), (0..16_000).map(key).collect::<String>()),
-            format!("a: &a {}\nb: [{}]\n", wide(2000), "!t [*a],".repeat(4_000)),
         ] {
             let message = error(&text);
             assert!(
@@ -278,6 +281,20 @@ mod tests {
         assert_eq!(value["accounts"][0]["providers"], value["providers"]);
         let nested = format!("{}1{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH));
         assert!(from_str::<Value>(&nested).is_ok());
+    }
+
+    #[test]
+    fn tags_are_rejected_before_they_are_copied() {
+        let long = "x".repeat(500_000);
+        for (text, position) in [
+            ("a: !t 1\n".to_owned(), "at line 1 column"),
+            (format!("a: &a !{long} x\nb: [{}]\n", "*a,".repeat(120_000)), "at line 1 column"),
+            (format!("# comment\n%TAG !e! tag:{long}\n---\n{}", "- !e!a\n".repeat(70_000)), "at line 2 column 1"),
+        ] {
+            let message = error(&text);
+            assert!(message.starts_with("has a tag such as `!name`") && message.contains(position), "{message}");
+        }
+        assert_eq!(from_str::<Value>("a: !!str 1\n").unwrap()["a"], "1", "standard tags only name a type");
     }
 
     #[test]

@@ -41,8 +41,11 @@ use crate::state::{State, stall_reason};
 /// Requests within this time share one rendering of the JSON, which may have megabytes.
 const JSON_TTL: Duration = Duration::from_secs(1);
 
-/// A request that waits longer gets the previous JSON, if there is any.
+/// A request that waits longer gets the previous JSON, if that is not older than [`JSON_MAX_AGE`].
 const JSON_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Older than this, the JSON would show the past to somebody who asks rarely.
+const JSON_MAX_AGE: Duration = Duration::from_secs(60);
 
 /// A request that waits longer gets [`StatusError::Busy`].
 const RENDER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -152,9 +155,9 @@ impl Status {
         Ok(rendered.context("render the status page")?)
     }
 
-    /// The JSON: at most [`JSON_TTL`] old or, if it is not rendered in time, the last one.
+    /// The JSON: at most [`JSON_TTL`] old or, if it is not rendered in time, the last one of the last minute.
     async fn json(self: &Arc<Self>, list: List) -> Result<Body, StatusError> {
-        let last = self.json[list as usize].lock().clone();
+        let last = self.last_json(list, JSON_MAX_AGE);
         let patience = if last.is_some() { JSON_TIMEOUT } else { RENDER_TIMEOUT };
         let (rendered_at, json) = match last {
             Some((rendered_at, json)) if rendered_at.elapsed() < JSON_TTL => (rendered_at, json),
@@ -171,8 +174,7 @@ impl Status {
 
     /// Renders the JSON, unless an earlier request did. The result is kept even if its requester is gone.
     fn render_json(&self, list: List) -> anyhow::Result<(Instant, Bytes)> {
-        let last = self.json[list as usize].lock().clone();
-        if let Some(last) = last.filter(|(rendered_at, _)| rendered_at.elapsed() < JSON_TTL) {
+        if let Some(last) = self.last_json(list, JSON_TTL) {
             return Ok(last);
         }
         let json = self.with_view(|view| {
@@ -187,6 +189,11 @@ impl Status {
         let rendered = (Instant::now(), json.into());
         *self.json[list as usize].lock() = Some(rendered.clone());
         Ok(rendered)
+    }
+
+    fn last_json(&self, list: List, max_age: Duration) -> Option<(Instant, Bytes)> {
+        let last = self.json[list as usize].lock().clone();
+        last.filter(|(rendered_at, _)| rendered_at.elapsed() < max_age)
     }
 
     /// Locks the state for a few milliseconds.

@@ -212,6 +212,9 @@ async fn a_request_that_waits_gets_the_json_that_is_in_memory() {
     assert_eq!(text(&status, "/api/v1/targets").await.unwrap(), before);
     tokio::time::pause();
     assert!(matches!(text(&status, "/api/v1/peerings").await, Err(StatusError::Busy)), "there is none");
+    let long_ago = Instant::now().checked_sub(JSON_MAX_AGE).unwrap();
+    *status.json[List::Peerings as usize].lock() = Some((long_ago, Bytes::from_static(b"old")));
+    assert!(matches!(text(&status, "/api/v1/peerings").await, Err(StatusError::Busy)), "it is too old");
     tokio::time::resume();
     drop(held);
     assert_ne!(text(&status, "/api/v1/targets").await.unwrap(), before);

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     let args = Args::of_command_line();
     let _log = logging::init(args.command(), args.log_level, args.log_format);
     if let Err(error) = core_dumps::disable() {
-        warn!("core dumps cannot be turned off, and would contain the credentials: {error}");
+        warn!("core dumps cannot be disabled, and would contain the credentials: {error}");
     }
     match run(&args).map_err(anyhow::Error::downcast::<UsageError>) {
         Ok(code) => code,

@@ -466,7 +466,7 @@ impl Scheduler {
         }
         let mut breakers = Siblings::of(key).into_iter().filter_map(|siblings| self.breakers.get(&siblings));
         if let Some(breaker) = breakers.find(|breaker| breaker.is_open()) {
-            let unanswered = || Failure::without_request(Reason::Timeout, "no response for long".to_owned());
+            let unanswered = || Failure::without_request(Reason::Timeout, "no response for a long time".to_owned());
             let failure = breaker.failure().cloned().unwrap_or_else(unanswered);
             let message =
                 format!("not polled for {seconds} s; polls of the same provider or project fail: {}", failure.message);

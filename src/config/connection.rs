@@ -37,7 +37,7 @@ pub(super) fn base_url(section: &mut Section<'_>) -> Option<Url> {
             if !is_loopback(&url) {
                 section.warn(
                     "base_url",
-                    "sends the credential and everything else without encryption, to another machine; use `https`",
+                    "sends the credential and all data without encryption, to another machine; use `https`",
                 );
             }
             Some(url)

@@ -139,7 +139,7 @@ fn selector(mut section: Section<'_>, patterns_left: &mut usize) -> Selector {
 
 fn pattern(section: &Section<'_>, key: &str, text: &str, patterns_left: &mut usize) -> Option<Pattern> {
     let Some(left) = patterns_left.checked_sub(1) else {
-        section.fault(key, format!("is one pattern too many: a config may have {MAX_PATTERNS}"));
+        section.fault(key, format!("exceeds the limit of {MAX_PATTERNS} patterns"));
         return None;
     };
     *patterns_left = left;

@@ -249,9 +249,9 @@ fn what_exposes_a_secret_is_a_warning_at_startup_and_in_check_config() {
     let served = serving.process.terminate().stderr;
     for log in [checked.stderr, served] {
         for warning in [
-            "WARN config.yaml: accounts[0].base_url: sends the credential and everything else without encryption",
+            "WARN config.yaml: accounts[0].base_url: sends the credential and all data without encryption",
             "WARN config.yaml: accounts[0].private_key_file: can be read by every user of this machine",
-            "WARN web.yml: has passwords' hashes or a private key and can be read by every user of this machine",
+            "WARN web.yml: contains password hashes or a private key and can be read by every user of this machine",
         ] {
             assert_eq!(log.matches(warning).count(), 1, "{warning}: {log}");
         }

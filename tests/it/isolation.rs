@@ -197,9 +197,9 @@ async fn what_a_share_of_the_polls_does_delays_no_other() {
 }
 
 /// For how many intervals the share misbehaves.
-const INTERVALS: u32 = 6;
+const INTERVALS: u32 = 4;
 
-/// Takes 20 minutes.
+/// Takes a quarter of an hour.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by `make bench-isolation`"]
 async fn matrix() {

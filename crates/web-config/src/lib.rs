@@ -40,7 +40,7 @@ impl WebConfig {
         let (web, mut warnings) = Self::parse(&text, path.parent().unwrap_or(Path::new("")))?;
         let has_secret = web.access.users.is_some() || web.tls.as_ref().is_some_and(CertReloader::has_inline_key);
         if has_secret && is_readable_by_others(path) {
-            let message = format!("has passwords' hashes or a private key and {READABLE_BY_OTHERS}");
+            let message = format!("contains password hashes or a private key and {READABLE_BY_OTHERS}");
             warnings.push(ConfigFault { path: String::new(), message });
         }
         Ok((web, warnings))

@@ -144,7 +144,7 @@ fn a_setting_without_effect_or_with_another_one_is_a_warning() {
     tls_server_config.client_allowed_sans: proves nothing: `client_auth_type` accepts self-signed client certificates
     tls_server_config.client_allowed_sans: is empty, so every client is rejected, as in the toolkit
     tls_server_config.client_ca: no CA certificate was found, so every client certificate is rejected
-    tls_server_config.client_ca_file: 1 CAs may not sign certificates of clients, by their key usage or extended key usage
+    tls_server_config.client_ca_file: CAs that may not sign client certificates because of their key usage or extended key usage: 1
     basic_auth_users.bob: is a damaged bcrypt hash: no password matches it
     rate_limit.burst: is not above zero, so every request is rejected, as in the toolkit
     rate_limit.interval: is below a millisecond; a number without a unit means nanoseconds
@@ -256,7 +256,7 @@ fn a_private_key_or_hashes_that_others_can_read_are_a_warning() {
     assert_eq!(warnings("http_server_config: {http2: false}", 0o644, 0o644), "");
     assert_eq!(warnings(&in_file, 0o644, 0o640), "", "it holds no secret itself");
     for text in [&inline, &users] {
-        assert!(warnings(text, 0o644, 0o640).starts_with("has passwords' hashes or a private key and can be read"));
+        assert!(warnings(text, 0o644, 0o640).starts_with("contains password hashes or a private key and can be read"));
     }
     assert!(warnings(&in_file, 0o640, 0o644).starts_with("tls_server_config.key_file: can be read by every user"));
 }

@@ -116,7 +116,7 @@ struct Counter<'a> {
 impl Counter<'_> {
     fn exceeds<E: Error>(self, bound: Bound) -> E {
         self.usage.exceeded.set(Some(bound));
-        E::custom("exceeds a bound")
+        E::custom("exceeds a limit")
     }
 
     fn add<E: Error>(self, bytes: usize) -> Result<(), E> {

@@ -38,14 +38,14 @@ use super::{
 };
 use crate::state::{State, stall_reason};
 
-/// Requests within this time share one rendering of the JSON, which may have megabytes.
-const JSON_TTL: Duration = Duration::from_secs(1);
+/// Requests within this time share one rendering of the page or of the JSON, which may have megabytes.
+const SHARED_FOR: Duration = Duration::from_secs(1);
 
-/// A request that waits longer gets the previous JSON, if that is not older than [`JSON_MAX_AGE`].
-const JSON_TIMEOUT: Duration = Duration::from_secs(1);
+/// A request that waits longer gets the previous rendering, if that is not older than [`MAX_AGE`].
+const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Older than this, the JSON would show the past to somebody who asks rarely.
-const JSON_MAX_AGE: Duration = Duration::from_secs(60);
+/// Older than this, it would show the past to somebody who asks rarely.
+const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// A request that waits longer gets [`StatusError::Busy`].
 const RENDER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,16 +56,22 @@ pub struct Status {
     pub(super) exposition: watch::Receiver<Arc<Exposition>>,
     /// The path of the metrics, such as `/metrics`.
     pub(super) telemetry_path: String,
+    /// One thread each, so that searches and requests for the JSON do not delay the page.
     pages: Renderer,
-    /// Separate, so that requests for the JSON do not delay the page.
+    searches: Renderer,
     jsons: Renderer,
-    /// By [`List`]: the last JSON, and when it was rendered.
-    json: [Mutex<Option<(Instant, Bytes)>>; 2],
+    /// By [`Shared`]: the last rendering, and when it was made.
+    last: [Mutex<Option<(Instant, Bytes)>>; 3],
 }
 
+/// What requests share.
 #[derive(Clone, Copy)]
-enum List {
+enum Shared {
+    /// The page without a search.
+    Page,
+    /// The JSON of the peerings.
     Peerings,
+    /// The JSON of the listings.
     Listings,
 }
 
@@ -118,8 +124,9 @@ impl Status {
             exposition,
             telemetry_path: telemetry_path.to_owned(),
             pages: Renderer::start("status page")?,
+            searches: Renderer::start("status search")?,
             jsons: Renderer::start("status JSON")?,
-            json: Default::default(),
+            last: Default::default(),
         }))
     }
 
@@ -138,61 +145,78 @@ impl Status {
             "/" => ("text/html; charset=utf-8", self.page(query).await?),
             "/-/page.css" => ("text/css; charset=utf-8", Body::short(include_str!("page.css").into())),
             "/-/page.js" => ("text/javascript; charset=utf-8", Body::short(include_str!("page.js").into())),
-            "/api/v1/peerings" => ("application/json", self.json(List::Peerings).await?),
-            "/api/v1/targets" => ("application/json", self.json(List::Listings).await?),
+            "/api/v1/peerings" => ("application/json", self.shared(Shared::Peerings).await?),
+            "/api/v1/targets" => ("application/json", self.shared(Shared::Listings).await?),
             _ => return Ok(None),
         };
         Ok(Some(Content { media_type, body }))
     }
 
     async fn page(self: &Arc<Self>, query: &str) -> Result<Body, StatusError> {
-        let (status, search) = (self.clone(), Search::parse(query));
-        let render = move || {
-            let html = status.with_view(|view| html::render(view, &search, &status.telemetry_path));
-            whole(Kind::Page, Instant::now(), html.into())
-        };
-        let rendered = timeout(RENDER_TIMEOUT, self.pages.run(render)).await.map_err(|_| StatusError::Busy)?;
+        let search = Search::parse(query);
+        if search == Search::parse("") {
+            return self.shared(Shared::Page).await;
+        }
+        let status = self.clone();
+        let render = move || whole(Kind::Page, Instant::now(), status.render_page(&search));
+        let rendered = timeout(RENDER_TIMEOUT, self.searches.run(render)).await.map_err(|_| StatusError::Busy)?;
         Ok(rendered.context("render the status page")?)
     }
 
-    /// The JSON: at most [`JSON_TTL`] old or, if it is not rendered in time, the last one of the last minute.
-    async fn json(self: &Arc<Self>, list: List) -> Result<Body, StatusError> {
-        let last = self.last_json(list, JSON_MAX_AGE);
-        let patience = if last.is_some() { JSON_TIMEOUT } else { RENDER_TIMEOUT };
-        let (rendered_at, json) = match last {
-            Some((rendered_at, json)) if rendered_at.elapsed() < JSON_TTL => (rendered_at, json),
+    /// At most [`SHARED_FOR`] old or, if it is not rendered in time, the last one of the last minute.
+    async fn shared(self: &Arc<Self>, what: Shared) -> Result<Body, StatusError> {
+        let (renderer, kind) = match what {
+            Shared::Page => (&self.pages, Kind::Page),
+            Shared::Peerings | Shared::Listings => (&self.jsons, Kind::Json),
+        };
+        let last = self.last(what, MAX_AGE);
+        let patience = if last.is_some() { PATIENCE } else { RENDER_TIMEOUT };
+        let (rendered_at, content) = match last {
+            Some((rendered_at, content)) if rendered_at.elapsed() < SHARED_FOR => (rendered_at, content),
             last => {
                 let status = self.clone();
-                match timeout(patience, self.jsons.run(move || status.render_json(list))).await {
-                    Ok(rendered) => rendered.context("render JSON")??,
+                match timeout(patience, renderer.run(move || status.render_shared(what))).await {
+                    Ok(rendered) => rendered.context("render the status page")??,
                     Err(_) => last.ok_or(StatusError::Busy)?,
                 }
             }
         };
-        Ok(whole(Kind::Json, rendered_at, json))
+        Ok(whole(kind, rendered_at, content))
     }
 
-    /// Renders the JSON, unless an earlier request did. The result is kept even if its requester is gone.
-    fn render_json(&self, list: List) -> anyhow::Result<(Instant, Bytes)> {
-        if let Some(last) = self.last_json(list, JSON_TTL) {
+    /// Renders it, unless an earlier request did. The result is kept even if its requester is gone.
+    fn render_shared(&self, what: Shared) -> anyhow::Result<(Instant, Bytes)> {
+        if let Some(last) = self.last(what, SHARED_FOR) {
             return Ok(last);
         }
+        let content = match what {
+            Shared::Page => self.render_page(&Search::parse("")),
+            Shared::Peerings | Shared::Listings => self.render_json(what)?,
+        };
+        let rendered = (Instant::now(), content);
+        *self.last[what as usize].lock() = Some(rendered.clone());
+        Ok(rendered)
+    }
+
+    fn render_page(&self, search: &Search) -> Bytes {
+        self.with_view(|view| html::render(view, search, &self.telemetry_path)).into()
+    }
+
+    fn render_json(&self, what: Shared) -> anyhow::Result<Bytes> {
         let json = self.with_view(|view| {
             let (rendered_at, stall_reason) = (view.rendered_at, view.stall_reason.as_deref());
             let (shard_index, shards) = (view.state.shard.index, view.state.shard.count);
-            let peerings = matches!(list, List::Peerings).then_some(&*view.peerings);
-            let listings = matches!(list, List::Listings).then_some(&*view.listings);
+            let peerings = matches!(what, Shared::Peerings).then_some(&*view.peerings);
+            let listings = matches!(what, Shared::Listings).then_some(&*view.listings);
             serde_json::to_vec(&JsonBody { rendered_at, stall_reason, shard_index, shards, peerings, listings })
         });
         let mut json = json.context("serialize JSON")?;
         json.shrink_to_fit();
-        let rendered = (Instant::now(), json.into());
-        *self.json[list as usize].lock() = Some(rendered.clone());
-        Ok(rendered)
+        Ok(json.into())
     }
 
-    fn last_json(&self, list: List, max_age: Duration) -> Option<(Instant, Bytes)> {
-        let last = self.json[list as usize].lock().clone();
+    fn last(&self, what: Shared, max_age: Duration) -> Option<(Instant, Bytes)> {
+        let last = self.last[what as usize].lock().clone();
         last.filter(|(rendered_at, _)| rendered_at.elapsed() < max_age)
     }
 

@@ -203,17 +203,17 @@ async fn a_request_that_is_given_up_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_request_that_waits_gets_the_json_that_is_in_memory() {
+async fn a_request_that_waits_gets_what_is_in_memory() {
     let state = watch::Sender::new(Fixture::new().state);
     let status = status(&state);
     let before = text(&status, "/api/v1/targets").await.unwrap();
-    tokio::time::sleep(JSON_TTL).await;
+    tokio::time::sleep(SHARED_FOR).await;
     let held = HeldState::new(&state);
     assert_eq!(text(&status, "/api/v1/targets").await.unwrap(), before);
     tokio::time::pause();
     assert!(matches!(text(&status, "/api/v1/peerings").await, Err(StatusError::Busy)), "there is none");
-    let long_ago = Instant::now().checked_sub(JSON_MAX_AGE).unwrap();
-    *status.json[List::Peerings as usize].lock() = Some((long_ago, Bytes::from_static(b"old")));
+    let long_ago = Instant::now().checked_sub(MAX_AGE).unwrap();
+    *status.last[Shared::Peerings as usize].lock() = Some((long_ago, Bytes::from_static(b"old")));
     assert!(matches!(text(&status, "/api/v1/peerings").await, Err(StatusError::Busy)), "it is too old");
     tokio::time::resume();
     drop(held);
@@ -221,25 +221,29 @@ async fn a_request_that_waits_gets_the_json_that_is_in_memory() {
 }
 
 #[tokio::test]
-async fn readers_of_the_json_do_not_delay_the_page() {
+async fn searches_and_readers_of_the_json_do_not_delay_the_page() {
+    /// Keeps a renderer busy until this is dropped.
+    async fn occupy(renderer: &Renderer) -> mpsc::Sender<()> {
+        let (release, is_released) = mpsc::channel::<()>();
+        // The job runs although nobody waits for its end.
+        assert!(timeout(Duration::from_millis(50), renderer.run(move || is_released.recv())).await.is_err());
+        release
+    }
     let status = status(&watch::Sender::new(Fixture::new().state));
-    let (release, is_released) = mpsc::channel::<()>();
-    let busy = tokio::spawn({
-        let status = status.clone();
-        async move { status.jsons.run(move || is_released.recv()).await.unwrap() }
-    });
-    tokio::task::yield_now().await;
+    let releases = [occupy(&status.searches).await, occupy(&status.jsons).await];
     assert!(text(&status, "/").await.unwrap().starts_with("<!DOCTYPE html>"));
-    drop(release);
-    assert!(busy.await.unwrap().is_err());
+    drop(releases);
+    assert!(status.get("/", "q=vpc").await.is_ok());
 }
 
 #[tokio::test]
-async fn requests_within_a_second_share_the_json() {
+async fn requests_within_a_second_share_the_page_and_the_json() {
     let status = status(&watch::Sender::new(Fixture::new().state));
-    let first = status.get("/api/v1/peerings", "").await.unwrap().unwrap().body;
-    let second = status.get("/api/v1/peerings", "").await.unwrap().unwrap().body;
-    assert_eq!((first.version, first.data.chunk().as_ptr()), (second.version, second.data.chunk().as_ptr()));
+    for path in ["/", "/api/v1/peerings", "/api/v1/targets"] {
+        let first = status.get(path, "").await.unwrap().unwrap().body;
+        let second = status.get(path, "").await.unwrap().unwrap().body;
+        assert_eq!((first.version, first.data.chunk().as_ptr()), (second.version, second.data.chunk().as_ptr()));
+    }
 }
 
 #[test]

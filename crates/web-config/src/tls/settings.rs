@@ -110,14 +110,14 @@ impl TlsSettings {
         let source = self.sources.client_cas.as_ref();
         let key = source.map_or("client_auth_type", |source| source.key);
         if source.is_some() && cas.unusable() > 0 {
-            section.warn(key, format!("{} certificates cannot be used and are ignored", cas.unusable()));
+            section.warn(key, format!("unusable certificates, which are ignored: {}", cas.unusable()));
         }
         if !self.client_auth.verifies() {
             return;
         }
         if source.is_some() && cas.not_signing() > 0 {
-            let message = "CAs may not sign certificates of clients, by their key usage or extended key usage";
-            section.warn(key, format!("{} {message}", cas.not_signing()));
+            let message = "CAs that may not sign client certificates because of their key usage or extended key usage";
+            section.warn(key, format!("{message}: {}", cas.not_signing()));
         }
         if cas.is_empty() {
             section.warn(key, "no CA certificate was found, so every client certificate is rejected");

@@ -12,6 +12,9 @@ use rustls::AlertDescription;
 
 use crate::cli::Args;
 
+/// How many connections it makes while requests are not sent.
+const MAX_ATTEMPTS: u32 = 10;
+
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Sends the request over HTTP, or over TLS if the exporter speaks only TLS.
@@ -23,7 +26,15 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let path = if args.healthcheck_ready { "/-/ready" } else { "/-/healthy" };
     let client = Client::builder().no_proxy().http1_only().timeout(TIMEOUT).redirect(redirect::Policy::none());
     let client = client.tls_danger_accept_invalid_certs(true).build().context("create the HTTP client")?;
-    let get = async |scheme| client.get(format!("{scheme}://{address}{path}")).send().await;
+    let get = async |scheme| {
+        let mut attempts = 1;
+        loop {
+            match client.get(format!("{scheme}://{address}{path}")).send().await {
+                Err(error) if attempts < MAX_ATTEMPTS && was_not_sent(&error) => attempts += 1,
+                response => return response,
+            }
+        }
+    };
     let mut response = get("http").await;
     // This is the response to a plain HTTP request on a TLS port.
     if response.as_ref().is_ok_and(|response| response.status() == StatusCode::BAD_REQUEST) {
@@ -47,6 +58,13 @@ async fn check(mut response: Response) -> anyhow::Result<()> {
     let text = String::from_utf8_lossy(&body);
     let line = text.lines().next().unwrap_or("no explanation").replace(char::is_control, "\u{fffd}");
     bail!("status {}: {line}", status.as_u16());
+}
+
+/// Whether the connection ended before the request was sent. If the server requires a certificate, TLS 1.3 reports that
+/// only after the handshake, and hyper loses the reason if the report arrives before the request.
+fn was_not_sent(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |cause| (*cause).source());
+    causes.any(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_canceled))
 }
 
 /// Whether the server ended the TLS handshake because the client has no certificate.

@@ -138,7 +138,7 @@ impl WirePeering {
     /// the network.
     fn provider(&self) -> Option<Provider> {
         let named = self.provider_name.kept.as_deref().and_then(|name| name.parse().ok());
-        let has = |name: &Text<_>| name.kept.as_deref().is_some_and(|name| !name.is_empty());
+        let has = |name: &Text<MAX_PEERING_FIELD>| name.kept.as_deref().is_some_and(|name| !name.is_empty());
         named.or(match (has(&self.vpc_id), has(&self.vnet_name), has(&self.network_name)) {
             (true, false, false) => Some(Provider::Aws),
             (false, true, false) => Some(Provider::Azure),

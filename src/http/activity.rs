@@ -57,16 +57,18 @@ pub(super) struct ResponseData {
     _under_way: UnderWay,
 }
 
-/// How far the current request of a connection is, in the order of eviction. A connection that has just opened comes
-/// last: otherwise requests that take long, which hold slots, would let nobody else begin one.
+/// How far the current request of a connection is, in the order of eviction. Requests that take long
+/// come before connections that have just opened: otherwise they would hold every slot, and nobody else could begin one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Progress {
     /// There is none.
     Idle,
-    /// The response is not yet completely written.
-    Request,
+    /// The response takes long to be written.
+    LongRequest,
     /// There is none, but the connection has just opened or become idle.
     Arriving,
+    /// There is one that has just begun, such as a scrape.
+    NewRequest,
 }
 
 /// What took too long.
@@ -110,7 +112,8 @@ impl Activity {
     pub(super) fn progress(&self) -> (Progress, Instant) {
         let requests = self.requests.borrow();
         match requests.oldest() {
-            Some(started) => (Progress::Request, started),
+            Some(started) if started.elapsed() < ARRIVAL => (Progress::NewRequest, started),
+            Some(started) => (Progress::LongRequest, started),
             None if requests.idle_since.elapsed() < ARRIVAL => (Progress::Arriving, requests.idle_since),
             None => (Progress::Idle, requests.idle_since),
         }
@@ -249,8 +252,8 @@ mod tests {
         let activity = Arc::new(Activity::new());
         let mut data = activity.begin().respond(Body::short(Bytes::from_static(b"text")));
         data.advance(4);
-        assert_eq!(activity.progress().0, Progress::Request);
+        assert_eq!(activity.progress().0, Progress::NewRequest);
         drop(data);
-        assert_ne!(activity.progress().0, Progress::Request);
+        assert_ne!(activity.progress().0, Progress::NewRequest);
     }
 }

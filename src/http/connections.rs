@@ -188,6 +188,7 @@ mod tests {
         for place in &slow {
             requests.push(request(place).await);
         }
+        advance(ARRIVAL).await;
         let first = table.admit(([10, 0, 0, 1], 0).into());
         let second = table.admit(([10, 0, 0, 1], 0).into());
         assert!(!is_cut(&first) && !is_cut(&second));
@@ -196,6 +197,16 @@ mod tests {
         let _third = table.admit(([10, 0, 0, 1], 0).into());
         assert!(is_cut(&first), "it has sent nothing");
         assert_eq!(cut(&slow), [0, 1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_new_connections_does_not_interrupt_a_request_that_has_just_begun() {
+        let table = table(3, 0);
+        let place = table.admit(([10, 0, 0, 1], 0).into());
+        let _request = place.activity.begin();
+        let flood: Vec<_> = (0..9).map(|_| table.admit(([10, 0, 0, 1], 0).into())).collect();
+        assert!(!is_cut(&place));
+        assert_eq!(cut(&flood).len(), 7);
     }
 
     #[tokio::test(start_paused = true)]

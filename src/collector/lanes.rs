@@ -73,7 +73,7 @@ impl Lanes {
 
     /// How many polls wait in all lanes.
     pub(super) fn len(&self) -> usize {
-        self.iter().count()
+        self.queues.iter().flat_map(|queue| queue.flows.values()).map(|flow| flow.waiting.len()).sum()
     }
 
     /// The waiting polls of all lanes.

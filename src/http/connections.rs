@@ -3,12 +3,13 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Instant,
 };
 
 use parking_lot::Mutex;
+use web_config::client_network;
 
 use super::{activity::Activity, body::Kind, limits::Limits};
 
@@ -40,7 +41,7 @@ impl Connections {
     /// the one that has been without a request for longest or, if all have one or have just opened, the one whose
     /// request has taken longest.
     pub(super) fn admit(self: &Arc<Self>, client: SocketAddr) -> Place {
-        let (network, activity) = (network(client.ip()), Arc::new(Activity::new()));
+        let (network, activity) = (client_network(client.ip()), Arc::new(Activity::new()));
         let mut open = self.open.lock();
         if let Some(evicted) = self.evicted_for(&open, network) {
             open.swap_remove(evicted).activity.cut();
@@ -94,19 +95,9 @@ impl Drop for Place {
     }
 }
 
-/// What counts as one client: an IPv4 address, or an IPv6 /64 network, which may belong to one client.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) if !address.is_loopback() => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
-        }
-        address => address,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{net::Ipv6Addr, time::Duration};
 
     use bytes::Bytes;
     use tokio::time::advance;
@@ -234,8 +225,8 @@ mod tests {
         }
         assert!(!is_cut(&other));
         assert_eq!(cut(&flood).len(), 6);
-        assert_eq!(network("::ffff:127.0.0.1".parse().unwrap()), IpAddr::from(LOCAL));
-        assert!(network(Ipv6Addr::LOCALHOST.into()).is_loopback());
+        assert_eq!(client_network("::ffff:127.0.0.1".parse().unwrap()), IpAddr::from(LOCAL));
+        assert!(client_network(Ipv6Addr::LOCALHOST.into()).is_loopback());
     }
 
     #[tokio::test(start_paused = true)]

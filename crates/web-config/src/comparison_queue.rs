@@ -60,7 +60,7 @@ impl ComparisonQueue {
         comparison: impl FnOnce() -> bool + Send + 'static,
     ) -> Option<bool> {
         let (result, finished) = oneshot::channel();
-        self.push(Waiting { client, network: network(client), comparison: Box::new(comparison), result });
+        self.push(Waiting { client, network: client_network(client.ip()), comparison: Box::new(comparison), result });
         finished.await.ok()
     }
 
@@ -148,11 +148,15 @@ impl State {
     }
 }
 
-/// What counts as one client: an IPv4 address, or an IPv6 /64 network, because a host can use every address in it.
-fn network(client: SocketAddr) -> IpAddr {
-    match client.ip().to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-        address @ IpAddr::V4(_) => address,
+/// What counts as one client: an IPv4 address, or an IPv6 /64 network, because a host can use every address in it. The
+/// loopback address stays as it is.
+#[must_use]
+pub fn client_network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) if !address.is_loopback() => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
+        }
+        address => address,
     }
 }
 
@@ -192,7 +196,7 @@ mod tests {
     /// Adds a waiting comparison, and returns a receiver that shows whether it still waits.
     fn push(state: &mut State, client: SocketAddr) -> oneshot::Receiver<bool> {
         let (result, finished) = oneshot::channel();
-        state.push(Waiting { client, network: network(client), comparison: Box::new(|| true), result });
+        state.push(Waiting { client, network: client_network(client.ip()), comparison: Box::new(|| true), result });
         finished
     }
 
@@ -219,7 +223,7 @@ mod tests {
         let mut state = State::default();
         for (flood, own) in [("192.0.2.1:1", "192.0.2.1:2"), ("[2001:db8::1]:1", "[2001:db8::2:1]:1")] {
             let (flood, own) = (client(flood), client(own));
-            assert_eq!(network(flood), network(own));
+            assert_eq!(client_network(flood.ip()), client_network(own.ip()));
             let mut kept: Vec<_> = (0..10).map(|_| push(&mut state, flood)).collect();
             assert_eq!(next(&mut state), flood);
             kept.push(push(&mut state, own));
@@ -231,7 +235,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_address_counts_with_its_network_and_a_mapped_one_as_ipv4() {
-        let networks = |clients: [&str; 2]| clients.map(|text| network(client(text)));
+        let networks = |clients: [&str; 2]| clients.map(|text| client_network(client(text).ip()));
         let [one, other] = networks(["[2001:db8::1]:1", "[2001:db8::ffff:ffff:ffff:ffff]:9"]);
         assert_eq!(one, other);
         let [one, other] = networks(["[2001:db8::1]:1", "[2001:db8:0:1::1]:1"]);

@@ -15,7 +15,7 @@ use file_reader::{READABLE_BY_OTHERS, is_readable_by_others};
 use rustls::ServerConfig;
 use serde_yaml::Value;
 
-pub use self::access::AccessControl;
+pub use self::{access::AccessControl, comparison_queue::client_network};
 use self::{basic_auth::Users, rate_limit::RateLimiter, tls::reload::CertReloader};
 pub use yaml_reader::{ConfigError, ConfigFault};
 use yaml_reader::{ConfigFaults, MAX_YAML_BYTES, Presence, Section};
